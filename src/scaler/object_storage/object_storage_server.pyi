@@ -1,0 +1,29 @@
+"""The object storage server, native. Only ``scaler.cluster.object_storage_server`` and its command import this module."""
+
+class ObjectStorageServer:
+    def __init__(self) -> None: ...
+    def run(
+        self,
+        addr: str,
+        port: int,
+        identity: str = "ObjectStorageServer",
+        log_level: str = "INFO",
+        log_format: str = "%(levelname)s: %(message)s",
+        log_paths: tuple[str, ...] = ("/dev/stdout",),
+        memory_limit_bytes: int = 0,
+        get_timeout_seconds: float = 0.0,
+    ) -> None:
+        """Serve until ``shutdown`` or a Python signal handler raises; the GIL is released meanwhile.
+
+        Port 0 binds any free port. Raise OSError when the address cannot be bound, TypeError for bad log paths,
+        ValueError for a bad level. A memory limit of 0 means none, a get time-out of 0 that gets wait for ever.
+        """
+
+    def wait_until_ready(self, timeout_seconds: float | None = None) -> None:
+        """Wait, without the GIL, until the server listens. Raise OSError when it could not, TimeoutError when late."""
+
+    def port(self) -> int:
+        """Return the bound port; 0 before the server is ready."""
+
+    def shutdown(self) -> None:
+        """Let ``run`` return. Any thread may call it."""
