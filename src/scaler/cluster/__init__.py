@@ -1,0 +1,1 @@
+"""Processes of a cluster, to be started from a program."""

@@ -1,0 +1,1 @@
+"""Configuration of the commands and of the objects they are made of."""

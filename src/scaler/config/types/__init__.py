@@ -1,0 +1,1 @@
+"""Values that configuration is made of."""

@@ -1,0 +1,1 @@
+"""Transport of messages and objects."""

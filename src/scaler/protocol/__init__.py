@@ -1,0 +1,1 @@
+"""The messages, defined by the schemas in ``capnp``."""

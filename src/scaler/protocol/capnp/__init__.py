@@ -1,0 +1,1 @@
+"""The schemas: the only definition of the messages."""

@@ -1,0 +1,1 @@
+"""Small binary records that travel with tasks and results."""

@@ -1,0 +1,1 @@
+"""Worker processes: the agent and its processors."""

@@ -1,0 +1,1 @@
+"""The agent, which holds a worker's tasks and feeds its processors."""
