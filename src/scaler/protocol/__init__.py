@@ -1,1 +1,1 @@
-"""The messages, defined by the schemas in ``capnp``."""
+"""The messages: schemas, the native codec of the hot ones, and the codec of the others."""

@@ -1,9 +1,94 @@
 """Native codec of the hot messages. Only ``scaler.protocol.codec`` imports this module."""
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import TypeAlias
+
+from typing_extensions import Buffer
 
 class CodecError(ValueError):
     """The bytes are not a message of the schema, or a value does not fit its field."""
+
+class MessageKind(IntEnum):
+    """The members of the message's union."""
+
+    task = 0
+    taskCancel = 1
+    taskCancelConfirm = 2
+    taskResult = 3
+    taskLog = 4
+    graphTask = 5
+    objectInstruction = 6
+    clientHeartbeat = 7
+    clientHeartbeatEcho = 8
+    workerHeartbeat = 9
+    workerHeartbeatEcho = 10
+    disconnectRequest = 11
+    disconnectResponse = 12
+    stateClient = 13
+    stateObject = 14
+    stateBalanceAdvice = 15
+    stateScheduler = 16
+    stateWorker = 17
+    stateTask = 18
+    stateGraphTask = 19
+    clientDisconnect = 20
+    clientShutdownResponse = 21
+    processorInitialized = 22
+    informationRequest = 23
+    informationResponse = 24
+
+class TaskResultType(IntEnum):
+    """How a task ended."""
+
+    success = 0
+    failed = 1
+    failedWorkerDied = 2
+
+class TaskCancelConfirmType(IntEnum):
+    """The verdict on a cancellation."""
+
+    canceled = 0
+    cancelFailed = 1
+    cancelNotFound = 2
+
+class TaskEndCause(IntEnum):
+    """Why a task ended without success."""
+
+    none = 0
+    exception = 1
+    processorDied = 2
+    workerLost = 3
+    timedOut = 4
+    deadlineMissed = 5
+    objectUnavailable = 6
+    rejected = 7
+
+class ArgumentType(IntEnum):
+    """What the data of an argument is."""
+
+    task = 0
+    objectID = 1
+    value = 2
+
+class ObjectInstructionType(IntEnum):
+    """What becomes of objects."""
+
+    create = 0
+    delete = 1
+    clear = 2
+
+class ObjectContentType(IntEnum):
+    """What an object holds."""
+
+    serializer = 0
+    object = 1
+
+class LogType(IntEnum):
+    """Which stream was written to."""
+
+    stdout = 0
+    stderr = 1
 
 class Argument:
     """One argument of a task: ``type`` is 0 (task id), 1 (object id) or 2 (serialised value); ``data`` its bytes."""
@@ -149,7 +234,9 @@ class ProcessorInitialized:
     def encode(self) -> bytes: ...
     def __eq__(self, other: object) -> bool: ...
 
-HotMessage = Task | TaskResult | TaskCancel | TaskCancelConfirm | ObjectInstruction | TaskLog | ProcessorInitialized
+HotMessage: TypeAlias = (
+    Task | TaskResult | TaskCancel | TaskCancelConfirm | ObjectInstruction | TaskLog | ProcessorInitialized
+)
 
 def which(frame: Buffer) -> int:
     """Return the ordinal of the frame's union member. Raise CodecError when the frame is malformed."""

@@ -1,0 +1,204 @@
+// Task and its arguments.
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <map>
+
+#include "bindings/codec_bindings.h"
+#include "bindings/codec_values.h"
+#include "protocol/task.h"
+
+using namespace nanobind::literals;
+
+namespace scaler::bindings {
+
+namespace {
+
+struct Argument {
+    std::uint16_t type = 0;
+    nb::bytes data;
+};
+
+struct Task {
+    nb::bytes task_id;
+    nb::bytes source;
+    nb::bytes metadata;
+    nb::bytes func_object_id;
+    std::vector<Argument> function_args;
+    std::map<std::string, std::int64_t> capabilities;
+    std::uint32_t attempt = 0;
+    std::int32_t priority = 0;
+    std::uint32_t deadline_milliseconds = 0;
+    std::uint32_t timeout_milliseconds = 0;
+    std::uint32_t retries = 0;
+    std::vector<std::string> keyword_names;
+};
+
+constexpr const char* kArgumentFields[] = {"type", "data"};
+constexpr const char* kTaskFields[] = {
+    "task_id",      "source",       "metadata", "func_object_id",        "function_args",
+    "capabilities", "attempt",      "priority", "deadline_milliseconds", "timeout_milliseconds",
+    "retries",      "keyword_names"};
+
+std::map<std::string, std::int64_t> capabilitiesOf(nb::handle capabilities) {
+    std::map<std::string, std::int64_t> result;
+    if (!capabilities.is_none()) {
+        for (const auto [name, value] : typed<nb::dict>("capabilities", capabilities)) {
+            result.emplace(viewOf(typed<nb::str>("capabilities", name)),
+                           fitting<std::int64_t>("capabilities", typed<nb::int_>("capabilities", value)));
+        }
+    }
+    return result;
+}
+
+nb::dict toDict(const std::map<std::string, std::int64_t>& capabilities) {
+    nb::dict result;
+    for (const auto& [name, value] : capabilities) {
+        result[toText(name)] = value;
+    }
+    return result;
+}
+
+std::vector<std::string> namesOf(nb::handle sequence) {
+    std::vector<std::string> names;
+    for (const auto name : sequence) {
+        names.emplace_back(viewOf(typed<nb::str>("keyword_names", name)));
+    }
+    return names;
+}
+
+void construct(Task* self, nb::bytes task_id, nb::bytes source, nb::bytes func_object_id,
+               std::vector<Argument> function_args, nb::bytes metadata, nb::handle capabilities, nb::int_ attempt,
+               nb::int_ priority, nb::int_ deadline, nb::int_ timeout, nb::int_ retries, nb::handle keyword_names) {
+    new (self) Task{std::move(task_id),
+                    std::move(source),
+                    std::move(metadata),
+                    std::move(func_object_id),
+                    std::move(function_args),
+                    capabilitiesOf(capabilities),
+                    fitting<std::uint32_t>("attempt", attempt),
+                    fitting<std::int32_t>("priority", priority),
+                    fitting<std::uint32_t>("deadline_milliseconds", deadline),
+                    fitting<std::uint32_t>("timeout_milliseconds", timeout),
+                    fitting<std::uint32_t>("retries", retries),
+                    namesOf(keyword_names)};
+}
+
+nb::bytes encodeTask(const Task& task) {
+    protocol::TaskView view{viewOf(task.task_id),
+                            viewOf(task.source),
+                            viewOf(task.metadata),
+                            viewOf(task.func_object_id),
+                            {},
+                            {},
+                            task.attempt,
+                            task.priority,
+                            task.deadline_milliseconds,
+                            task.timeout_milliseconds,
+                            task.retries,
+                            {task.keyword_names.begin(), task.keyword_names.end()}};
+    view.function_args.reserve(task.function_args.size());
+    for (const auto& argument : task.function_args) {
+        view.function_args.push_back({argument.type, viewOf(argument.data)});
+    }
+    for (const auto& [name, value] : task.capabilities) {
+        view.capabilities.push_back({name, value});
+    }
+    return encodeView(view);
+}
+
+Task toTask(const protocol::TaskView& view) {
+    Task task{toBytes(view.task_id),
+              toBytes(view.source),
+              toBytes(view.metadata),
+              toBytes(view.func_object_id),
+              {},
+              {},
+              view.attempt,
+              view.priority,
+              view.deadline_milliseconds,
+              view.timeout_milliseconds,
+              view.retries,
+              {}};
+    task.function_args.reserve(view.function_args.size());
+    for (const auto& argument : view.function_args) {
+        task.function_args.push_back({argument.type, toBytes(argument.data)});
+    }
+    for (const auto& capability : view.capabilities) {
+        task.capabilities.emplace(viewOf(toText(capability.name)), capability.value);
+    }
+    for (const auto name : view.keyword_names) {
+        task.keyword_names.emplace_back(viewOf(toText(name)));
+    }
+    return task;
+}
+
+nb::tuple peekTask(nb::handle object) {
+    const FrameBuffer buffer(object);
+    const protocol::FrameReader frame(buffer.bytes());
+    const auto task = protocol::peekTask(frame);
+    nb::object capabilities = nb::none();
+    if (!task.capabilities.empty()) {
+        nb::dict values;
+        for (const auto& capability : task.capabilities) {
+            values[toText(capability.name)] = capability.value;
+        }
+        capabilities = std::move(values);
+    }
+    return nb::make_tuple(toBytes(task.task_id), toBytes(task.source), toBytes(task.func_object_id), task.priority,
+                          std::move(capabilities), task.attempt);
+}
+
+nb::bytes withAttempt(nb::handle object, nb::int_ attempt) {
+    const FrameBuffer buffer(object);
+    const protocol::FrameReader frame(buffer.bytes());
+    auto task = protocol::decodeTask(frame);
+    task.attempt = fitting<std::uint32_t>("attempt", attempt);
+    return encodeView(task);
+}
+
+void defineArgument(nb::module_& module) {
+    nb::class_<Argument> type(module, "Argument", nb::is_final());
+    type.def(
+            "__init__",
+            [](Argument* self, nb::int_ kind, nb::handle data) {
+                new (self) Argument{fitting<std::uint16_t>("type", kind), bytesOf(data)};
+            },
+            "type"_a, "data"_a)
+        .def_ro("type", &Argument::type)
+        .def_ro("data", &Argument::data);
+    defineValue(type, kArgumentFields);
+}
+
+}  // namespace
+
+void defineTask(nb::module_& module) {
+    defineArgument(module);
+    nb::class_<Task> type(module, "Task", nb::is_final());
+    type.def("__init__", &construct, nb::kw_only(), "task_id"_a, "source"_a, "func_object_id"_a,
+             "function_args"_a = nb::tuple(), "metadata"_a = nb::bytes("", 0), "capabilities"_a = nb::none(),
+             "attempt"_a = 0, "priority"_a = 0, "deadline_milliseconds"_a = 0, "timeout_milliseconds"_a = 0,
+             "retries"_a = 0, "keyword_names"_a = nb::tuple())
+        .def_ro("task_id", &Task::task_id)
+        .def_ro("source", &Task::source)
+        .def_ro("metadata", &Task::metadata)
+        .def_ro("func_object_id", &Task::func_object_id)
+        .def_prop_ro("function_args", [](const Task& task) { return toList(task.function_args); })
+        .def_prop_ro("capabilities", [](const Task& task) { return toDict(task.capabilities); })
+        .def_ro("attempt", &Task::attempt)
+        .def_ro("priority", &Task::priority)
+        .def_ro("deadline_milliseconds", &Task::deadline_milliseconds)
+        .def_ro("timeout_milliseconds", &Task::timeout_milliseconds)
+        .def_ro("retries", &Task::retries)
+        .def_prop_ro("keyword_names", [](const Task& task) { return toList(task.keyword_names); })
+        .def("encode", &encodeTask);
+    defineValue(type, kTaskFields);
+    module.def("peek_task", &peekTask, "frame"_a);
+    module.def("with_attempt", &withAttempt, "frame"_a, "attempt"_a);
+}
+
+nb::object decodeTaskObject(const protocol::FrameReader& frame) {
+    return nb::cast(toTask(protocol::decodeTask(frame)));
+}
+
+}  // namespace scaler::bindings

@@ -1,0 +1,41 @@
+// Moves bytes, text and lists between views and the schema's readers and builders.
+#pragma once
+
+#include <capnp/blob.h>
+#include <capnp/list.h>
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace scaler::protocol {
+
+inline capnp::Data::Reader toData(std::string_view bytes) {
+    return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()};
+}
+
+inline std::string_view fromData(capnp::Data::Reader bytes) {
+    return {reinterpret_cast<const char*>(bytes.begin()), bytes.size()};
+}
+
+inline std::string_view fromText(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
+
+// The library copies texts by their length, but its reader type demands a zero byte behind them.
+inline void fillText(capnp::Text::Builder builder, std::string_view text) { text.copy(builder.begin(), text.size()); }
+
+inline void fillDataList(capnp::List<capnp::Data>::Builder builder, std::span<const std::string_view> elements) {
+    for (unsigned i = 0; i < elements.size(); ++i) {
+        builder.set(i, toData(elements[i]));
+    }
+}
+
+inline std::vector<std::string_view> fromDataList(capnp::List<capnp::Data>::Reader list) {
+    std::vector<std::string_view> elements;
+    elements.reserve(list.size());
+    for (const auto element : list) {
+        elements.push_back(fromData(element));
+    }
+    return elements;
+}
+
+}  // namespace scaler::protocol

@@ -1,0 +1,128 @@
+#include "protocol/task.h"
+
+#include "protocol/fields.h"
+#include "protocol/frame_builder.h"
+#include "protocol/frame_size.h"
+#include "protocol/guarded.h"
+
+namespace scaler::protocol {
+
+namespace {
+
+void fillLists(const TaskView& task, ::Task::Builder builder) {
+    if (!task.capabilities.empty()) {
+        auto capabilities = builder.initCapabilities(static_cast<unsigned>(task.capabilities.size()));
+        for (unsigned i = 0; i < task.capabilities.size(); ++i) {
+            const auto& capability = task.capabilities[i];
+            fillText(capabilities[i].initName(static_cast<unsigned>(capability.name.size())), capability.name);
+            capabilities[i].setValue(capability.value);
+        }
+    }
+    if (!task.keyword_names.empty()) {
+        auto names = builder.initKeywordNames(static_cast<unsigned>(task.keyword_names.size()));
+        for (unsigned i = 0; i < task.keyword_names.size(); ++i) {
+            fillText(names.init(i, static_cast<unsigned>(task.keyword_names[i].size())), task.keyword_names[i]);
+        }
+    }
+    // Arguments come last: they may be large, and the other fields stay together.
+    if (!task.function_args.empty()) {
+        auto arguments = builder.initFunctionArgs(static_cast<unsigned>(task.function_args.size()));
+        for (unsigned i = 0; i < task.function_args.size(); ++i) {
+            arguments[i].setType(static_cast<::Task::Argument::ArgumentType>(task.function_args[i].type));
+            arguments[i].setData(toData(task.function_args[i].data));
+        }
+    }
+}
+
+void readRouting(::Task::Reader reader, TaskView& task) {
+    task.task_id = fromData(reader.getTaskId());
+    task.source = fromData(reader.getSource());
+    task.func_object_id = fromData(reader.getFuncObjectId());
+    task.attempt = reader.getAttempt();
+    task.priority = reader.getPriority();
+    if (reader.hasCapabilities()) {
+        const auto capabilities = reader.getCapabilities();
+        task.capabilities.reserve(capabilities.size());
+        for (const auto capability : capabilities) {
+            task.capabilities.push_back({fromText(capability.getName()), capability.getValue()});
+        }
+    }
+}
+
+void readArguments(::Task::Reader reader, TaskView& task) {
+    const auto arguments = reader.getFunctionArgs();
+    task.function_args.reserve(arguments.size());
+    for (const auto argument : arguments) {
+        task.function_args.push_back({static_cast<std::uint16_t>(argument.getType()), fromData(argument.getData())});
+    }
+    const auto names = reader.getKeywordNames();
+    task.keyword_names.reserve(names.size());
+    for (const auto name : names) {
+        task.keyword_names.push_back(fromText(name));
+    }
+}
+
+}  // namespace
+
+std::size_t encodedSizeBytes(const TaskView& task) {
+    FrameSize size;
+    size.addStruct<::Task>()
+        .addData(task.task_id.size())
+        .addData(task.source.size())
+        .addData(task.metadata.size())
+        .addData(task.func_object_id.size())
+        .addStructList<::Task::Argument>(task.function_args.size())
+        .addStructList<::TaskCapability>(task.capabilities.size())
+        .addTextList(task.keyword_names);
+    for (const auto& argument : task.function_args) {
+        size.addData(argument.data.size());
+    }
+    for (const auto& capability : task.capabilities) {
+        size.addText(capability.name.size());
+    }
+    return size.bytes();
+}
+
+void encode(const TaskView& task, std::span<std::byte> out) {
+    guarded("cannot encode a Task", [&] {
+        FrameBuilder frame(out);
+        auto builder = frame.message().initTask();
+        builder.setTaskId(toData(task.task_id));
+        builder.setSource(toData(task.source));
+        builder.setMetadata(toData(task.metadata));
+        builder.setFuncObjectId(toData(task.func_object_id));
+        builder.setAttempt(task.attempt);
+        builder.setPriority(task.priority);
+        builder.setDeadlineMilliseconds(task.deadline_milliseconds);
+        builder.setTimeoutMilliseconds(task.timeout_milliseconds);
+        builder.setRetries(task.retries);
+        fillLists(task, builder);
+        frame.finish();
+    });
+}
+
+TaskView decodeTask(const FrameReader& frame) {
+    frame.require(MessageKind::TASK);
+    return guarded("malformed Task", [&] {
+        const auto reader = frame.message().getTask();
+        TaskView task;
+        readRouting(reader, task);
+        readArguments(reader, task);
+        task.metadata = fromData(reader.getMetadata());
+        task.deadline_milliseconds = reader.getDeadlineMilliseconds();
+        task.timeout_milliseconds = reader.getTimeoutMilliseconds();
+        task.retries = reader.getRetries();
+        return task;
+    });
+}
+
+TaskView peekTask(const FrameReader& frame) {
+    frame.require(MessageKind::TASK);
+    return guarded("malformed Task", [&] {
+        TaskView task;
+        readRouting(frame.message().getTask(), task);
+        return task;
+    });
+}
+
+}  // namespace scaler::protocol
