@@ -1,0 +1,143 @@
+#include "object_storage/object_table.h"
+
+#include <cstring>
+#include <span>
+#include <utility>
+
+namespace scaler::object_storage {
+namespace {
+
+bool areEqual(const ymq::Bytes& left, const ymq::Bytes& right) {
+    return left.size() == right.size() &&
+           (left.size() == 0 || std::memcmp(left.data(), right.data(), left.size()) == 0);
+}
+
+}  // namespace
+
+ObjectTable::ObjectTable(const Options& options) : options_(options), objects_(0, ObjectIdHash{options.hashKey}) {}
+
+bool ObjectTable::set(const ObjectId& id, ymq::Bytes bytes) {
+    const std::size_t sizeBytes = bytes.size();
+    const bool isSmall = sizeBytes <= options_.sharingBoundBytes;
+    SipHashValue hash{};
+    bool isShareable = false;
+    if (isSmall) {
+        hash = sipHash128(options_.hashKey, std::as_bytes(std::span(bytes.data(), sizeBytes)));
+        const auto [found, isNew] = shareable_.try_emplace(hash, contents_.end());
+        if (!isNew && areEqual(found->second->bytes, bytes)) {
+            if (!isRoomFor(id, 0)) {
+                return false;
+            }
+            assign(id, found->second);
+            return true;
+        }
+        isShareable = isNew;  // two contents of one hash: the second is held on its own
+    }
+    if (!isRoomFor(id, sizeBytes)) {
+        if (isShareable) {
+            shareable_.erase(hash);
+        }
+        return false;
+    }
+    contents_.push_front(Content{.bytes = std::move(bytes), .uses = 0, .isShareable = isShareable, .hash = hash});
+    contentBytes_ += sizeBytes;
+    if (isShareable) {
+        shareable_[hash] = contents_.begin();
+    }
+    assign(id, contents_.begin());
+    return true;
+}
+
+bool ObjectTable::duplicate(const ObjectId& original, const ObjectId& copy) {
+    const auto content = objects_.at(original);
+    if (!isRoomFor(copy, 0)) {
+        return false;
+    }
+    assign(copy, content);
+    return true;
+}
+
+bool ObjectTable::erase(const ObjectId& id) {
+    const auto found = objects_.find(id);
+    if (found == objects_.end()) {
+        return false;
+    }
+    const auto content = found->second;
+    objects_.erase(found);
+    release(content);
+    return true;
+}
+
+const ymq::Bytes* ObjectTable::find(const ObjectId& id) const {
+    const auto found = objects_.find(id);
+    return found == objects_.end() ? nullptr : &found->second->bytes;
+}
+
+ObjectTable::Totals ObjectTable::totals() const { return {objects_.size(), contents_.size(), contentBytes_}; }
+
+bool ObjectTable::canEverHold(std::uint64_t sizeBytes) const {
+    return options_.memoryLimitBytes == 0 ||
+           (options_.memoryLimitBytes > kBytesPerId && sizeBytes <= options_.memoryLimitBytes - kBytesPerId);
+}
+
+bool ObjectTable::isRoomFor(const ObjectId& id, std::uint64_t addedBytes) const {
+    if (options_.memoryLimitBytes == 0) {
+        return true;
+    }
+    std::uint64_t ids = objects_.size() + 1;
+    std::uint64_t contentBytes = contentBytes_ + addedBytes;
+    const auto found = objects_.find(id);
+    if (found != objects_.end()) {
+        --ids;
+        if (found->second->uses == 1) {
+            contentBytes -= found->second->bytes.size();  // replacing the last id frees the content
+        }
+    }
+    const std::uint64_t neededBytes = contentBytes + ids * kBytesPerId;
+    // What does not grow the table is always possible, or replacing in a full table would fail.
+    return neededBytes <= options_.memoryLimitBytes || neededBytes <= contentBytes_ + objects_.size() * kBytesPerId;
+}
+
+void ObjectTable::assign(const ObjectId& id, Contents::iterator content) {
+    ++content->uses;  // before the old content is released, which may be the same one
+    const auto [entry, isNew] = objects_.try_emplace(id, content);
+    if (!isNew) {
+        release(std::exchange(entry->second, content));
+    }
+}
+
+void ObjectTable::release(Contents::iterator content) {
+    if (--content->uses > 0) {
+        return;
+    }
+    contentBytes_ -= content->bytes.size();
+    if (content->isShareable) {
+        shareable_.erase(content->hash);
+    }
+    contents_.erase(content);
+}
+
+bool ObjectTable::check() const {
+    std::unordered_map<const Content*, std::uint64_t> uses;
+    for (const auto& [id, content] : objects_) {
+        ++uses[&*content];
+    }
+    std::uint64_t sumBytes = 0;
+    std::size_t shareableCount = 0;
+    for (auto content = contents_.begin(); content != contents_.end(); ++content) {
+        if (content->uses == 0 || uses[&*content] != content->uses) {
+            return false;
+        }
+        sumBytes += content->bytes.size();
+        if (content->isShareable) {
+            ++shareableCount;
+            const auto found = shareable_.find(content->hash);
+            if (found == shareable_.end() || &*found->second != &*content) {
+                return false;
+            }
+        }
+    }
+    return sumBytes == contentBytes_ && shareableCount == shareable_.size() && uses.size() == contents_.size();
+}
+
+}  // namespace scaler::object_storage

@@ -1,0 +1,88 @@
+// The objects: a table from ids to immutable, reference-counted bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <unordered_map>
+
+#include "object_storage/object_id.h"
+#include "object_storage/siphash.h"
+#include "ymq/bytes.h"
+
+namespace scaler::object_storage {
+
+// Ids are independent names: a duplicate is a snapshot, and nothing done to one id changes what another one names.
+//
+// Equal contents are held once when they came to be by duplication, or when they are not larger than the sharing bound:
+// those are found by a keyed hash and shared after comparing the bytes. Larger ones are not hashed, because that would
+// hold up every other request while it reads the whole payload.
+//
+// Not thread-safe; one thread owns the table.
+class ObjectTable {
+public:
+    struct Options {
+        // Bound of the contents and the bookkeeping of ids together; 0 means none.
+        std::uint64_t memoryLimitBytes = 0;
+        std::size_t sharingBoundBytes = 64 * 1024;
+        SipHashKey hashKey{};
+    };
+
+    struct Totals {
+        std::uint64_t ids = 0;
+        std::uint64_t contents = 0;
+        std::uint64_t contentBytes = 0;
+
+        bool operator==(const Totals&) const = default;
+    };
+
+    // What one id is counted with against the memory limit, so that ids of empty objects are bounded too.
+    static constexpr std::uint64_t kBytesPerId = 160;
+
+    explicit ObjectTable(const Options& options);
+
+    // Names the bytes, in place of what the id named before. Returns false, and changes nothing, when the memory limit
+    // leaves no room.
+    bool set(const ObjectId& id, ymq::Bytes bytes);
+
+    // Lets another id name what the original, which must exist, names now. Returns false as set does.
+    bool duplicate(const ObjectId& original, const ObjectId& copy);
+
+    // Returns whether the id existed.
+    bool erase(const ObjectId& id);
+
+    // Returns nullptr when nothing has the id; the result is valid until the next change of the table.
+    const ymq::Bytes* find(const ObjectId& id) const;
+
+    Totals totals() const;
+
+    // Returns whether one object of this size could be held if the table were empty.
+    bool canEverHold(std::uint64_t sizeBytes) const;
+
+    // Returns whether the parts of the table agree; for tests, its cost grows with the table.
+    bool check() const;
+
+private:
+    struct Content {
+        ymq::Bytes bytes;
+        std::uint64_t uses = 0;
+        bool isShareable = false;
+        SipHashValue hash{};
+    };
+    struct HashOfHash {
+        std::size_t operator()(const SipHashValue& value) const noexcept { return static_cast<std::size_t>(value[0]); }
+    };
+    using Contents = std::list<Content>;
+
+    bool isRoomFor(const ObjectId& id, std::uint64_t addedBytes) const;
+    void assign(const ObjectId& id, Contents::iterator content);
+    void release(Contents::iterator content);
+
+    Options options_;
+    Contents contents_;
+    std::unordered_map<ObjectId, Contents::iterator, ObjectIdHash> objects_;
+    std::unordered_map<SipHashValue, Contents::iterator, HashOfHash> shareable_;
+    std::uint64_t contentBytes_ = 0;
+};
+
+}  // namespace scaler::object_storage

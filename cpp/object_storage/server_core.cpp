@@ -1,0 +1,199 @@
+#include "object_storage/server_core.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <vector>
+
+namespace scaler::object_storage {
+
+ServerCore::ServerCore(const Options& options, Outbox& outbox)
+    : options_(options), outbox_(outbox), table_(options.table), waiting_(options.table.hashKey) {}
+
+void ServerCore::onConnected(ConnectionId connection) { connections_.try_emplace(connection); }
+
+void ServerCore::onClosed(ConnectionId connection) {
+    waiting_.dropConnection(connection);
+    connections_.erase(connection);
+}
+
+std::uint64_t ServerCore::frameLimit(ConnectionId connection) const {
+    const auto found = connections_.find(connection);
+    return found != connections_.end() && found->second.incomplete ? found->second.incomplete->payloadLength
+                                                                   : kHeaderBytes;
+}
+
+void ServerCore::onFrame(ConnectionId connection, const ymq::Bytes& frame, Time now) {
+    const auto found = connections_.find(connection);
+    if (found == connections_.end()) {
+        return;  // refused before; the transport still had a frame of it
+    }
+    Connection& state = found->second;
+    if (!state.incomplete) {
+        onHeader(connection, state, frame, now);
+        return;
+    }
+    const RequestHeader header = *state.incomplete;
+    state.incomplete.reset();
+    onPayload(connection, header, frame, now);
+}
+
+void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq::Bytes& frame, Time now) {
+    const std::optional<RequestHeader> header = readRequestHeader(frame.span());
+    if (!header) {
+        refuse(connection, frame.size() == kHeaderBytes ? "malformed request header"
+                                                        : "request header of " + std::to_string(frame.size()) +
+                                                              " bytes instead of " + std::to_string(kHeaderBytes));
+        return;
+    }
+    switch (header->type) {
+        case RequestType::setObject:
+            if (header->payloadLength > options_.payloadLimitBytes) {
+                refuse(connection, "set of " + std::to_string(header->payloadLength) +
+                                       " bytes, more than the limit of " + std::to_string(options_.payloadLimitBytes));
+            } else if (!table_.canEverHold(header->payloadLength)) {
+                // Nothing that could follow would make it fit, and taking it in only to drop it would break the limit.
+                answer(connection, *header, ResponseType::storageFull);
+                refuse(connection,
+                       "set of " + std::to_string(header->payloadLength) + " bytes, more than the memory limit");
+            } else {
+                state.incomplete = *header;
+            }
+            return;
+        case RequestType::duplicateObjectId:
+            if (header->payloadLength != kObjectIdMessageBytes) {
+                refuse(connection, "duplicate with an id of " + std::to_string(header->payloadLength) + " bytes");
+            } else {
+                state.incomplete = *header;
+            }
+            return;
+        case RequestType::getObject:
+            onGet(connection, *header, now);
+            return;
+        case RequestType::deleteObject:
+            onDelete(connection, *header);
+            return;
+        case RequestType::infoGetTotal:
+            onInfo(connection, *header);
+            return;
+    }
+    refuse(connection, "unknown request type " + std::to_string(static_cast<unsigned>(header->type)));
+}
+
+void ServerCore::onPayload(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload, Time now) {
+    if (payload.size() != header.payloadLength) {
+        refuse(connection, "payload of " + std::to_string(payload.size()) + " bytes instead of the announced " +
+                               std::to_string(header.payloadLength));
+    } else if (header.type == RequestType::setObject) {
+        onSet(connection, header, payload);
+    } else {
+        onDuplicate(connection, header, payload, now);
+    }
+}
+
+void ServerCore::onSet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload) {
+    if (!table_.set(header.objectId, payload)) {
+        answer(connection, header, ResponseType::storageFull);
+        return;
+    }
+    releaseWaiting(header.objectId);
+    answer(connection, header, ResponseType::setOk);
+}
+
+void ServerCore::onGet(ConnectionId connection, const RequestHeader& header, Time now) {
+    const ymq::Bytes* const bytes = table_.find(header.objectId);
+    if (bytes == nullptr) {
+        wait(connection, header, header.objectId, now);
+    } else {
+        answerGet(connection, header, *bytes);
+    }
+}
+
+void ServerCore::onDelete(ConnectionId connection, const RequestHeader& header) {
+    const bool existed = table_.erase(header.objectId);
+    answer(connection, header, existed ? ResponseType::deleteOk : ResponseType::deleteNotExists);
+}
+
+void ServerCore::onDuplicate(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload,
+                             Time now) {
+    const std::optional<ObjectId> original = readObjectIdMessage(payload.span());
+    if (!original) {
+        refuse(connection, "malformed object id in a duplicate");
+    } else if (table_.find(*original) == nullptr) {
+        wait(connection, header, *original, now);
+    } else if (!table_.duplicate(*original, header.objectId)) {
+        answer(connection, header, ResponseType::storageFull);
+    } else {
+        releaseWaiting(header.objectId);
+        answer(connection, header, ResponseType::duplicateOk);
+    }
+}
+
+void ServerCore::onInfo(ConnectionId connection, const RequestHeader& header) {
+    const ObjectTable::Totals totals = table_.totals();
+    const std::array<std::uint64_t, 3> figures{totals.ids, totals.contents, totals.contentBytes};
+    answer(connection, header, ResponseType::infoGetTotalOk, ymq::Bytes::copy(std::as_bytes(std::span(figures))));
+}
+
+void ServerCore::wait(ConnectionId connection, const RequestHeader& header, const ObjectId& awaited, Time now) {
+    if (waiting_.countOf(connection) >= options_.waitingLimitPerConnection) {
+        refuse(connection, "more than " + std::to_string(options_.waitingLimitPerConnection) + " waiting requests");
+        return;
+    }
+    std::optional<Time> deadline;
+    if (header.timeoutMilliseconds > 0) {
+        deadline = now + std::chrono::milliseconds(header.timeoutMilliseconds);
+    } else if (options_.defaultTimeout.count() > 0) {
+        deadline = now + options_.defaultTimeout;
+    }
+    waiting_.add({.connection = connection, .header = header, .awaited = awaited, .deadline = deadline});
+}
+
+// Answers what waits for an id, in the order of arrival; what waits for a copy comes right behind that copy. The stack
+// is explicit because peers decide how long a chain of copies is.
+void ServerCore::releaseWaiting(const ObjectId& id) {
+    std::vector<WaitingRequest> stack = waiting_.takeFor(id);
+    std::reverse(stack.begin(), stack.end());
+    while (!stack.empty()) {
+        const WaitingRequest request = stack.back();
+        stack.pop_back();
+        if (request.header.type == RequestType::getObject) {
+            answerGet(request.connection, request.header, *table_.find(request.awaited));
+        } else if (!table_.duplicate(request.awaited, request.header.objectId)) {
+            answer(request.connection, request.header, ResponseType::storageFull);
+        } else {
+            answer(request.connection, request.header, ResponseType::duplicateOk);
+            const std::vector<WaitingRequest> next = waiting_.takeFor(request.header.objectId);
+            stack.insert(stack.end(), next.rbegin(), next.rend());
+        }
+    }
+}
+
+void ServerCore::onTime(Time now) {
+    for (const WaitingRequest& request : waiting_.takeExpired(now)) {
+        answer(request.connection, request.header, ResponseType::timedOut);
+    }
+}
+
+void ServerCore::answerGet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& bytes) {
+    const auto sizeBytes = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), header.payloadLength));
+    answer(connection, header, ResponseType::getOk, sizeBytes == 0 ? ymq::Bytes() : bytes.slice(0, sizeBytes));
+}
+
+void ServerCore::answer(ConnectionId connection, const RequestHeader& header, ResponseType type,
+                        const ymq::Bytes& payload) {
+    const ResponseHeader response{
+        .objectId = header.objectId, .payloadLength = payload.size(), .responseId = header.requestId, .type = type};
+    outbox_.answer(connection, writeResponseHeader(response), payload);
+}
+
+void ServerCore::refuse(ConnectionId connection, const std::string& reason) {
+    onClosed(connection);
+    outbox_.close(connection, reason);
+}
+
+ServerCore::Gauges ServerCore::gauges() const {
+    return {.connections = connections_.size(), .waitingRequests = waiting_.size(), .totals = table_.totals()};
+}
+
+}  // namespace scaler::object_storage

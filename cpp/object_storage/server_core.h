@@ -1,0 +1,98 @@
+// What the object storage server does with each frame, without sockets, clocks or threads.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "object_storage/header.h"
+#include "object_storage/object_table.h"
+#include "object_storage/waiting_requests.h"
+#include "ymq/bytes.h"
+
+namespace scaler::object_storage {
+
+// Where the core's decisions go. A call must not call back into the core.
+class Outbox {
+public:
+    Outbox() = default;
+    Outbox(const Outbox&) = delete;
+    Outbox& operator=(const Outbox&) = delete;
+    virtual ~Outbox() = default;
+
+    // Sends a header and, unless it is null, a payload in a frame of its own. The payload is a view of the stored
+    // bytes.
+    virtual void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) = 0;
+
+    // Ends a connection whose peer broke the protocol.
+    virtual void close(ConnectionId connection, const std::string& reason) = 0;
+};
+
+// Every frame is handled at once and completely, in the order of the calls, so an operation is atomic and visible to
+// all connections. A request is answered, waits, or costs its connection; nothing is ignored. What a connection has
+// begun or waits for belongs to that connection, never to an identity, and goes with it.
+class ServerCore {
+public:
+    struct Options {
+        ObjectTable::Options table{};
+        // How long a get or duplicate waits that names no time itself; 0 means for ever.
+        std::chrono::milliseconds defaultTimeout{0};
+        std::uint64_t payloadLimitBytes = 6ULL << 40U;
+        // A connection that has more requests waiting is closed, or one peer could fill the memory with them.
+        std::size_t waitingLimitPerConnection = 1U << 18U;
+    };
+
+    struct Gauges {
+        std::size_t connections = 0;
+        std::size_t waitingRequests = 0;
+        ObjectTable::Totals totals{};
+    };
+
+    ServerCore(const Options& options, Outbox& outbox);
+
+    void onConnected(ConnectionId connection);
+    void onFrame(ConnectionId connection, const ymq::Bytes& frame, Time now);
+    void onClosed(ConnectionId connection);
+    void onTime(Time now);
+
+    // Returns how long the next frame of the connection may be.
+    std::uint64_t frameLimit(ConnectionId connection) const;
+    // Returns when onTime has something to do.
+    std::optional<Time> nextDeadline() const { return waiting_.nextDeadline(); }
+
+    Gauges gauges() const;
+    // Returns whether everything the core keeps agrees; for tests.
+    bool check() const { return table_.check() && waiting_.check(); }
+
+private:
+    struct Connection {
+        // The request whose payload is the next frame.
+        std::optional<RequestHeader> incomplete;
+    };
+
+    void onHeader(ConnectionId connection, Connection& state, const ymq::Bytes& frame, Time now);
+    void onPayload(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload, Time now);
+    void onSet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload);
+    void onGet(ConnectionId connection, const RequestHeader& header, Time now);
+    void onDelete(ConnectionId connection, const RequestHeader& header);
+    void onDuplicate(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload, Time now);
+    void onInfo(ConnectionId connection, const RequestHeader& header);
+
+    void wait(ConnectionId connection, const RequestHeader& header, const ObjectId& awaited, Time now);
+    void releaseWaiting(const ObjectId& id);
+    void answer(ConnectionId connection, const RequestHeader& header, ResponseType type,
+                const ymq::Bytes& payload = ymq::Bytes());
+    void answerGet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& bytes);
+    void refuse(ConnectionId connection, const std::string& reason);
+
+    Options options_;
+    Outbox& outbox_;
+    ObjectTable table_;
+    WaitingRequests waiting_;
+    std::unordered_map<ConnectionId, Connection> connections_;
+};
+
+}  // namespace scaler::object_storage

@@ -1,0 +1,63 @@
+// Gets and duplicates that wait for an object which does not exist yet.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "object_storage/header.h"
+#include "object_storage/object_id.h"
+
+namespace scaler::object_storage {
+
+using Time = std::chrono::steady_clock::time_point;
+using ConnectionId = std::uint64_t;
+
+struct WaitingRequest {
+    ConnectionId connection = 0;
+    RequestHeader header{};
+    // What the request waits for; the header of a duplicate names the copy.
+    ObjectId awaited{};
+    std::optional<Time> deadline{};
+};
+
+// Every waiting request leaves in one of three ways: its object comes to exist, its deadline passes, or its connection
+// ends. The class keeps one index for each, and is the one owner of all of them.
+class WaitingRequests {
+public:
+    explicit WaitingRequests(const SipHashKey& hashKey) : byObject_(0, ObjectIdHash{hashKey}) {}
+
+    void add(const WaitingRequest& request);
+
+    // Each of these removes what it returns; in the order of arrival, except expired ones: in the order of deadlines.
+    std::vector<WaitingRequest> takeFor(const ObjectId& awaited);
+    std::vector<WaitingRequest> takeExpired(Time now);
+    void dropConnection(ConnectionId connection);
+
+    std::optional<Time> nextDeadline() const;
+    std::size_t size() const { return requests_.size(); }
+    std::size_t countOf(ConnectionId connection) const;
+
+    // Returns whether the indexes agree; for tests.
+    bool check() const;
+
+private:
+    using Serial = std::uint64_t;
+
+    WaitingRequest take(Serial serial);
+
+    Serial nextSerial_ = 0;
+    std::unordered_map<Serial, WaitingRequest> requests_;
+    // Serials grow, so ordered sets of them are in the order of arrival.
+    std::unordered_map<ObjectId, std::set<Serial>, ObjectIdHash> byObject_;
+    std::unordered_map<ConnectionId, std::set<Serial>> byConnection_;
+    std::set<std::pair<Time, Serial>> byDeadline_;
+};
+
+}  // namespace scaler::object_storage

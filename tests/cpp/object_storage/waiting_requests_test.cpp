@@ -1,0 +1,73 @@
+#include "object_storage/waiting_requests.h"
+
+#include <gtest/gtest.h>
+
+namespace scaler::object_storage {
+namespace {
+
+using std::chrono::milliseconds;
+
+ObjectId id(std::uint64_t number) { return ObjectId{{number, 0, 0, 0}}; }
+
+WaitingRequest request(ConnectionId connection, std::uint64_t object, std::uint64_t requestId,
+                       std::optional<Time> deadline = std::nullopt) {
+    return {.connection = connection,
+            .header = {.objectId = id(object), .requestId = requestId, .type = RequestType::getObject},
+            .awaited = id(object),
+            .deadline = deadline};
+}
+
+std::vector<std::uint64_t> requestIds(const std::vector<WaitingRequest>& requests) {
+    std::vector<std::uint64_t> numbers;
+    for (const WaitingRequest& each : requests) {
+        numbers.push_back(each.header.requestId);
+    }
+    return numbers;
+}
+
+using Numbers = std::vector<std::uint64_t>;
+
+TEST(WaitingRequests, AreTakenInTheOrderOfArrival) {
+    WaitingRequests waiting({});
+    for (std::uint64_t number = 0; number < 5; ++number) {
+        waiting.add(request(number % 2, 1, number));
+    }
+    waiting.add(request(0, 2, 9));
+    EXPECT_EQ(requestIds(waiting.takeFor(id(1))), (Numbers{0, 1, 2, 3, 4}));
+    EXPECT_EQ(waiting.size(), 1U);
+    EXPECT_TRUE(waiting.takeFor(id(1)).empty());
+    EXPECT_TRUE(waiting.check());
+}
+
+TEST(WaitingRequests, ExpireInTheOrderOfDeadlines) {
+    WaitingRequests waiting({});
+    const Time start{};
+    waiting.add(request(1, 1, 0, start + milliseconds(30)));
+    waiting.add(request(1, 2, 1, start + milliseconds(10)));
+    waiting.add(request(1, 3, 2));
+    EXPECT_EQ(waiting.nextDeadline(), start + milliseconds(10));
+    EXPECT_TRUE(waiting.takeExpired(start + milliseconds(9)).empty());
+    EXPECT_EQ(requestIds(waiting.takeExpired(start + milliseconds(30))), (Numbers{1, 0}));
+    EXPECT_EQ(waiting.nextDeadline(), std::nullopt);
+    EXPECT_EQ(waiting.size(), 1U);
+    EXPECT_TRUE(waiting.check());
+}
+
+TEST(WaitingRequests, LeaveWithTheirConnection) {
+    WaitingRequests waiting({});
+    const Time start{};
+    waiting.add(request(1, 1, 0, start));
+    waiting.add(request(2, 1, 1, start));
+    waiting.add(request(1, 2, 2));
+    EXPECT_EQ(waiting.countOf(1), 2U);
+    waiting.dropConnection(1);
+    waiting.dropConnection(7);
+    EXPECT_EQ(waiting.countOf(1), 0U);
+    EXPECT_TRUE(waiting.check());
+    EXPECT_EQ(requestIds(waiting.takeFor(id(1))), (Numbers{1}));
+    EXPECT_EQ(waiting.size(), 0U);
+    EXPECT_TRUE(waiting.check());
+}
+
+}  // namespace
+}  // namespace scaler::object_storage
