@@ -1,0 +1,59 @@
+// The connected socket both TCP and Unix connections use, and what is set on it.
+#pragma once
+
+#include <netdb.h>
+#include <unistd.h>
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ymq/address.h"
+#include "ymq/error.h"
+
+namespace scaler::ymq {
+
+using StreamSocket = boost::asio::generic::stream_protocol::socket;
+using StreamEndpoint = boost::asio::generic::stream_protocol::endpoint;
+
+// Closes a file descriptor when it goes out of scope.
+class Descriptor {
+public:
+    Descriptor() noexcept = default;
+    explicit Descriptor(int number) noexcept: number_(number) {}
+    Descriptor(Descriptor&& other) noexcept: number_(std::exchange(other.number_, -1)) {}
+    Descriptor& operator=(Descriptor&& other) noexcept {
+        std::swap(number_, other.number_);
+        return *this;
+    }
+    ~Descriptor() {
+        if (number_ >= 0) ::close(number_);
+    }
+
+    int get() const noexcept { return number_; }
+    int release() noexcept { return std::exchange(number_, -1); }
+
+private:
+    int number_ {-1};
+};
+
+// Sets no-delay and keep-alive on a TCP connection, and does nothing for others.
+void setConnectionOptions(int descriptor, int family) noexcept;
+
+// Returns the endpoint of an ipc address.
+StreamEndpoint ipcEndpoint(const Address& address);
+
+// Returns the endpoints of a tcp address; asks the resolver, and therefore may block, unless the host is a literal.
+Result<std::vector<StreamEndpoint>> resolve(const Address& address);
+
+// Tells whether resolve() returns without asking anybody.
+bool isLiteral(const Address& address) noexcept;
+
+// Returns a name of the other side for the log.
+std::string describePeer(int descriptor);
+
+// Returns the text of an errno.
+std::string errorText(int number);
+
+}  // namespace scaler::ymq
