@@ -3,6 +3,7 @@
 
 #include "bindings/codec_bindings.h"
 #include "bindings/codec_values.h"
+#include "protocol/validation.h"
 
 using namespace nanobind::literals;
 
@@ -28,6 +29,11 @@ nb::object decode(nb::handle object) {
     }
 }
 
+void validate(nb::handle object) {
+    const FrameBuffer buffer(object);
+    protocol::validate(protocol::FrameReader(buffer.bytes()));
+}
+
 // The union of all types that decode may return, for annotations.
 nb::object hotMessages(nb::module_& module) {
     return module.attr("Task") | module.attr("TaskResult") | module.attr("TaskCancel") |
@@ -46,6 +52,7 @@ NB_MODULE(_codec, module) {
     module.attr("HotMessage") = hotMessages(module);
     module.def("which", &which, "frame"_a);
     module.def("decode", &decode, "frame"_a);
+    module.def("validate", &validate, "frame"_a);
 }
 
 }  // namespace scaler::bindings

@@ -10,8 +10,8 @@ namespace scaler::protocol {
 
 namespace {
 
-// A message, its member, a list, an element, the bytes of the element; doubled.
-constexpr int kNestingLimit = 10;
+// The deepest message nests half as deep: the resource of a processor of a worker of the worker manager's status.
+constexpr int kNestingLimit = 16;
 // Every word is read once by a decoder; the root is read twice. What aliases its words more often is not a message.
 constexpr std::uint64_t kTraversalSlackWords = 16;
 

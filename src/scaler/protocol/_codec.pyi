@@ -252,3 +252,6 @@ def peek_result(frame: Buffer) -> tuple[bytes, int, bytes, list[bytes], int, int
 
 def with_attempt(frame: Buffer, attempt: int) -> bytes:
     """Return a copy of a Task frame that carries another attempt number."""
+
+def validate(frame: Buffer) -> None:
+    """Read every field of a message of any kind. Raise CodecError when it is malformed or its kind is unknown."""

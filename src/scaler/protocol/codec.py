@@ -22,6 +22,7 @@ from scaler.protocol._codec import (
     decode,
     peek_result,
     peek_task,
+    validate,
     which,
     with_attempt,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "decode",
     "peek_result",
     "peek_task",
+    "validate",
     "which",
     "with_attempt",
 ]

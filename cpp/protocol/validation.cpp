@@ -1,0 +1,54 @@
+#include "protocol/validation.h"
+
+#include <capnp/dynamic.h>
+
+#include "protocol/fields.h"
+#include "protocol/guarded.h"
+#include "protocol/utf8.h"
+
+namespace scaler::protocol {
+
+namespace {
+
+void readValue(capnp::DynamicValue::Reader value);
+
+// How deep structs nest is bounded by the nesting limit of the reader.
+void readStruct(capnp::DynamicStruct::Reader reader) {
+    for (const auto field : reader.getSchema().getNonUnionFields()) {
+        readValue(reader.get(field));
+    }
+    if (reader.getSchema().getUnionFields().size() > 0) {
+        KJ_IF_MAYBE (field, reader.which()) {
+            readValue(reader.get(*field));
+        } else {
+            throw CodecError("malformed message: its kind is unknown");
+        }
+    }
+}
+
+void readValue(capnp::DynamicValue::Reader value) {
+    switch (value.getType()) {
+        case capnp::DynamicValue::STRUCT:
+            return readStruct(value.as<capnp::DynamicStruct>());
+        case capnp::DynamicValue::LIST:
+            for (const auto element : value.as<capnp::DynamicList>()) {
+                readValue(element);
+            }
+            return;
+        case capnp::DynamicValue::TEXT:
+            if (!isUtf8(fromText(value.as<capnp::Text>()))) {
+                throw CodecError("malformed message: a text is not UTF-8");
+            }
+            return;
+        default:
+            return;  // reading the value itself was all there is to check
+    }
+}
+
+}  // namespace
+
+void validate(const FrameReader& frame) {
+    guarded("malformed message", [&] { readStruct(frame.message()); });
+}
+
+}  // namespace scaler::protocol

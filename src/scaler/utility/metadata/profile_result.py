@@ -1,0 +1,32 @@
+"""What travels in a task result's metadata."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from typing import Final
+
+_LAYOUT: Final = struct.Struct("!fQf")
+
+
+@dataclasses.dataclass(frozen=True)
+class ProfileResult:
+    """What a task has cost: wall seconds, growth of the memory in bytes, and CPU seconds. Seconds are 32-bit floats."""
+
+    duration_s: float = 0.0
+    memory_peak: int = 0
+    cpu_time_s: float = 0.0
+
+    def serialize(self) -> bytes:
+        """Return the 16 bytes of the result. Raise ValueError when a figure is out of its range."""
+        try:
+            return _LAYOUT.pack(self.duration_s, self.memory_peak, self.cpu_time_s)
+        except (struct.error, OverflowError) as error:
+            raise ValueError(f"{self} does not fit: {error}") from error
+
+    @staticmethod
+    def deserialize(data: bytes) -> ProfileResult:
+        """Return the result. Raise ValueError for other sizes than 16; no bytes mean that nothing was measured."""
+        if len(data) != _LAYOUT.size:
+            raise ValueError(f"a profile result has {_LAYOUT.size} bytes, but got {len(data)}")
+        return ProfileResult(*_LAYOUT.unpack(data))
