@@ -39,7 +39,7 @@ public:
 
     virtual void onFrame(ConnectionId connection, Bytes frame) = 0;
 
-    // Some of what was queued has been written; `outbound_bytes` are left.
+    // Some of what was queued has been written; `outbound_bytes` are left. Never called from within a call of the server.
     virtual void onWritten(ConnectionId connection, std::uint64_t outbound_bytes) {
         (void)connection;
         (void)outbound_bytes;
@@ -68,8 +68,8 @@ public:
     // Listens on one more address, and returns it with its real port.
     Result<Address> listen(const Address& address);
 
-    // Queues frames behind each other. They are written at the end of the current callback, or at once outside of one.
-    // Large buffers are referred to, not copied. A connection that is gone is ignored.
+    // Queues frames behind each other; they are written together at the end of the current turn of the io context. Large
+    // buffers are referred to, not copied. A connection that is gone is ignored.
     void send(ConnectionId connection, std::span<const Bytes> frames);
 
     // Queues one frame made of these parts.
