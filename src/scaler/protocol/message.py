@@ -22,7 +22,7 @@ def encode(member: str, **fields: Any) -> bytes:
     from capnp import KjException
 
     try:
-        frame: bytes = schemas.message.Message.new_message(**{member: fields}).to_bytes()
+        frame: bytes = schemas.message.Message.new_message(**{member: _plain(fields)}).to_bytes()
     except (KjException, ValueError) as error:  # ValueError: text or bytes that have no encoding
         raise CodecError(f"cannot encode {member}: {_describe(error)}") from error
     return frame
@@ -38,6 +38,17 @@ def decode(frame: Buffer) -> tuple[str, Any]:
     message = next(schemas.message.Message.read_multiple_bytes(copy, traversal_limit_in_words=_NO_TRAVERSAL_LIMIT))
     member: str = message.which()
     return member, getattr(message, member)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without the types of our identifiers, which pycapnp refuses although they are bytes."""
+    if isinstance(value, bytes):
+        return bytes(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _describe(error: Exception) -> str:

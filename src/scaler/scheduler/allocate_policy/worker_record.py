@@ -1,0 +1,55 @@
+"""What the scheduler knows of one connected worker."""
+
+from __future__ import annotations
+
+import struct
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scaler.scheduler.task.task_record import TaskRecord
+
+
+class WorkerRecord:
+    """One connected worker.
+
+    ``tasks`` holds what was placed on it and has not ended, in the order of placing, which is the order of starting.
+    ``version`` changes with it. ``estimated_seconds`` is the time its tasks are expected to take.
+    """
+
+    __slots__ = (
+        "capabilities",
+        "digest_mismatches",
+        "draining",
+        "estimated_seconds",
+        "heartbeat",
+        "last_heartbeat_seconds",
+        "queue_size",
+        "seen_version",
+        "tasks",
+        "version",
+        "worker_id",
+    )
+
+    def __init__(self, worker_id: bytes, queue_size: int, capabilities: dict[str, int]) -> None:
+        self.worker_id = worker_id
+        self.queue_size = queue_size
+        self.capabilities = capabilities
+        self.tasks: dict[bytes, TaskRecord] = {}
+        self.estimated_seconds = 0.0
+        self.version = 0
+        self.seen_version = -1
+        self.digest_mismatches = 0
+        self.draining = False
+        self.heartbeat: dict[str, Any] = {}
+        self.last_heartbeat_seconds = 0.0
+
+    def held_digest(self) -> int:
+        """Return the digest that the worker reports when it holds the same tasks (docs/protocol.md, section 1)."""
+        digest = 0
+        for task_id in self.tasks:
+            digest ^= struct.unpack("<Q", blake2b(task_id, digest_size=8).digest())[0]
+        return digest
+
+    def __repr__(self) -> str:
+        return f"WorkerRecord({self.worker_id!r}, {len(self.tasks)}/{self.queue_size} tasks)"

@@ -1,0 +1,83 @@
+"""Balancing: takes unstarted tasks back from loaded workers for idle ones."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Final
+
+from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
+from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
+from scaler.scheduler.controllers.task_controller import TaskController
+from scaler.scheduler.outbox import Outbox
+from scaler.scheduler.task.task_record import TaskRecord
+from scaler.scheduler.task.task_state_machine import TaskState
+
+WORTH_MOVING_SECONDS: Final = 0.02
+"""A worker that gets through its tasks faster than this keeps them."""
+
+
+class BalanceController:
+    """Retracts the newest tasks of loaded workers while others have nothing to do, and nothing waits for those.
+
+    Only unstarted tasks move, and each only once its worker has given it up; a task that is asked for is not asked for
+    again. A worker counts as loaded when its tasks are expected to take long, or when it has ended none for long.
+    """
+
+    def __init__(self, outbox: Outbox, pool: WorkerPool, tasks: TaskController) -> None:
+        self._outbox = outbox
+        self._pool = pool
+        self._tasks = tasks
+        self._progress: dict[bytes, tuple[int, float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._progress)
+
+    def balance(self, now_seconds: float) -> None:
+        """Ask for as many tasks as there are idle workers that may run them."""
+        loaded = self._pool.loaded()
+        self._note_progress(loaded, now_seconds)
+        if not loaded:
+            return
+        loaded.sort(key=lambda worker: len(worker.tasks), reverse=True)
+        wanted: dict[frozenset[str], int] = {}
+        for worker in loaded:
+            if not self._is_slow(worker, now_seconds):
+                continue
+            moved = [record for record in self._movable(worker) if self._take(record, wanted)]
+            for record in moved:
+                self._tasks.retract(record)
+            if moved and self._outbox.monitored:
+                task_ids = [record.task_id for record in moved]
+                self._outbox.report("stateBalanceAdvice", {"workerId": worker.worker_id, "taskIds": task_ids})
+
+    def _note_progress(self, loaded: list[WorkerRecord], now_seconds: float) -> None:
+        """Remember for each loaded worker since when its oldest task has been its oldest."""
+        progress = {}
+        for worker in loaded:
+            oldest = hash(next(iter(worker.tasks)))
+            known = self._progress.get(worker.worker_id)
+            progress[worker.worker_id] = known if known is not None and known[0] == oldest else (oldest, now_seconds)
+        self._progress = progress
+
+    def _is_slow(self, worker: WorkerRecord, now_seconds: float) -> bool:
+        waited = now_seconds - self._progress[worker.worker_id][1]
+        return max(waited, worker.estimated_seconds) >= WORTH_MOVING_SECONDS
+
+    @staticmethod
+    def _movable(worker: WorkerRecord) -> list[TaskRecord]:
+        """Return the newest half of the tasks behind the oldest, which runs, newest first."""
+        behind = len(worker.tasks) - 1
+        newest = itertools.islice(reversed(worker.tasks.values()), (behind + 1) // 2)
+        return [record for record in newest if record.state is TaskState.placed]
+
+    def _take(self, record: TaskRecord, wanted: dict[frozenset[str], int]) -> bool:
+        needs = record.capabilities
+        if needs not in wanted:
+            asked = sum(
+                1 for worker in self._pool.loaded() for r in worker.tasks.values() if r.state is TaskState.retracting
+            )
+            wanted[needs] = max(0, len(self._pool.idle(needs)) - asked)
+        if wanted[needs] <= 0:
+            return False
+        wanted[needs] -= 1
+        return True

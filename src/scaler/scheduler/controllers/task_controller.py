@@ -1,0 +1,301 @@
+"""Tasks from submit to end: carries out the actions of the task state table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from scaler.protocol import codec
+from scaler.scheduler.allocate_policy.worker_pool import WorkerPool, hold, let_go
+from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
+from scaler.scheduler.controllers.client_controller import ClientRecord
+from scaler.scheduler.controllers.task_reporter import TaskReporter
+from scaler.scheduler.outbox import Frame, Outbox
+from scaler.scheduler.task import task_end
+from scaler.scheduler.task.duration_estimator import DurationEstimator
+from scaler.scheduler.task.monitor_state import MonitorState
+from scaler.scheduler.task.task_record import TaskRecord
+from scaler.scheduler.task.task_state_machine import TABLE, Action, TaskEvent, TaskState
+from scaler.scheduler.task.waiting_queue import WaitingQueue
+from scaler.utility.metadata.profile_result import ProfileResult
+
+MOST_LOSSES: Final = 3
+"""Workers that may be lost under one task before it is given up."""
+
+
+class TaskController:
+    """The one owner of live tasks: who holds each, and what it waits for.
+
+    Every event goes through the table; ``stale`` counts what came too late, by event.
+    """
+
+    def __init__(
+        self, outbox: Outbox, pool: WorkerPool, reporter: TaskReporter, max_number_of_tasks_waiting: int = -1
+    ) -> None:
+        self._outbox = outbox
+        self._pool = pool
+        self._reporter = reporter
+        self._max_waiting = max_number_of_tasks_waiting
+        self._tasks: dict[bytes, TaskRecord] = {}
+        self._queue = WaitingQueue()
+        self._durations = DurationEstimator()
+        self.stale: Counter[str] = Counter()
+        self._actions: dict[Action, Callable[[TaskRecord], None]] = {
+            Action.ignore: lambda record: None,
+            Action.ask_back: self._ask_back,
+            Action.cancel_waiting: self._cancel_waiting,
+            Action.ask_cancel: self._ask_cancel,
+            Action.abandon_waiting: self._abandon_waiting,
+            Action.abandon_placed: self._abandon_placed,
+            Action.end_canceled: self._end_canceled,
+            Action.end_not_found: self._end_not_found,
+            Action.wait_again: self._wait_again,
+            Action.stay_placed: self._stay_placed,
+            Action.refuse_cancel: self._refuse_cancel,
+            Action.place_again: self._place_again,
+            Action.return_to_queue: self._return_to_queue,
+        }
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many tasks wait in the central queue."""
+        return len(self._queue)
+
+    def state_counts(self) -> Counter[TaskState]:
+        """Return how many live tasks are in each state."""
+        return Counter(record.state for record in self._tasks.values())
+
+    # -- events from clients
+
+    def on_task(self, client: ClientRecord, frame: Frame) -> None:
+        """Accept a task of a client. Raise ValueError when it claims to come from somebody else."""
+        task_id, source, function_id, priority, capabilities, attempt = codec.peek_task(frame)
+        if source != client.client_id:
+            raise ValueError(f"task {task_id.hex()} names {source!r} as its source")
+        if task_id in self._tasks:
+            self.stale["duplicate task"] += 1
+            return
+        if 0 <= self._max_waiting <= len(self._queue):
+            self._outbox.send(client.client_id, task_end.rejected(task_id, attempt, self._max_waiting))
+            return
+        needs = self._pool.needs(capabilities)
+        record = TaskRecord(task_id, client, frame, function_id, needs, priority, attempt)
+        self._tasks[task_id] = record
+        client.tasks[task_id] = record
+        self._queue.append(record)
+
+    def on_cancel(self, client: ClientRecord, frame: Frame) -> None:
+        """Cancel a task that its client wants no more."""
+        cancel = codec.decode(frame)
+        assert isinstance(cancel, codec.TaskCancel)
+        record = self._tasks.get(cancel.task_id)
+        if record is None or record.client is not client:
+            confirm = task_end.confirm(cancel.task_id, codec.TaskCancelConfirmType.cancelNotFound)
+            self._outbox.send(client.client_id, confirm)
+            return
+        self._apply(record, TaskEvent.cancel)
+
+    def on_client_gone(self, client: ClientRecord) -> None:
+        """Drop the tasks of a client that has left or was lost."""
+        for record in list(client.tasks.values()):
+            self._apply(record, TaskEvent.client_lost)
+
+    # -- events from workers
+
+    def on_result(self, worker: WorkerRecord, frame: Frame) -> None:
+        """End a task with the result of the worker that holds it."""
+        task_id, result_type, metadata, _, attempt, _ = codec.peek_result(frame)
+        record = worker.tasks.get(task_id)
+        if record is None or attempt < record.attempt:
+            self.stale["result"] += 1
+            return
+        if TABLE[record.state, TaskEvent.result] is not Action.deliver_result:
+            self.stale["result"] += 1
+            return
+        if metadata:
+            self._durations.observe(record.function_id, ProfileResult.deserialize(metadata).duration_s)
+        client = record.client
+        if client is not None:
+            self._outbox.send(client.client_id, frame)
+        self._reporter.ended(record, task_end.result_state(result_type), metadata)
+        self._end(record)
+
+    _CONFIRM_EVENTS: Final = {
+        codec.TaskCancelConfirmType.canceled: TaskEvent.confirm_canceled,
+        codec.TaskCancelConfirmType.cancelFailed: TaskEvent.confirm_failed,
+        codec.TaskCancelConfirmType.cancelNotFound: TaskEvent.confirm_not_found,
+    }
+
+    def on_cancel_confirm(self, worker: WorkerRecord, frame: Frame) -> None:
+        """Take note of a worker's verdict on a cancel or retraction."""
+        confirm = codec.decode(frame)
+        assert isinstance(confirm, codec.TaskCancelConfirm)
+        record = worker.tasks.get(confirm.task_id)
+        if record is None:
+            self.stale["confirm"] += 1  # the task's result was faster
+            return
+        record.open_cancels = max(0, record.open_cancels - 1)
+        self._apply(record, self._CONFIRM_EVENTS[codec.TaskCancelConfirmType(confirm.cancel_confirm_type)])
+
+    def owner_of(self, task_id: bytes, worker: WorkerRecord) -> ClientRecord | None:
+        """Return the client of a task that the worker holds, or None."""
+        record = worker.tasks.get(task_id)
+        return record.client if record is not None else None
+
+    def on_worker_gone(self, worker: WorkerRecord, *, lost: bool) -> None:
+        """Place the tasks of a worker elsewhere. One that was lost is charged to its oldest task, which it ran."""
+        records = list(worker.tasks.values())
+        for record in reversed(records):  # each goes to the front of its line, so the oldest comes first again
+            if lost and record is records[0]:
+                record.losses += 1
+            self._apply(record, TaskEvent.worker_lost if lost else TaskEvent.worker_left)
+
+    # -- events of the scheduler itself
+
+    def retract(self, record: TaskRecord) -> None:
+        """Ask the worker of a task for it back, if it has not started."""
+        self._apply(record, TaskEvent.retract)
+
+    def probe(self, record: TaskRecord) -> None:
+        """Ask the worker of a task about it, again if it was asked before: what it does not hold comes back."""
+        if record.state is TaskState.placed:
+            self._ask_back(record)
+        else:
+            self._send_cancel(record, force=record.state is TaskState.canceling)
+
+    def place_waiting(self) -> None:
+        """Place every waiting task for which a worker has room."""
+        for capabilities in self._queue.classes():
+            while (record := self._queue.first(capabilities)) is not None:
+                seconds = self._durations.estimate(record.function_id)
+                worker = self._pool.find(capabilities, seconds)
+                if worker is None:
+                    break
+                self._queue.pop_first(record)
+                self._place(record, worker, seconds)
+
+    def waiting_classes(self) -> list[frozenset[str]]:
+        """Return the capability sets for which tasks wait."""
+        return self._queue.classes()
+
+    def fail_everything(self, message: str) -> None:
+        """End every live task with a failure, before the cluster stops."""
+        for record in list(self._tasks.values()):
+            if record.client is not None:
+                self._outbox.send(record.client.client_id, task_end.shut_down(record.task_id, record.attempt, message))
+            if record.state is TaskState.waiting:
+                self._abandon_waiting(record)
+            else:
+                self._end(record)
+
+    # -- actions of the table
+
+    def _apply(self, record: TaskRecord, event: TaskEvent) -> None:
+        action = TABLE[record.state, event]
+        if action is Action.stale:
+            self.stale[event.name] += 1
+            return
+        self._actions[action](record)
+
+    def _place(self, record: TaskRecord, worker: WorkerRecord, estimated_seconds: float) -> None:
+        record.state = TaskState.placed
+        record.estimated_seconds = estimated_seconds
+        hold(worker, record)
+        self._pool.changed(worker)
+        self._outbox.send(worker.worker_id, record.frame)
+        self._reporter.placed(record, worker)
+
+    def _ask_back(self, record: TaskRecord) -> None:
+        record.state = TaskState.retracting
+        self._send_cancel(record, force=False)
+
+    def _ask_cancel(self, record: TaskRecord) -> None:
+        record.state = TaskState.canceling
+        self._send_cancel(record, force=True)
+
+    def _send_cancel(self, record: TaskRecord, *, force: bool) -> None:
+        assert record.worker is not None
+        record.open_cancels += 1
+        self._outbox.send(record.worker.worker_id, codec.TaskCancel(task_id=record.task_id, force=force).encode())
+
+    def _cancel_waiting(self, record: TaskRecord) -> None:
+        self._confirm(record, codec.TaskCancelConfirmType.canceled)
+        self._abandon_waiting(record)
+
+    def _abandon_waiting(self, record: TaskRecord) -> None:
+        self._end(record)
+        self._queue.removed(record)
+
+    def _abandon_placed(self, record: TaskRecord) -> None:
+        self._forget_client(record)
+        if record.state is not TaskState.canceling:
+            self._ask_cancel(record)
+
+    def _end_canceled(self, record: TaskRecord) -> None:
+        self._confirm(record, codec.TaskCancelConfirmType.canceled)
+        self._end(record)
+
+    def _end_not_found(self, record: TaskRecord) -> None:
+        self._confirm(record, codec.TaskCancelConfirmType.cancelNotFound)
+        self._end(record)
+
+    def _stay_placed(self, record: TaskRecord) -> None:
+        record.state = TaskState.placed
+
+    def _refuse_cancel(self, record: TaskRecord) -> None:
+        if record.open_cancels > 0:
+            return  # this was the verdict on an earlier retraction; the one on the cancel follows
+        record.state = TaskState.placed
+        if record.client is not None:
+            confirm = task_end.confirm(record.task_id, codec.TaskCancelConfirmType.cancelFailed)
+            self._outbox.send(record.client.client_id, confirm)
+
+    def _wait_again(self, record: TaskRecord) -> None:
+        self._leave_worker(record)
+        record.state = TaskState.waiting
+        self._queue.put_back(record)
+
+    def _return_to_queue(self, record: TaskRecord) -> None:
+        record.attempt += 1
+        record.frame = codec.with_attempt(record.frame, record.attempt)
+        record.open_cancels = 0
+        self._wait_again(record)
+
+    def _place_again(self, record: TaskRecord) -> None:
+        if record.losses < MOST_LOSSES:
+            self._return_to_queue(record)
+            return
+        assert record.worker is not None
+        if record.client is not None:
+            self._outbox.send(record.client.client_id, task_end.worker_died(record, record.worker))
+        self._reporter.ended(record, MonitorState.failedWorkerDied, b"")
+        self._end(record)
+
+    def _confirm(self, record: TaskRecord, kind: codec.TaskCancelConfirmType) -> None:
+        if record.client is not None:
+            self._outbox.send(record.client.client_id, task_end.confirm(record.task_id, kind))
+        self._reporter.ended(record, task_end.confirm_state(kind), b"")
+
+    # -- bookkeeping
+
+    def _end(self, record: TaskRecord) -> None:
+        if record.worker is not None:
+            self._leave_worker(record)
+        self._forget_client(record)
+        record.state = TaskState.ended
+        del self._tasks[record.task_id]
+
+    def _leave_worker(self, record: TaskRecord) -> None:
+        worker = record.worker
+        assert worker is not None
+        let_go(worker, record)
+        self._pool.changed(worker)
+
+    def _forget_client(self, record: TaskRecord) -> None:
+        if record.client is not None:
+            record.client.tasks.pop(record.task_id, None)
+            record.client = None

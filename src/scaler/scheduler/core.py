@@ -1,0 +1,262 @@
+"""The scheduler without its shell: what each event does. No socket, clock, thread or await in here.
+
+The list of handlers is the protocol (docs/protocol.md, section 3). The shell hands over a batch of events, then calls
+``on_batch_end``, then carries out the outbox once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from scaler.io.ymq.ymq import PeerEvent, Role
+from scaler.protocol import codec, message
+from scaler.protocol.codec import MessageKind
+from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
+from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
+from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
+from scaler.scheduler.controllers.balance_controller import BalanceController
+from scaler.scheduler.controllers.client_controller import ClientController, ClientRecord
+from scaler.scheduler.controllers.information_controller import InformationController
+from scaler.scheduler.controllers.object_controller import ObjectController
+from scaler.scheduler.controllers.task_controller import TaskController
+from scaler.scheduler.controllers.task_reporter import TaskReporter
+from scaler.scheduler.controllers.worker_controller import WorkerController
+from scaler.scheduler.outbox import Frame, Outbox
+
+_logger = logging.getLogger(__name__)
+
+_KIND_NAMES: Final = [kind.name for kind in sorted(MessageKind)]
+
+
+@dataclasses.dataclass(frozen=True)
+class CoreSettings:
+    """What the core needs to know. ``object_storage_host`` and ``_port`` are told to clients and workers."""
+
+    object_storage_host: str
+    object_storage_port: int
+    allocate_policy: AllocatePolicy = AllocatePolicy.even
+    max_number_of_tasks_waiting: int = -1
+    protected: bool = True
+    balance: bool = True
+
+
+class SchedulerCore:
+    """The table of handlers and the controllers they call. Every handler takes who sent the message and its frame."""
+
+    def __init__(self, settings: CoreSettings) -> None:
+        self.outbox = Outbox()
+        self.now_seconds = 0.0
+        self.dropped_messages = 0
+        self._settings = settings
+        self._roles: dict[bytes, Role] = {}
+        self._clients = ClientController()
+        self._pool = WorkerPool(settings.allocate_policy)
+        self._objects = ObjectController(self.outbox, self._clients, self._pool)
+        self._reporter = TaskReporter(self.outbox, self._objects.name)
+        self._tasks = TaskController(self.outbox, self._pool, self._reporter, settings.max_number_of_tasks_waiting)
+        self._workers = WorkerController(self.outbox, self._pool, self._tasks)
+        self._balance = BalanceController(self.outbox, self._pool, self._tasks)
+        self._information = InformationController(
+            self.outbox, self._clients, self._objects, self._tasks, self._pool, self._reporter, self.gauges
+        )
+        address = {"host": settings.object_storage_host, "port": settings.object_storage_port}
+        self._client_echo = message.encode("clientHeartbeatEcho", objectStorageAddress=address)
+        self._worker_echo = message.encode("workerHeartbeatEcho", objectStorageAddress=address)
+        self._handlers: dict[int, Callable[[bytes, Frame], None]] = {
+            MessageKind.task: self.on_task,
+            MessageKind.taskCancel: self.on_task_cancel,
+            MessageKind.taskCancelConfirm: self.on_task_cancel_confirm,
+            MessageKind.taskResult: self.on_task_result,
+            MessageKind.taskLog: self.on_task_log,
+            MessageKind.objectInstruction: self.on_object_instruction,
+            MessageKind.clientHeartbeat: self.on_client_heartbeat,
+            MessageKind.workerHeartbeat: self.on_worker_heartbeat,
+            MessageKind.disconnectRequest: self.on_disconnect_request,
+            MessageKind.clientDisconnect: self.on_client_disconnect,
+            MessageKind.informationRequest: self.on_information_request,
+        }
+
+    # -- what the shell calls
+
+    def on_message(self, peer: bytes, frame: Frame) -> None:
+        """Handle one message. A bad one is logged, counted and dropped; nothing else is disturbed."""
+        try:
+            kind = codec.which(frame)
+            handler = self._handlers.get(kind)
+            if handler is None:
+                raise ValueError(
+                    f"message {_KIND_NAMES[kind] if kind < len(_KIND_NAMES) else kind} is not for a scheduler"
+                )
+            self._information.received[_KIND_NAMES[kind]] += 1
+            handler(peer, frame)
+        except ValueError as error:  # CodecError is one
+            self.dropped_messages += 1
+            _logger.warning("dropped a message of %r: %s", peer, error)
+
+    def on_peer_event(self, peer: bytes, event: PeerEvent, role: Role) -> None:
+        """Take note of a session that began or ended."""
+        if event is PeerEvent.connected:
+            self._forget_peer(peer)  # a session that follows another without its end
+            self._roles[peer] = role
+            if role is Role.client:
+                self._clients.add(peer)
+                _logger.info("client %s connected", peer.decode(errors="replace"))
+        else:
+            self._forget_peer(peer)
+
+    def on_batch_end(self) -> None:
+        """Place what waits, once per batch of events."""
+        self._tasks.place_waiting()
+
+    def on_tick(self) -> None:
+        """Do what time asks for: balance, forget what is not needed."""
+        if self._settings.balance:
+            self._balance.balance(self.now_seconds)
+        self._pool.forget_classes(self._tasks.waiting_classes())
+
+    def publish(self, resource: dict[str, int], rss_free_bytes: int) -> None:
+        """Put the periodic report into the outbox."""
+        self._information.publish(resource, rss_free_bytes, self.now_seconds)
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether any task is live."""
+        return len(self._tasks) > 0
+
+    def gauges(self) -> dict[str, int]:
+        """Return the size of every table; all but ``workers`` and ``clients`` are zero when nothing goes on."""
+        states = self._tasks.state_counts()
+        return {
+            "clients": len(self._clients),
+            "workers": len(self._workers),
+            "departed_workers": self._workers.departed,
+            "tasks": len(self._tasks),
+            "waiting_tasks": self._tasks.waiting,
+            "placed_tasks": sum(len(worker.tasks) for worker in self._pool.workers()),
+            "open_cancels": sum(count for state, count in states.items() if state.name in ("retracting", "canceling")),
+            "objects": len(self._objects),
+            "loaded_workers": len(self._pool.loaded()),
+            "dropped_messages": self.dropped_messages,
+            "stale_messages": self._tasks.stale.total(),
+        }
+
+    # -- handlers of messages
+
+    def on_task(self, peer: bytes, frame: Frame) -> None:
+        """Accept a task."""
+        self._tasks.on_task(self._client(peer), frame)
+
+    def on_task_cancel(self, peer: bytes, frame: Frame) -> None:
+        """Cancel a task for its client."""
+        self._tasks.on_cancel(self._client(peer), frame)
+
+    def on_task_cancel_confirm(self, peer: bytes, frame: Frame) -> None:
+        """Take a worker's verdict on a cancel."""
+        if (worker := self._worker(peer)) is not None:
+            self._tasks.on_cancel_confirm(worker, frame)
+
+    def on_task_result(self, peer: bytes, frame: Frame) -> None:
+        """Take the result of a task."""
+        if (worker := self._worker(peer)) is not None:
+            self._tasks.on_result(worker, frame)
+
+    def on_task_log(self, peer: bytes, frame: Frame) -> None:
+        """Forward output of a task to its client."""
+        log = codec.decode(frame)
+        assert isinstance(log, codec.TaskLog)
+        worker = self._worker(peer)
+        client = self._tasks.owner_of(log.task_id, worker) if worker is not None else None
+        if client is not None:
+            self.outbox.send(client.client_id, frame)
+
+    def on_object_instruction(self, peer: bytes, frame: Frame) -> None:
+        """Note objects that exist, or are needed no more. A client speaks for itself, a worker for clients."""
+        instruction = codec.decode(frame)
+        assert isinstance(instruction, codec.ObjectInstruction)
+        is_client = self._roles.get(peer) is Role.client
+        if is_client and instruction.object_user not in (peer, b""):
+            raise ValueError(f"objects of {instruction.object_user!r} are not this client's")
+        owner = peer if is_client else instruction.object_user
+        if instruction.instruction_type == codec.ObjectInstructionType.create:
+            self._objects.on_create(owner, instruction)
+        elif instruction.instruction_type == codec.ObjectInstructionType.delete and is_client:
+            self._objects.on_delete(owner, instruction.object_ids)
+        else:
+            raise ValueError(f"object instruction {instruction.instruction_type} is not for a scheduler")
+
+    def on_client_heartbeat(self, peer: bytes, frame: Frame) -> None:
+        """Answer a client's heartbeat with the address of the object storage."""
+        self._client(peer)
+        self.outbox.send(peer, self._client_echo)
+
+    def on_worker_heartbeat(self, peer: bytes, frame: Frame) -> None:
+        """Register a worker or note its figures, and answer with the address of the object storage."""
+        if self._roles.get(peer) is not Role.worker:
+            raise ValueError("a heartbeat of a worker must come from one")
+        _, heartbeat = message.decode(frame)
+        if self._workers.on_heartbeat(peer, heartbeat, self.now_seconds):
+            self.outbox.send(peer, self._worker_echo)
+
+    def on_disconnect_request(self, peer: bytes, frame: Frame) -> None:
+        """Let a worker leave. It speaks for itself, whatever the message names."""
+        if self._roles.get(peer) is not Role.worker:
+            raise ValueError("only a worker asks to disconnect so")
+        self._workers.on_leave(peer)
+        self.outbox.send(peer, message.encode("disconnectResponse", worker=peer))
+
+    def on_client_disconnect(self, peer: bytes, frame: Frame) -> None:
+        """Let a client leave, or end the cluster for it."""
+        client = self._client(peer)
+        _, request = message.decode(frame)
+        if str(request.disconnectType) == "disconnect":
+            self._remove_client(client)
+        elif self._settings.protected:
+            _logger.warning("client %r may not shut the cluster down: the scheduler is in protected mode", peer)
+            self.outbox.send(peer, message.encode("clientShutdownResponse", accepted=False))
+        else:
+            _logger.info("client %r shuts the cluster down", peer)
+            self._shut_down(peer)
+
+    def on_information_request(self, peer: bytes, frame: Frame) -> None:
+        """Answer a request for information."""
+        _, request = message.decode(frame)
+        self._information.on_request(peer, bytes(request.request))
+
+    # -- parts of handlers
+
+    def _client(self, peer: bytes) -> ClientRecord:
+        client = self._clients.get(peer)
+        if client is None:
+            raise ValueError("it is not from a connected client")
+        return client
+
+    def _worker(self, peer: bytes) -> WorkerRecord | None:
+        """Return the worker that sent a message, None when it has left: its last messages are expected, and late."""
+        worker = self._workers.get(peer)
+        if worker is None:
+            if self._roles.get(peer) is not Role.worker:
+                raise ValueError("it is not from a connected worker")
+            self._tasks.stale["message of a departed worker"] += 1
+        return worker
+
+    def _forget_peer(self, peer: bytes) -> None:
+        self._roles.pop(peer, None)
+        self._workers.on_lost(peer)
+        client = self._clients.get(peer)
+        if client is not None:
+            self._remove_client(client)
+
+    def _remove_client(self, client: ClientRecord) -> None:
+        _logger.info("client %s disconnected", client.client_id.decode(errors="replace"))
+        self._clients.remove(client.client_id)
+        self._tasks.on_client_gone(client)
+        self._objects.on_client_gone(client.client_id)
+
+    def _shut_down(self, peer: bytes) -> None:
+        self.outbox.send(peer, message.encode("clientShutdownResponse", accepted=True))
+        self._tasks.fail_everything("cluster shutting down")
+        self._workers.stop_all()
+        self.outbox.stop_requested = True

@@ -1,0 +1,48 @@
+"""Which objects exist, and which client each belongs to."""
+
+from __future__ import annotations
+
+from scaler.utility.identifiers import ObjectID
+
+
+class ObjectTracker:
+    """The one owner of what is known of objects. An object belongs to one client until it lets go or leaves."""
+
+    def __init__(self) -> None:
+        self._names: dict[bytes, bytes] = {}
+        self._owned: dict[bytes, set[bytes]] = {}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def name(self, object_id: bytes) -> bytes:
+        """Return the name an object was announced with, or ``<Unknown>``."""
+        return self._names.get(object_id, b"<Unknown>")
+
+    def create(self, owner: bytes, object_ids: list[bytes], names: list[bytes]) -> None:
+        """Know new objects of a client. Raise ValueError when an id is not the owner's, or the lists do not match."""
+        if len(names) != len(object_ids):
+            raise ValueError(f"{len(object_ids)} object ids come with {len(names)} names")
+        for object_id in object_ids:
+            if len(object_id) != ObjectID.SIZE:
+                raise ValueError(f"an object id has {ObjectID.SIZE} bytes, but got {len(object_id)}")
+        self._owned.setdefault(owner, set()).update(object_ids)
+        self._names.update(zip(object_ids, names, strict=True))
+
+    def delete(self, owner: bytes, object_ids: list[bytes]) -> list[bytes]:
+        """Forget objects of a client, and return those that it really owned."""
+        owned = self._owned.get(owner, set())
+        gone = [object_id for object_id in dict.fromkeys(object_ids) if object_id in owned]
+        owned.difference_update(gone)
+        if not owned:
+            self._owned.pop(owner, None)
+        for object_id in gone:
+            del self._names[object_id]
+        return gone
+
+    def delete_all(self, owner: bytes) -> list[bytes]:
+        """Forget every object of a client, and return their ids."""
+        gone = list(self._owned.pop(owner, ()))
+        for object_id in gone:
+            del self._names[object_id]
+        return gone

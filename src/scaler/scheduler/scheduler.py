@@ -1,0 +1,185 @@
+"""The scheduler's shell: sockets, clock and loop. It drains a batch, lets the core handle it, and flushes once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+import psutil
+
+from scaler.config.section.scheduler import SchedulerConfig
+from scaler.config.types.object_storage_server import ObjectStorageConfig
+from scaler.config.types.zmq import ZMQConfig
+from scaler.io.ymq.ymq import Bytes, Context, ErrorCode, IOSocketType, PeerEvent, Role, Socket
+from scaler.protocol import message
+from scaler.scheduler.core import CoreSettings, SchedulerCore
+from scaler.scheduler.storage_deleter import StorageDeleter
+
+_logger = logging.getLogger(__name__)
+
+_BATCH: Final = 1024
+_TICK_SECONDS: Final = 0.1
+_IDLE_TICK_SECONDS: Final = 1.0
+_REPORT_SECONDS: Final = 1.0
+_LINGER_SECONDS: Final = 2.0
+
+
+class Scheduler:
+    """Runs one scheduler in an event loop. ``stop`` may be called from a signal handler of the loop."""
+
+    def __init__(self, config: SchedulerConfig) -> None:
+        self._config = config
+        self._stopped: asyncio.Event | None = None
+        self._stop_requested = False
+
+    async def run(self, on_ready: Callable[[str, str, str], None]) -> None:
+        """Serve until ``stop``, or until a client shuts the cluster down.
+
+        ``on_ready`` gets the bound scheduler address, the object storage address and the bound monitor address. Raise
+        YMQException when an address cannot be bound.
+        """
+        self._stopped = asyncio.Event()
+        context = Context(self._config.io_threads)
+        service = _Service(self._config, context, self._stopped)
+        try:
+            on_ready(*service.addresses)
+            if self._stop_requested:
+                self._stopped.set()
+            await service.serve()
+        finally:
+            service.close()
+
+    def stop(self) -> None:
+        """Let ``run`` return."""
+        self._stop_requested = True
+        if self._stopped is not None:
+            self._stopped.set()
+
+
+class _Service:
+    """The sockets and timers of one run."""
+
+    def __init__(self, config: SchedulerConfig, context: Context, stopped: asyncio.Event) -> None:
+        self._stopped = stopped
+        self._socket = _make_socket(context, config)
+        self._monitor = Socket(context, b"monitor|" + uuid.uuid4().hex.encode(), IOSocketType.Multicast)
+        scheduler_address = self._socket.bind(config.scheduler_address.to_address())
+        storage_address = _storage_address(config, scheduler_address)
+        monitor_address = self._monitor.bind(_monitor_address(config, scheduler_address))
+        self.addresses = (scheduler_address, storage_address.to_address(), monitor_address)
+        self._core = SchedulerCore(
+            CoreSettings(
+                object_storage_host=storage_address.host,
+                object_storage_port=storage_address.port,
+                allocate_policy=config.allocate_policy,
+                max_number_of_tasks_waiting=config.max_number_of_tasks_waiting,
+                protected=config.protected,
+                balance=config.load_balance_seconds >= 0,
+            )
+        )
+        self._deleter = StorageDeleter(storage_address.to_address())
+        self._process = psutil.Process()
+        self._next_report_seconds = 0.0
+
+    async def serve(self) -> None:
+        """Handle events until stopped."""
+        loop = asyncio.get_running_loop()
+        deleting = loop.create_task(self._deleter.run())
+        loop.add_reader(self._socket.fileno(), self._on_readable)
+        loop.add_reader(self._monitor.fileno(), self._monitor.drain)
+        ticking = loop.create_task(self._tick_forever())
+        try:
+            await self._stopped.wait()
+        finally:
+            loop.remove_reader(self._socket.fileno())
+            loop.remove_reader(self._monitor.fileno())
+            for task in (ticking, deleting):
+                task.cancel()
+            await asyncio.gather(ticking, deleting, return_exceptions=True)
+
+    def close(self) -> None:
+        """Write what is queued, say goodbye to every peer, and close."""
+        self._socket.close(_LINGER_SECONDS)
+        self._monitor.close(0.0)
+
+    def _on_readable(self) -> None:
+        core = self._core
+        core.now_seconds = time.monotonic()
+        for peer, frame in self._socket.drain(_BATCH):
+            if isinstance(frame, Bytes):
+                core.on_message(peer, frame)  # type: ignore[arg-type]  # the peer of a frame is bytes
+            elif isinstance(frame, PeerEvent):
+                assert isinstance(peer, bytes)
+                core.on_peer_event(peer, frame, self._socket.peer_role(peer))
+        core.on_batch_end()
+        self._flush()
+
+    def _flush(self) -> None:
+        outbox = self._core.outbox
+        if outbox.messages:
+            rejected = self._socket.send_many(outbox.messages)
+            for index, code in rejected:
+                self._on_rejected(outbox.messages[index][0], code)
+        for member, fields in outbox.reports:
+            self._monitor.send(b"", message.encode(member, **fields))
+        if outbox.storage_deletes:
+            self._deleter.delete(outbox.storage_deletes)
+        if outbox.stop_requested:
+            self._stopped.set()
+        outbox.clear()
+
+    def _on_rejected(self, peer: bytes, code: ErrorCode) -> None:
+        """A peer that has gone is reported as lost anyway; one that does not read what it asked for is cut off."""
+        if code is ErrorCode.PeerQueueFull:
+            _logger.warning("%r does not read its messages: closing its connection", peer)
+            self._socket.close_connection(peer)
+
+    async def _tick_forever(self) -> None:
+        while True:
+            self._tick()
+            await asyncio.sleep(_TICK_SECONDS if self._core.is_busy else _IDLE_TICK_SECONDS)
+
+    def _tick(self) -> None:
+        core = self._core
+        core.now_seconds = time.monotonic()
+        core.outbox.monitored = self._monitor.statistics().peers > 0
+        core.on_tick()
+        if core.outbox.monitored and core.now_seconds >= self._next_report_seconds:
+            self._next_report_seconds = core.now_seconds + _REPORT_SECONDS
+            cpu = min(1000, int(self._process.cpu_percent() * 10))
+            core.publish({"cpu": cpu, "rss": self._process.memory_info().rss}, psutil.virtual_memory().available)
+        core.on_batch_end()
+        self._flush()
+
+
+def _make_socket(context: Context, config: SchedulerConfig) -> Socket:
+    identity = f"{os.getpid()}|scheduler|{uuid.uuid4()}".encode()
+    socket = Socket(context, identity, IOSocketType.Binder, role=Role.scheduler)
+    socket.set_session_timeout(Role.client, config.client_timeout_seconds)
+    socket.set_session_timeout(Role.worker, config.worker_timeout_seconds)
+    return socket
+
+
+def _storage_address(config: SchedulerConfig, scheduler_address: str) -> ObjectStorageConfig:
+    """Return the configured address of the object storage, or the scheduler's host and the port after its own."""
+    if config.object_storage_address is not None:
+        return config.object_storage_address
+    bound = ZMQConfig.from_string(scheduler_address)
+    if bound.port is None:
+        raise ValueError(f"object_storage_address is required for a scheduler at {scheduler_address}")
+    return ObjectStorageConfig(bound.host, bound.port + 1)
+
+
+def _monitor_address(config: SchedulerConfig, scheduler_address: str) -> str:
+    """Return the configured monitor address, or the scheduler's host and the second port after its own."""
+    if config.monitor_address is not None:
+        return config.monitor_address.to_address()
+    bound = ZMQConfig.from_string(scheduler_address)
+    if bound.port is None:
+        return f"{scheduler_address}_monitor"
+    return ZMQConfig(bound.type, bound.host, bound.port + 2).to_address()

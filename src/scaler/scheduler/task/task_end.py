@@ -1,0 +1,84 @@
+"""The messages with which the scheduler itself ends a task, and the names of ends in the monitor stream."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Final
+
+from scaler.protocol import codec
+from scaler.scheduler.task.monitor_state import MonitorState
+from scaler.utility.exceptions import ClientShutdownException, TaskRejectedError, WorkerDiedError
+
+if TYPE_CHECKING:
+    from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
+    from scaler.scheduler.task.task_record import TaskRecord
+
+_RESULT_STATES: Final = {
+    codec.TaskResultType.success: MonitorState.success,
+    codec.TaskResultType.failed: MonitorState.failed,
+    codec.TaskResultType.failedWorkerDied: MonitorState.failedWorkerDied,
+}
+_CONFIRM_STATES: Final = {
+    codec.TaskCancelConfirmType.canceled: MonitorState.canceled,
+    codec.TaskCancelConfirmType.cancelNotFound: MonitorState.canceledNotFound,
+}
+
+
+def result_state(result_type: int) -> MonitorState:
+    """Return how the monitor stream calls the end by a result of that type."""
+    return _RESULT_STATES[codec.TaskResultType(result_type)]
+
+
+def confirm_state(kind: codec.TaskCancelConfirmType) -> MonitorState:
+    """Return how the monitor stream calls the end by that verdict on a cancel."""
+    return _CONFIRM_STATES[kind]
+
+
+def confirm(task_id: bytes, kind: codec.TaskCancelConfirmType) -> bytes:
+    """Return the verdict on a cancel."""
+    return codec.TaskCancelConfirm(task_id=task_id, cancel_confirm_type=kind).encode()
+
+
+def worker_died(record: TaskRecord, worker: WorkerRecord) -> bytes:
+    """Return the end of a task whose workers were lost too often."""
+    error = WorkerDiedError(
+        f"worker died when processing task: {record.task_id.hex()} (worker {worker.worker_id.decode(errors='replace')} "
+        f"was lost; attempt {record.attempt + 1}, {record.losses} workers lost under it)",
+        task_id=record.task_id,
+        worker_id=worker.worker_id,
+        attempt=record.attempt,
+    )
+    return _failure(
+        record.task_id,
+        record.attempt,
+        error,
+        codec.TaskEndCause.workerLost,
+        codec.TaskResultType.failedWorkerDied,
+    )
+
+
+def rejected(task_id: bytes, attempt: int, limit: int) -> bytes:
+    """Return the end of a task that would wait beyond the configured number of waiting tasks."""
+    error = TaskRejectedError(
+        f"task {task_id.hex()} was refused: {limit} tasks wait already, the limit max_number_of_tasks_waiting",
+        task_id=task_id,
+        limit=limit,
+    )
+    return _failure(task_id, attempt, error, codec.TaskEndCause.rejected)
+
+
+def shut_down(task_id: bytes, attempt: int, message: str) -> bytes:
+    """Return the end of a task that the end of the cluster overtakes."""
+    return _failure(task_id, attempt, ClientShutdownException(message), codec.TaskEndCause.rejected)
+
+
+def _failure(
+    task_id: bytes,
+    attempt: int,
+    error: Exception,
+    cause: codec.TaskEndCause,
+    result_type: codec.TaskResultType = codec.TaskResultType.failed,
+) -> bytes:
+    return codec.TaskResult(
+        task_id=task_id, result_type=result_type, attempt=attempt, cause=cause, value=pickle.dumps(error)
+    ).encode()

@@ -1,0 +1,62 @@
+"""What the scheduler knows of one live task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scaler.scheduler.task.task_state_machine import TaskState
+
+if TYPE_CHECKING:
+    from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
+    from scaler.scheduler.controllers.client_controller import ClientRecord
+    from scaler.scheduler.outbox import Frame
+
+
+class TaskRecord:
+    """One live task; a million of them may wait, so it has slots and shares what tasks have in common.
+
+    ``frame`` is the client's message as it came, forwarded to the worker as it is. ``client`` is None once the client
+    has gone; ``worker`` is None while the task waits. ``losses`` counts the workers that were lost under the task.
+    """
+
+    __slots__ = (
+        "attempt",
+        "capabilities",
+        "client",
+        "estimated_seconds",
+        "frame",
+        "function_id",
+        "losses",
+        "open_cancels",
+        "priority",
+        "state",
+        "task_id",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        task_id: bytes,
+        client: ClientRecord,
+        frame: Frame,
+        function_id: bytes,
+        capabilities: frozenset[str],
+        priority: int,
+        attempt: int,
+    ) -> None:
+        self.task_id = task_id
+        self.client: ClientRecord | None = client
+        self.frame = frame
+        self.function_id = function_id
+        self.capabilities = capabilities
+        self.priority = priority
+        self.attempt = attempt
+        self.losses = 0
+        self.open_cancels = 0
+        self.state = TaskState.waiting
+        self.worker: WorkerRecord | None = None
+        self.estimated_seconds = 0.0
+
+    def __repr__(self) -> str:
+        worker = self.worker.worker_id if self.worker is not None else None
+        return f"TaskRecord({self.task_id.hex()}, {self.state.name}, worker={worker!r}, attempt={self.attempt})"

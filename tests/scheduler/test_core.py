@@ -1,0 +1,441 @@
+"""The scheduler core, without processes, sockets or sleeps."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from scheduler_fixture import SchedulerFixture, failure_of, result_frame
+
+from scaler.protocol import codec, message
+from scaler.protocol.codec import TaskCancelConfirmType
+from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
+from scaler.utility.exceptions import ClientShutdownException, TaskRejectedError, WorkerDiedError
+from scaler.utility.identifiers import ObjectID, TaskID
+
+
+@pytest.fixture
+def scheduler() -> SchedulerFixture:
+    return SchedulerFixture()
+
+
+def assert_at_rest(scheduler: SchedulerFixture) -> None:
+    """Check that nothing is left of any task (invariant I5)."""
+    gauges = scheduler.core.gauges()
+    for gauge in ("tasks", "waiting_tasks", "placed_tasks", "open_cancels", "loaded_workers"):
+        assert gauges[gauge] == 0, gauges
+
+
+def test_task_goes_to_a_worker_and_its_result_to_the_client(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    assert scheduler.tasks_sent_to(worker) == [task]
+    scheduler.finish(worker, task)
+    [result] = scheduler.take(client)
+    assert result == codec.decode(result_frame(task))
+    assert_at_rest(scheduler)
+
+
+def test_frames_are_forwarded_as_they_came(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    task_id = TaskID.generate_task_id()
+    frame = codec.Task(task_id=task_id, source=client, func_object_id=bytes(32), priority=3).encode()
+    scheduler.core.on_message(client, frame)
+    scheduler.core.on_batch_end()
+    assert scheduler.core.outbox.messages == [(worker, frame)]
+
+
+def test_tasks_wait_for_the_first_worker_and_start_in_order(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    tasks = scheduler.submit(client, 2)
+    worker = scheduler.worker("late")
+    gauges = scheduler.core.gauges()
+    assert (gauges["placed_tasks"], gauges["waiting_tasks"]) == (2, 0)
+    for task in tasks:
+        scheduler.finish(worker, task)
+    assert [result.task_id for result in scheduler.take(client)] == tasks
+
+
+def test_heartbeats_are_answered_with_the_storage_address(scheduler: SchedulerFixture) -> None:
+    worker, client = scheduler.worker(), scheduler.client()
+    scheduler.heartbeat(worker)
+    assert scheduler.take(worker) == ["workerHeartbeatEcho"]
+    scheduler.say(client, message.encode("clientHeartbeat"))
+    assert scheduler.take(client) == ["clientHeartbeatEcho"]
+
+
+def test_a_worker_gets_a_short_prefetch_not_its_whole_share(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    scheduler.submit(client, 100)
+    assert len(scheduler.tasks_sent_to(worker)) == 2
+
+
+def test_prefetch_grows_for_short_tasks_up_to_its_bound(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    scheduler.submit(client, 500)
+    held = scheduler.tasks_sent_to(worker)
+    for _ in range(20):
+        scheduler.finish(worker, held.pop(0), seconds=0.00001)
+        held += scheduler.tasks_sent_to(worker)
+    assert len(held) == 64
+
+
+def test_queue_size_bounds_the_prefetch(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker(queue_size=1)
+    scheduler.submit(client, 3)
+    assert len(scheduler.tasks_sent_to(worker)) == 1
+
+
+def test_tasks_are_spread_over_workers(scheduler: SchedulerFixture) -> None:
+    workers = [scheduler.worker(name) for name in "abc"]
+    client = scheduler.client()
+    scheduler.submit(client, 3)
+    assert [len(scheduler.tasks_sent_to(worker)) for worker in workers] == [1, 1, 1]
+
+
+def test_higher_priority_starts_first(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    [low] = scheduler.submit(client)
+    [high] = scheduler.submit(client, priority=5)
+    worker_id = scheduler.worker(queue_size=1)
+    scheduler.finish(worker_id, high)
+    assert scheduler.tasks_sent_to(worker_id) == [low]
+
+
+def test_cancel_of_a_waiting_task_is_confirmed_at_once(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    [task] = scheduler.submit(client)
+    scheduler.cancel(client, task)
+    assert scheduler.take(client) == [
+        codec.TaskCancelConfirm(task_id=task, cancel_confirm_type=TaskCancelConfirmType.canceled)
+    ]
+    assert_at_rest(scheduler)
+    worker = scheduler.worker()
+    assert scheduler.tasks_sent_to(worker) == []
+
+
+def test_cancel_of_a_placed_task_waits_for_the_workers_verdict(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    scheduler.take(worker)
+    scheduler.cancel(client, task)
+    assert scheduler.take(client) == []
+    assert scheduler.take(worker) == [codec.TaskCancel(task_id=task, force=True)]
+    assert scheduler.core.gauges()["placed_tasks"] == 1  # nothing moves before the confirm
+    scheduler.confirm(worker, task, TaskCancelConfirmType.canceled)
+    assert [confirm.cancel_confirm_type for confirm in scheduler.take(client)] == [TaskCancelConfirmType.canceled]
+    assert_at_rest(scheduler)
+
+
+def test_a_result_that_wins_over_a_cancel_is_delivered(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    scheduler.cancel(client, task)
+    scheduler.finish(worker, task)
+    scheduler.confirm(worker, task, TaskCancelConfirmType.cancelNotFound)
+    assert [type(sent) for sent in scheduler.take(client)] == [codec.TaskResult]
+    assert_at_rest(scheduler)
+
+
+def test_a_refused_cancel_reaches_the_client_and_the_task_goes_on(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    scheduler.cancel(client, task)
+    scheduler.confirm(worker, task, TaskCancelConfirmType.cancelFailed)
+    assert [confirm.cancel_confirm_type for confirm in scheduler.take(client)] == [TaskCancelConfirmType.cancelFailed]
+    scheduler.finish(worker, task)
+    assert [type(sent) for sent in scheduler.take(client)] == [codec.TaskResult]
+
+
+def test_cancel_of_an_unknown_or_foreign_task_is_not_found(scheduler: SchedulerFixture) -> None:
+    mine, other = scheduler.client("a"), scheduler.client("b")
+    [task] = scheduler.submit(mine)
+    scheduler.cancel(other, task)
+    assert [confirm.cancel_confirm_type for confirm in scheduler.take(other)] == [TaskCancelConfirmType.cancelNotFound]
+    assert scheduler.core.gauges()["tasks"] == 1
+
+
+def test_lost_worker_gives_its_tasks_back_with_another_attempt(scheduler: SchedulerFixture) -> None:
+    client, first = scheduler.client(), scheduler.worker("a")
+    tasks = scheduler.submit(client, 2)
+    scheduler.lose(first)
+    second = scheduler.worker("b")
+    scheduler.lose(second)
+    third_id = scheduler.worker("c", queue_size=5)
+    gauges = scheduler.core.gauges()
+    assert (gauges["placed_tasks"], gauges["workers"]) == (2, 1)
+    for task in tasks:
+        scheduler.finish(third_id, task, attempt=2)
+    assert [result.attempt for result in scheduler.take(client)] == [2, 2]
+    assert_at_rest(scheduler)
+
+
+def test_placed_again_task_carries_its_attempt(scheduler: SchedulerFixture) -> None:
+    client, first, second = scheduler.client(), scheduler.worker("a"), scheduler.worker("b")
+    [task] = scheduler.submit(client)
+    holder, other = (first, second) if scheduler.tasks_sent_to(first) else (second, first)
+    scheduler.take(other)
+    scheduler.lose(holder)
+    [sent] = scheduler.take(other)
+    assert (sent.task_id, sent.attempt) == (task, 1)
+
+
+def test_task_under_which_three_workers_were_lost_fails(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    [task] = scheduler.submit(client)
+    for name in "abc":
+        scheduler.lose(scheduler.worker(name))
+    [result] = scheduler.take(client)
+    error = failure_of(result)
+    assert isinstance(error, WorkerDiedError)
+    assert error.task_id == task and task.hex() in str(error)
+    assert (result.result_type, result.cause) == (
+        codec.TaskResultType.failedWorkerDied,
+        codec.TaskEndCause.workerLost,
+    )
+    assert_at_rest(scheduler)
+
+
+def test_prefetched_tasks_are_not_charged_for_lost_workers(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    poison, innocent = scheduler.submit(client, 2)
+    for name in "abc":
+        scheduler.lose(scheduler.worker(name))
+    [result] = scheduler.take(client)
+    assert result.task_id == poison
+    survivor = scheduler.worker("d")
+    scheduler.finish(survivor, innocent, attempt=3)
+    assert [result.task_id for result in scheduler.take(client)] == [innocent]
+
+
+def test_results_of_a_lost_worker_are_stale(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker("a")
+    [task] = scheduler.submit(client)
+    scheduler.lose(worker)
+    again = scheduler.worker("a")
+    scheduler.finish(again, task, attempt=0)  # of the first attempt
+    assert scheduler.take(client) == []
+    scheduler.finish(again, task, attempt=1)
+    assert [result.attempt for result in scheduler.take(client)] == [1]
+
+
+def test_a_worker_cannot_finish_the_task_of_another(scheduler: SchedulerFixture) -> None:
+    client, first, second = scheduler.client(), scheduler.worker("a"), scheduler.worker("b")
+    [task] = scheduler.submit(client)
+    holder, other = (first, second) if scheduler.tasks_sent_to(first) else (second, first)
+    scheduler.finish(other, task)
+    assert scheduler.take(client) == []
+    scheduler.finish(holder, task)
+    assert len(scheduler.take(client)) == 1
+
+
+def test_leaving_worker_is_answered_and_not_resurrected_by_a_straggler(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker("a")
+    scheduler.submit(client)
+    scheduler.take(worker)
+    scheduler.say(worker, message.encode("disconnectRequest", worker=b"Worker|somebody else|"))
+    assert scheduler.take(worker) == ["disconnectResponse"]
+    scheduler.heartbeat(worker)
+    assert scheduler.core.gauges()["workers"] == 0
+    assert scheduler.core.gauges()["waiting_tasks"] == 1
+    scheduler.lose(worker)
+    assert scheduler.core.gauges()["departed_workers"] == 0
+
+
+def test_lost_clients_tasks_are_cancelled_and_slots_freed(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker(queue_size=1)
+    running, _waiting = scheduler.submit(client, 2)
+    scheduler.take(worker)
+    scheduler.lose(client)
+    assert scheduler.take(worker) == [codec.TaskCancel(task_id=running, force=True)]
+    scheduler.confirm(worker, running, TaskCancelConfirmType.canceled)
+    assert_at_rest(scheduler)
+    assert scheduler.take(client) == []
+
+
+def test_client_disconnect_message_does_the_same(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    object_id = ObjectID.generate_object_id(client)
+    scheduler.create_objects(client, client, [object_id])
+    [task] = scheduler.submit(client)
+    scheduler.take(worker)
+    scheduler.say(client, message.encode("clientDisconnect", disconnectType="disconnect"))
+    assert scheduler.deleted == [object_id]
+    scheduler.finish(worker, task)
+    assert scheduler.take(client) == []
+    assert_at_rest(scheduler)
+
+
+def test_results_of_a_departed_client_are_deleted_from_storage(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    scheduler.submit(client)
+    scheduler.lose(client)
+    object_id = ObjectID.generate_object_id(client)
+    scheduler.create_objects(worker, client, [object_id])
+    assert scheduler.deleted == [object_id]
+    assert scheduler.core.gauges()["objects"] == 0
+
+
+def test_deleted_objects_leave_storage_and_caches_once(scheduler: SchedulerFixture) -> None:
+    client, other, worker = scheduler.client("a"), scheduler.client("b"), scheduler.worker()
+    object_id = ObjectID.generate_object_id(client)
+    scheduler.create_objects(client, client, [object_id])
+    scheduler.delete_objects(other, [object_id])  # not its own
+    assert scheduler.deleted == []
+    scheduler.delete_objects(client, [object_id])
+    scheduler.delete_objects(client, [object_id])
+    assert scheduler.deleted == [object_id]
+    [instruction] = scheduler.take(worker)
+    assert (instruction.instruction_type, instruction.object_ids) == (codec.ObjectInstructionType.delete, [object_id])
+
+
+def test_bad_messages_are_dropped_and_counted(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    foreign = codec.Task(task_id=bytes(16), source=b"Client|somebody", func_object_id=bytes(32)).encode()
+    for peer, frame in [
+        (client, b"garbage"),
+        (client, foreign),
+        (worker, foreign),
+        (client, codec.ProcessorInitialized().encode()),
+        (b"nobody", codec.TaskCancel(task_id=bytes(16)).encode()),
+    ]:
+        before = scheduler.core.dropped_messages
+        scheduler.say(peer, frame)
+        assert scheduler.core.dropped_messages == before + 1
+    [task] = scheduler.submit(client)
+    assert scheduler.tasks_sent_to(worker) == [task]
+
+
+def test_duplicate_task_is_dropped(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    frame = codec.Task(task_id=task, source=client, func_object_id=bytes(32)).encode()
+    scheduler.say(client, frame)
+    assert scheduler.tasks_sent_to(worker) == [task]
+
+
+def test_more_waiting_tasks_than_allowed_are_refused() -> None:
+    scheduler = SchedulerFixture(max_number_of_tasks_waiting=2)
+    client = scheduler.client()
+    tasks = scheduler.submit(client, 3)
+    [result] = scheduler.take(client)
+    assert result.task_id == tasks[2]
+    assert isinstance(failure_of(result), TaskRejectedError)
+    assert "max_number_of_tasks_waiting" in str(failure_of(result))
+
+
+def test_capability_policy_places_only_where_offered_and_blocks_nobody_else() -> None:
+    scheduler = SchedulerFixture(allocate_policy=AllocatePolicy.capability)
+    client, plain = scheduler.client(), scheduler.worker("plain")
+    [needs_gpu] = scheduler.submit(client, capabilities={"gpu": 1})
+    [anywhere] = scheduler.submit(client)
+    assert scheduler.tasks_sent_to(plain) == [anywhere]
+    gpu = scheduler.worker("gpu", capabilities={"gpu": -1})
+    scheduler.finish(gpu, needs_gpu)
+    assert [result.task_id for result in scheduler.take(client)] == [needs_gpu]
+
+
+def test_protected_scheduler_refuses_shutdown(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    scheduler.say(client, message.encode("clientDisconnect", disconnectType="shutdown"))
+    assert scheduler.take(client) == ["clientShutdownResponse"]
+    assert not scheduler.stopped
+    scheduler.finish(worker, task)
+    assert len(scheduler.take(client)) == 1
+
+
+def test_accepted_shutdown_fails_tasks_and_stops_workers() -> None:
+    scheduler = SchedulerFixture(protected=False)
+    client, worker = scheduler.client(), scheduler.worker(queue_size=1)
+    tasks = scheduler.submit(client, 2)
+    scheduler.take(worker)
+    scheduler.say(client, message.encode("clientDisconnect", disconnectType="shutdown"))
+    response, *ends = scheduler.take(client)
+    assert response == "clientShutdownResponse"
+    assert {end.task_id for end in ends} == set(tasks)
+    assert all(isinstance(failure_of(end), ClientShutdownException) for end in ends)
+    assert scheduler.take(worker) == ["clientDisconnect"]
+    assert scheduler.stopped
+    assert_at_rest(scheduler)
+
+
+def test_idle_worker_gets_the_unstarted_tasks_of_a_slow_one(scheduler: SchedulerFixture) -> None:
+    client, slow = scheduler.client(), scheduler.worker("slow")
+    running, behind = scheduler.submit(client, 2)
+    scheduler.take(slow)
+    idle = scheduler.worker("idle")
+    scheduler.tick(10.0)
+    scheduler.tick(10.1)
+    assert scheduler.take(slow) == [codec.TaskCancel(task_id=behind, force=False)]
+    scheduler.tick(10.2)
+    assert scheduler.take(slow) == []  # asked once
+    scheduler.confirm(slow, behind, TaskCancelConfirmType.canceled)
+    assert scheduler.tasks_sent_to(idle) == [behind]
+    scheduler.finish(slow, running)
+    scheduler.finish(idle, behind)
+    assert len(scheduler.take(client)) == 2
+    assert_at_rest(scheduler)
+
+
+def test_started_task_stays_when_it_is_asked_back(scheduler: SchedulerFixture) -> None:
+    client, slow = scheduler.client(), scheduler.worker("slow")
+    _, behind = scheduler.submit(client, 2)
+    idle = scheduler.worker("idle")
+    scheduler.tick(10.0)
+    scheduler.tick(10.1)
+    scheduler.confirm(slow, behind, TaskCancelConfirmType.cancelFailed)
+    assert scheduler.tasks_sent_to(idle) == []
+    scheduler.finish(slow, behind)
+    assert [result.task_id for result in scheduler.take(client)] == [behind]
+
+
+def test_worker_that_does_not_hold_its_task_loses_it_to_another(scheduler: SchedulerFixture) -> None:
+    client, forgetful = scheduler.client(), scheduler.worker("forgetful")
+    [task] = scheduler.submit(client)
+    scheduler.take(forgetful)
+    for _ in range(3):
+        scheduler.heartbeat(forgetful, heldTasks=0, heldDigest=0)
+    assert codec.TaskCancel(task_id=task, force=False) in scheduler.take(forgetful)
+    scheduler.confirm(forgetful, task, TaskCancelConfirmType.cancelNotFound)
+    [sent] = [sent for sent in scheduler.take(forgetful) if isinstance(sent, codec.Task)]
+    assert (sent.task_id, sent.attempt) == (task, 1)
+
+
+def test_worker_that_lost_a_cancel_is_asked_again(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    scheduler.cancel(client, task)
+    scheduler.take(worker)
+    for _ in range(3):
+        scheduler.heartbeat(worker, heldTasks=0, heldDigest=0)
+    assert codec.TaskCancel(task_id=task, force=True) in scheduler.take(worker)
+    scheduler.confirm(worker, task, TaskCancelConfirmType.cancelNotFound)
+    assert [confirm.cancel_confirm_type for confirm in scheduler.take(client)] == [TaskCancelConfirmType.cancelNotFound]
+    assert_at_rest(scheduler)
+
+
+def test_gauges_are_answered_as_json(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    scheduler.worker()
+    scheduler.core.on_message(client, message.encode("informationRequest", request=b"gauges"))
+    [(peer, frame)] = scheduler.core.outbox.messages
+    member, response = message.decode(frame)
+    assert (peer, member) == (client, "informationResponse")
+    assert json.loads(bytes(response.response))["workers"] == 1
+
+
+def test_monitor_hears_of_placements_and_ends_only_while_somebody_listens(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    scheduler.submit(client)
+    assert scheduler.reports == []
+    scheduler.core.outbox.monitored = True
+    [task] = scheduler.submit(client)
+    scheduler.finish(worker, task)
+    scheduler.core.publish({"cpu": 1, "rss": 2}, 3)
+    scheduler.end_batch()
+    states = [(fields["taskId"], fields["state"]) for member, fields in scheduler.reports if member == "stateTask"]
+    assert states == [(task, "running"), (task, "success")]
+    [(member, fields)] = [report for report in scheduler.reports if report[0] == "stateScheduler"]
+    decoded = message.decode(message.encode(member, **fields))[1]
+    assert decoded.workerManager.workers[0].sent == 1
