@@ -1,1 +1,1 @@
-"""Worker processes: the agent and its processors."""
+"""Workers: an agent process each, which feeds the processor that runs the tasks."""

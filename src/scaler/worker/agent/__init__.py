@@ -1,1 +1,1 @@
-"""The agent, which holds a worker's tasks and feeds its processors."""
+"""The agent of a worker: holds its tasks, talks to the scheduler, starts and replaces the processor."""

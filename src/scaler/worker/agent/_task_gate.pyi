@@ -1,4 +1,4 @@
-"""Task states shared by an agent and one of its processors. Only ``scaler.worker.agent.task_gate`` imports this module."""
+"""Task states shared by an agent and a processor. Only ``scaler.worker.agent.task_gate`` imports this module."""
 
 from enum import IntEnum
 

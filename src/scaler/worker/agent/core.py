@@ -1,0 +1,357 @@
+"""The agent's decisions, without sockets, clock or processes.
+
+Every event is an ``on_`` method, every effect an entry of the outbox. Each task that the scheduler hands over gets
+exactly one end: a TaskResult, or a TaskCancelConfirm ``canceled``; the other two verdicts on a cancel end nothing here.
+Until then the task is held, and exactly one of these is true of it:
+
+- it waits in the queue;
+- it was fed, and its gate says that it has not started: it can still be taken back without a message;
+- it was fed and has started: the processor answers for it, or the agent does when the processor is dead.
+
+The end of a processor is acted upon in ``_bury``, once nothing can be received from it any more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scaler.protocol import codec
+from scaler.worker.agent import task_ends
+from scaler.worker.agent.held_tasks import HeldTask, HeldTasks, Place
+from scaler.worker.agent.outbox import KillProcessor, Outbox, Quit, StartProcessor
+from scaler.worker.agent.processor_seat import ProcessorSeat, SeatState
+from scaler.worker.agent.restarts import Restarts
+from scaler.worker.agent.scheduler_link import SchedulerLink
+from scaler.worker.agent.task_gate import SlotState
+
+if TYPE_CHECKING:
+    from scaler.worker.agent.outbox import Frame
+    from scaler.worker.agent.task_gate import TaskGate
+
+FED_LIMIT = 64
+"""How many tasks a processor is fed ahead: enough to hide the way to it, also for tasks of microseconds."""
+
+PATIENCE_SECONDS = 0.5
+"""How long the end of a processor and the end of its link may be apart: the last results may be on their way."""
+
+MOST_ATTEMPTS = 3
+"""How often a task whose results were lost with their processors runs in all."""
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """What the core needs to know of its worker. A time of 0 means none."""
+
+    worker_id: bytes
+    host: str
+    heartbeat_interval_seconds: float = 2.0
+    death_timeout_seconds: float = 300.0
+    task_timeout_seconds: float = 0.0
+    fed_limit: int = FED_LIMIT
+
+
+class AgentCore:
+    """Holds the tasks of one worker and feeds its processor."""
+
+    def __init__(self, settings: AgentSettings, outbox: Outbox, now: float) -> None:
+        self._settings = settings
+        self._outbox = outbox
+        self._link = SchedulerLink(settings.heartbeat_interval_seconds, settings.death_timeout_seconds, now)
+        self._restarts = Restarts()
+        self._storage_known = False
+        self._start_requested = False
+        self._seat: ProcessorSeat | None = None
+        self._quitting = False
+        self.tasks = HeldTasks()
+        self.dropped: Counter[str] = Counter()
+
+    @property
+    def seat(self) -> ProcessorSeat | None:
+        """The processor, from its start until it is known to be dead."""
+        return self._seat
+
+    @property
+    def link(self) -> SchedulerLink:
+        """The connection to the scheduler."""
+        return self._link
+
+    # -- events from the scheduler
+
+    def on_scheduler_connected(self, now: float) -> None:
+        """Begin a session."""
+        self._link.on_connected(now)
+
+    def on_scheduler_lost(self, now: float) -> None:
+        """Drop all work: the scheduler places it elsewhere, and results of it would come too late."""
+        self._link.on_lost()
+        self._outbox.to_scheduler.clear()
+        taken_back = [self._take_back(task) for task in self.tasks.fed()]
+        self.tasks.clear()
+        if not all(taken_back) and self._seat is not None:
+            self._seat.ended_tasks += 1
+            self._kill(self._seat)
+
+    def on_storage_address(self, now: float) -> None:
+        """Start the first processor: what it needs is known."""
+        self._storage_known = True
+        self._start_when_due(now)
+
+    def on_heartbeat_echo(self, now: float) -> None:
+        """Take note that the scheduler lives."""
+        self._link.on_echo(now)
+
+    def on_task(self, frame: Frame) -> None:
+        """Hold a task. Raise CodecError for a frame that is none."""
+        task_id, _, _, priority, _, attempt = codec.peek_task(frame)
+        if task_id in self.tasks:
+            self.dropped["duplicate task"] += 1
+            return
+        self.tasks.add(task_id, frame, priority, attempt)
+        self._feed()
+
+    def on_task_cancel(self, frame: Frame) -> None:
+        """Give a verdict on a cancel or retraction, now or when the processor is dead. Raise CodecError."""
+        cancel = codec.decode(frame)
+        assert isinstance(cancel, codec.TaskCancel)
+        task = self.tasks.find(cancel.task_id)
+        if task is None:
+            self._confirm(cancel.task_id, codec.TaskCancelConfirmType.cancelNotFound)
+        elif task.place is Place.queued or self._take_back(task):
+            self.tasks.remove(task)
+            self._confirm(task.task_id, codec.TaskCancelConfirmType.canceled)
+        elif cancel.force:
+            task.cancel_wanted = True
+            self._stop(task)
+        else:
+            self._confirm(task.task_id, codec.TaskCancelConfirmType.cancelFailed)
+
+    def on_object_instruction(self, frame: Frame) -> None:
+        """Let the processor drop objects from its cache."""
+        if self._seat is not None and self._seat.state is SeatState.serving:
+            self._outbox.to_processor.append((self._seat.processor_id, frame))
+
+    def on_shutdown(self) -> None:
+        """Leave, because the cluster ends."""
+        self._quit("the scheduler shuts the cluster down", 0)
+
+    def on_stop_requested(self, reason: str) -> None:
+        """Leave, because somebody said so."""
+        self._quit(reason, 0)
+
+    # -- events from the processor
+
+    def on_processor_started(self, processor_id: bytes, pid: int, gate: TaskGate) -> None:
+        """Take note of the processor that was asked for."""
+        self._start_requested = False
+        self._seat = ProcessorSeat(processor_id, pid, gate)
+
+    def on_processor_start_failed(self, reason: str, now: float) -> None:
+        """Try again later, or give up."""
+        self._start_requested = False
+        self._restarts.on_futile_death(now)
+        if self._restarts.exhausted:
+            self._quit(f"no processor can be started: {reason}", 1)
+
+    def on_processor_initialized(self, processor_id: bytes) -> None:
+        """Feed the processor: it is ready."""
+        seat = self._seat_of(processor_id)
+        if seat is not None and seat.state is SeatState.starting:
+            seat.state = SeatState.serving
+            seat.initialized = True
+            self._feed()
+
+    def on_task_result(self, processor_id: bytes, frame: Frame) -> None:
+        """Forward the result of a task, and feed the next. Raise CodecError."""
+        task_id = codec.peek_result(frame)[0]
+        seat = self._seat_of(processor_id)
+        task = self.tasks.find(task_id)
+        if seat is None or task is None or task.place is not Place.fed:
+            self.dropped["result"] += 1
+            return
+        seat.gate.release(task.number)
+        seat.ended_tasks += 1
+        self.tasks.remove(task)
+        self._outbox.to_scheduler.append(frame)
+        self._feed()
+
+    def on_processor_message(self, processor_id: bytes, frame: Frame) -> None:
+        """Forward what a processor says besides results: new objects, the output of tasks."""
+        if self._seat_of(processor_id) is not None and self._link.connected:
+            self._outbox.to_scheduler.append(frame)
+        else:
+            self.dropped["message"] += 1
+
+    def on_processor_link_lost(self, processor_id: bytes, now: float) -> None:
+        """Take note that nothing more comes from a processor, most often because it is about to end."""
+        seat = self._seat_of(processor_id)
+        if seat is None:
+            return
+        seat.state = SeatState.dying
+        seat.link_lost_at = now
+        self._bury_when_due(now)
+
+    def on_processor_exited(self, processor_id: bytes, exit_code: int | None, now: float) -> None:
+        """Take note of the end of the process."""
+        seat = self._seat_of(processor_id)
+        if seat is None:
+            return
+        seat.state = SeatState.dying
+        seat.exit_code = exit_code
+        seat.exited_at = now
+        self._bury_when_due(now)
+
+    # -- time
+
+    def on_tick(self, now: float) -> None:
+        """Look at everything that has a deadline."""
+        self._bury_when_due(now)
+        self._start_when_due(now)
+        self._check_time_limits(now)
+        self._feed()  # slots of revoked tasks become free without a message
+        if self._link.is_dead(now):
+            self._quit(f"nothing was heard of the scheduler for {self._link.silent_seconds(now):.0f} seconds", 1)
+
+    # -- feeding and taking back
+
+    def _feed(self) -> None:
+        seat = self._seat
+        if seat is None or seat.state is not SeatState.serving or self._quitting:
+            return
+        while self.tasks.fed_count < self._settings.fed_limit:
+            task = self.tasks.first_queued()
+            if task is None or not seat.gate.feed(seat.next_number):
+                return
+            self.tasks.feed_first(seat.next_number)
+            seat.next_number += 1
+            self._outbox.to_processor.append((seat.processor_id, task.frame))
+
+    def _take_back(self, task: HeldTask) -> bool:
+        """Return whether a fed task has not started, and from now on never will."""
+        assert self._seat is not None
+        return self._seat.gate.revoke(task.number)
+
+    def _stop(self, task: HeldTask) -> None:
+        """Kill the processor because of the task it runs, and no other.
+
+        Everything behind the task is taken back first: otherwise the processor could end this task and start the next
+        one just before the signal arrives, and that one would die for nothing. A task that is found to have ended needs
+        no kill, its result is on the way.
+        """
+        assert self._seat is not None
+        for other in self.tasks.fed():
+            if other is not task and self._take_back(other):
+                self.tasks.return_to_queue(other)
+        if self._seat.gate.state(task.number) is SlotState.started:
+            self._kill(self._seat)
+        else:
+            self._feed()
+
+    def _kill(self, seat: ProcessorSeat) -> None:
+        if seat.killed or seat.exited_at is not None:
+            return
+        seat.state = SeatState.dying
+        seat.killed = True
+        self._outbox.commands.append(KillProcessor(seat.processor_id))
+
+    def _check_time_limits(self, now: float) -> None:
+        seat = self._seat
+        if seat is None or seat.state is not SeatState.serving:
+            return
+        for task in self.tasks.iterate_fed():
+            state = seat.gate.state(task.number)
+            if state is SlotState.finished:
+                continue  # its result is on the way, the next one may be running
+            if state is SlotState.started:
+                self._check_time_limit(task, now)
+            return
+
+    def _check_time_limit(self, task: HeldTask, now: float) -> None:
+        if task.seen_running_at is None:
+            task.seen_running_at = now
+            task.limit_seconds = self._limit_of(task)
+        elif 0 < task.limit_seconds <= now - task.seen_running_at:
+            task.timed_out = True
+            self._stop(task)
+
+    def _limit_of(self, task: HeldTask) -> float:
+        """Return the smaller one of the task's own limit and the worker's."""
+        decoded = codec.decode(task.frame)
+        assert isinstance(decoded, codec.Task)
+        limits = (decoded.timeout_milliseconds / 1000, self._settings.task_timeout_seconds)
+        return min((limit for limit in limits if limit > 0), default=0.0)
+
+    # -- the end of a processor
+
+    def _bury_when_due(self, now: float) -> None:
+        seat = self._seat
+        if seat is None:
+            return
+        if seat.may_be_buried(now, PATIENCE_SECONDS):
+            self._bury(seat, now)
+        elif seat.lives_without_link(now, PATIENCE_SECONDS):
+            self._kill(seat)
+
+    def _bury(self, seat: ProcessorSeat, now: float) -> None:
+        for task in self.tasks.fed():
+            self._settle(task, seat)
+        seat.gate.close()
+        self._seat = None
+        if seat.ended_tasks > 0:
+            self._restarts.on_useful_death(now)
+        else:
+            self._restarts.on_futile_death(now)
+        if self._restarts.exhausted and not seat.initialized:
+            self._quit(
+                f"the processor {task_ends.describe_exit(seat.exit_code)} before it could serve, "
+                f"{self._restarts.futile_deaths} times in a row",
+                1,
+            )
+            return
+        self._start_when_due(now)
+
+    def _settle(self, task: HeldTask, seat: ProcessorSeat) -> None:
+        """Decide what becomes of a fed task whose processor is dead."""
+        if seat.gate.revoke(task.number):  # never started: the attempt does not count
+            self.tasks.return_to_queue(task)
+            return
+        seat.ended_tasks += 1
+        if task.cancel_wanted:
+            self.tasks.remove(task)
+            self._confirm(task.task_id, codec.TaskCancelConfirmType.canceled)
+        elif task.timed_out:
+            self._fail(task, task_ends.timed_out(task, seat, self._settings.worker_id, self._settings.host))
+        elif seat.gate.state(task.number) is SlotState.finished and task.attempt + 1 < MOST_ATTEMPTS:
+            # It ran to its end, but its result died in the processor's buffers. The death is not this task's fault, so
+            # it runs once more, visibly: with the next attempt number.
+            task.attempt += 1
+            task.frame = codec.with_attempt(task.frame, task.attempt)
+            self.tasks.return_to_queue(task)
+        else:
+            self._fail(task, task_ends.processor_died(task, seat, self._settings.worker_id, self._settings.host))
+
+    def _fail(self, task: HeldTask, frame: bytes) -> None:
+        self.tasks.remove(task)
+        self._outbox.to_scheduler.append(frame)
+
+    def _start_when_due(self, now: float) -> None:
+        if self._seat is not None or self._start_requested or self._quitting or not self._storage_known:
+            return
+        if self._restarts.is_due(now):
+            self._start_requested = True
+            self._outbox.commands.append(StartProcessor())
+
+    # -- small ones
+
+    def _seat_of(self, processor_id: bytes) -> ProcessorSeat | None:
+        seat = self._seat
+        return seat if seat is not None and seat.processor_id == processor_id else None
+
+    def _confirm(self, task_id: bytes, kind: codec.TaskCancelConfirmType) -> None:
+        self._outbox.to_scheduler.append(task_ends.confirm(task_id, kind))
+
+    def _quit(self, reason: str, exit_code: int) -> None:
+        if not self._quitting:
+            self._quitting = True
+            self._outbox.commands.append(Quit(reason, exit_code))

@@ -1,0 +1,67 @@
+"""The place of one processor of a worker, from its start until it is known to be dead."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scaler.worker.agent.task_gate import TaskGate
+
+
+class SeatState(Enum):
+    """How far the processor is."""
+
+    starting = auto()  # not initialized: gets no task
+    serving = auto()
+    dying = auto()  # killed, exited or out of reach: gets nothing any more, but what it still says counts
+
+
+class ProcessorSeat:
+    """One processor and the gate it shares with the agent."""
+
+    __slots__ = (
+        "ended_tasks",
+        "exit_code",
+        "exited_at",
+        "gate",
+        "initialized",
+        "killed",
+        "link_lost_at",
+        "next_number",
+        "pid",
+        "processor_id",
+        "state",
+    )
+
+    def __init__(self, processor_id: bytes, pid: int, gate: TaskGate) -> None:
+        self.processor_id = processor_id
+        self.pid = pid
+        self.gate = gate
+        self.state = SeatState.starting
+        self.next_number = 0  # of the next task fed through the gate
+        self.initialized = False
+        self.killed = False
+        self.ended_tasks = 0  # in whatever way
+        self.exit_code: int | None = None
+        self.exited_at: float | None = None
+        self.link_lost_at: float | None = None
+
+    @property
+    def end_noticed_at(self) -> float | None:
+        """When the first sign of the processor's end was noticed."""
+        return self.exited_at if self.exited_at is not None else self.link_lost_at
+
+    def may_be_buried(self, now: float, patience_seconds: float) -> bool:
+        """Return whether the process has ended and nothing more can be received from it.
+
+        Its last results may still be on their way when its end is noticed, so the end of its link is awaited, but
+        never for long: the link may never have come to exist.
+        """
+        if self.exited_at is None:
+            return False
+        return self.link_lost_at is not None or now - self.exited_at >= patience_seconds
+
+    def lives_without_link(self, now: float, patience_seconds: float) -> bool:
+        """Return whether the process does not end although its link did; such a one is of no use."""
+        return self.exited_at is None and self.link_lost_at is not None and now - self.link_lost_at >= patience_seconds

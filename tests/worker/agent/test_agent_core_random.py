@@ -1,0 +1,148 @@
+"""Random histories of an agent and a model of its processor.
+
+Every task gets exactly one end, and none starts after it was taken back.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from agent_fixture import AgentFixture, task_id
+
+from scaler.protocol import codec
+from scaler.worker.agent.processor_seat import SeatState
+
+CANCELED = codec.TaskCancelConfirmType.canceled
+STEPS = 250
+
+
+class History:
+    """One seeded run. ``held`` is what the agent owes an end, by the scheduler's books."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.agent = AgentFixture(fed_limit=self.random.choice([1, 3, 64]), task_timeout_seconds=50.0)
+        self.agent.serving()
+        self.next_task = 0
+        self.held: set[int] = set()
+        self.taken_back: set[int] = set()  # confirmed as canceled: must never start afterwards
+        self.seen_ends = 0
+        self.seen_starts: dict[int, int] = {}
+
+    def step(self) -> None:
+        weights = {
+            self.submit: 30,
+            self.cancel: 15,
+            self.start: 30,
+            self.finish: 25,
+            self.flush: 20,
+            self.die: 3,
+            self.initialize: 8,
+            self.lose: 0.5,
+            self.wait: 10,
+        }
+        self.random.choices(list(weights), list(weights.values()))[0]()
+        self.account()
+
+    def submit(self) -> None:
+        for _ in range(self.random.randint(1, 5)):
+            self.held.add(self.next_task)
+            self.agent.tasks(self.next_task, priority=self.random.choice([0, 0, 0, 1]))
+            self.next_task += 1
+
+    def cancel(self) -> None:
+        if self.held and self.random.random() < 0.9:
+            number = self.random.choice(sorted(self.held))
+        else:
+            number = self.random.randrange(self.next_task + 3)
+        if number not in self.taken_back:
+            self.agent.cancel(number, force=self.random.random() < 0.4)
+
+    def start(self) -> None:
+        model = self.agent.processor
+        if model.running is None:
+            model.start_next()
+
+    def finish(self) -> None:
+        model = self.agent.processor
+        if model.running is not None:
+            model.finish()
+            if self.random.random() < 0.5:
+                model.start_next()
+
+    def flush(self) -> None:
+        self.agent.flush_results()
+
+    def die(self) -> None:
+        model = self.agent.processor
+        if self.random.random() < 0.3:
+            self.agent.flush_results()
+        model.running = None
+        self.agent.die(self.random.choice([-9, -11, 1]), link=self.random.random() < 0.7)
+        model.inbox.clear()
+
+    def initialize(self) -> None:
+        self.agent.initialize()
+
+    def lose(self) -> None:
+        self.agent.core.on_scheduler_lost(self.agent.now)
+        self.agent.settle()
+        self.held.clear()
+        self.agent.core.on_scheduler_connected(self.agent.now)
+
+    def wait(self) -> None:
+        self.agent.core.on_heartbeat_echo(self.agent.now)
+        self.agent.tick(self.random.choice([0.1, 0.3, 6.0]))
+        model = self.agent.processor
+        if model.killed:
+            model.running = None
+            model.unsent.clear()
+            model.inbox.clear()
+            self.agent.die(-9)
+
+    def account(self) -> None:
+        """Check what has happened in this step against what was known before it."""
+        for index, model in enumerate(self.agent.processors):
+            started = set(model.started[self.seen_starts.get(index, 0) :])
+            assert not started & self.taken_back, "a task started after it was confirmed as canceled"
+            self.seen_starts[index] = len(model.started)
+        ended = self.agent.ends()
+        for number in ended[self.seen_ends :]:
+            assert number in self.held, f"task {number} was ended twice"
+            self.held.remove(number)
+        self.seen_ends = len(ended)
+        self.taken_back.update(number for number, verdict in self.agent.verdicts() if verdict == CANCELED)
+        assert all(task_id(number) in self.agent.core.tasks for number in self.held)
+        assert len(self.agent.core.tasks) == len(self.held)
+
+    def finish_everything(self) -> None:
+        for _ in range(5000):
+            if not self.held or self.agent.quits:  # five processors in a row died before they could serve
+                break
+            seat = self.agent.core.seat
+            if seat is not None and seat.state is not SeatState.dying:
+                self.initialize()
+                self.start()
+                self.finish()
+                self.flush()
+            self.wait()
+            self.account()
+        if not self.agent.quits:
+            assert not self.held
+            assert len(self.agent.core.tasks) == 0
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_every_task_gets_exactly_one_end(block):
+    quits = 0
+    for seed in range(block * 20, block * 20 + 20):
+        history = History(seed)
+        try:
+            for _ in range(STEPS):
+                history.step()
+            history.finish_everything()
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+        quits += bool(history.agent.quits)
+    assert quits < 5, "most histories must run to their end"
