@@ -54,8 +54,9 @@ void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq:
             } else if (!table_.canEverHold(header->payloadLength)) {
                 // Nothing that could follow would make it fit, and taking it in only to drop it would break the limit.
                 answer(connection, *header, ResponseType::storageFull);
-                refuse(connection,
-                       "set of " + std::to_string(header->payloadLength) + " bytes, more than the memory limit");
+                onClosed(connection);
+                outbox_.closeAfterAnswers(connection, "set of " + std::to_string(header->payloadLength) +
+                                                          " bytes, more than the memory limit");
             } else {
                 state.incomplete = *header;
             }

@@ -29,6 +29,9 @@ public:
 
     // Ends a connection whose peer broke the protocol.
     virtual void close(ConnectionId connection, const std::string& reason) = 0;
+
+    // Ends a connection once its peer has had time to read the answers; nothing more is read from it.
+    virtual void closeAfterAnswers(ConnectionId connection, const std::string& reason) = 0;
 };
 
 // Every frame is handled at once and completely, in the order of the calls, so an operation is atomic and visible to

@@ -48,9 +48,13 @@ public:
                            std::string(payload.view()), payload.data()});
     }
     void close(ConnectionId connection, const std::string& reason) override { closed[connection] = reason; }
+    void closeAfterAnswers(ConnectionId connection, const std::string& reason) override {
+        closedAfterAnswers[connection] = reason;
+    }
 
     std::vector<Answer> answers;
     std::map<ConnectionId, std::string> closed;
+    std::map<ConnectionId, std::string> closedAfterAnswers;
 };
 
 class ServerCoreTest : public testing::Test {
@@ -413,7 +417,7 @@ TEST_F(FullServerCore, WaitingDuplicateIsAnsweredWithStorageFull) {
 TEST_F(FullServerCore, SetThatCanNeverFitIsAnsweredAndItsPayloadNotTaken) {
     core_.onFrame(1, ymq::Bytes::copy(writeRequestHeader({.payloadLength = 1'000'000})), {});
     EXPECT_EQ(lastType(), ResponseType::storageFull);
-    EXPECT_NE(outbox_.closed.at(1).find("memory limit"), std::string::npos);
+    EXPECT_NE(outbox_.closedAfterAnswers.at(1).find("memory limit"), std::string::npos);
     EXPECT_EQ(core_.gauges().connections, 1U);
 }
 

@@ -1,0 +1,286 @@
+#include "object_storage/server.h"
+
+#include <sys/random.h>
+
+#include <array>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <exception>
+#include <future>
+#include <optional>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+#include "ymq/stream_server.h"
+
+namespace scaler::object_storage {
+namespace {
+
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+// How long a peer may read answers before its connection is closed.
+constexpr std::chrono::milliseconds kLastAnswersTime{1000};
+constexpr std::chrono::milliseconds kDrainCheckInterval{10};
+
+SipHashKey randomKey() {
+    SipHashKey key{};
+    if (::getrandom(key.data(), sizeof(key), 0) != static_cast<ssize_t>(sizeof(key))) {
+        throw std::system_error(errno, std::generic_category(), "getrandom");
+    }
+    return key;
+}
+
+ServerCore::Options withRandomKey(ServerCore::Options options) {
+    options.table.hashKey = randomKey();
+    return options;
+}
+
+LogLevel fromTransport(ymq::LogLevel level) {
+    switch (level) {
+        case ymq::LogLevel::debug:
+            return LogLevel::debug;
+        case ymq::LogLevel::info:
+            return LogLevel::info;
+        case ymq::LogLevel::warning:
+            return LogLevel::warning;
+        case ymq::LogLevel::error:
+            return LogLevel::error;
+    }
+    return LogLevel::error;
+}
+
+// Peers choose their identities, so what could forge lines of the log is replaced.
+std::string printable(std::string_view identity) {
+    constexpr std::size_t kMaximumShown = 120;
+    std::string text(identity.substr(0, kMaximumShown));
+    for (char& letter : text) {
+        if (letter < ' ' || letter > '~') {
+            letter = '?';
+        }
+    }
+    return text;
+}
+
+}  // namespace
+
+class Server::Shell : public ymq::StreamHandler, public Outbox {
+public:
+    Shell(const Options& options, std::shared_ptr<const Logger> logger);
+
+    const ymq::Address& address() const { return address_; }
+    void run();
+    void shutdown();
+    ServerCore::Gauges gauges();
+
+    void onConnected(ymq::ConnectionId connection, ymq::Bytes identity) override;
+    std::uint64_t frameLimit(ymq::ConnectionId connection) override { return core_.frameLimit(connection); }
+    void onFrame(ymq::ConnectionId connection, ymq::Bytes frame) override;
+    void onWritten(ymq::ConnectionId connection, std::uint64_t outboundBytes) override;
+    void onClosed(ymq::ConnectionId connection, const std::string& reason) override;
+
+    void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) override;
+    void close(ConnectionId connection, const std::string& reason) override;
+    void closeAfterAnswers(ConnectionId connection, const std::string& reason) override;
+
+private:
+    struct Peer {
+        std::string identity;
+        bool isPaused = false;
+        bool isEnding = false;
+    };
+
+    void armTimer();
+    void beginStop();
+    void stopWhenDrained(Clock::time_point limit);
+    void log(LogLevel level, const std::string& text) const { logger_->log(level, "ObjectStorageServer: " + text); }
+    std::string nameOf(ConnectionId connection) const;
+
+    const std::shared_ptr<const Logger> logger_;
+    const std::uint64_t outboundBoundBytes_;
+    // One thread runs the context, so its handlers need no locks against each other.
+    boost::asio::io_context context_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
+    ServerCore core_;
+    std::unordered_map<ConnectionId, Peer> peers_{};
+    boost::asio::steady_timer deadlineTimer_{context_};
+    std::optional<Time> armedFor_{};
+    boost::asio::steady_timer drainTimer_{context_};
+    bool isStopping_ = false;
+    ymq::Address address_{};
+    ymq::StreamServer transport_;
+};
+
+Server::Shell::Shell(const Options& options, std::shared_ptr<const Logger> logger)
+    : logger_(std::move(logger)),
+      outboundBoundBytes_(options.outboundBoundBytes),
+      core_(withRandomKey(options.core), *this),
+      transport_(context_, *this,
+                 {.identity = options.identity,
+                  .log = [this](ymq::LogLevel level, const std::string& text) { log(fromTransport(level), text); }}) {
+    const ymq::Result<ymq::Address> real = transport_.listen(options.address);
+    if (!real) {
+        throw BindError(real.error().message());
+    }
+    address_ = *real;
+}
+
+void Server::Shell::run() {
+    log(LogLevel::info, "started");
+    bool isRunning = true;
+    while (isRunning) {
+        try {
+            context_.run();
+            isRunning = false;
+        } catch (const std::exception& failure) {
+            // Out of memory outside the handling of a frame; what could not be done is lost, the server goes on.
+            log(LogLevel::error, std::string("unexpected failure: ") + failure.what());
+        }
+    }
+    const ServerCore::Gauges gauges = core_.gauges();
+    log(LogLevel::info, "stopped with " + std::to_string(gauges.totals.ids) + " objects of " +
+                            std::to_string(gauges.totals.contentBytes) + " bytes and " +
+                            std::to_string(gauges.waitingRequests) + " waiting requests");
+}
+
+void Server::Shell::shutdown() {
+    boost::asio::post(context_, [this] { beginStop(); });
+}
+
+ServerCore::Gauges Server::Shell::gauges() {
+    const auto promise = std::make_shared<std::promise<ServerCore::Gauges>>();
+    std::future<ServerCore::Gauges> result = promise->get_future();
+    boost::asio::post(context_, [this, promise] { promise->set_value(core_.gauges()); });
+    constexpr std::chrono::seconds kPatience{5};
+    return result.wait_for(kPatience) == std::future_status::ready ? result.get() : ServerCore::Gauges();
+}
+
+void Server::Shell::onConnected(ymq::ConnectionId connection, ymq::Bytes identity) {
+    Peer& peer = peers_[connection];
+    peer.identity = printable(identity.view());
+    core_.onConnected(connection);
+    if (isStopping_) {
+        transport_.pauseReading(connection);
+    }
+}
+
+void Server::Shell::onFrame(ymq::ConnectionId connection, ymq::Bytes frame) {
+    try {
+        core_.onFrame(connection, frame, Clock::now());
+    } catch (const std::exception& failure) {
+        // A request that could not be completed, for want of memory, costs its connection and nothing else.
+        core_.onClosed(connection);
+        close(connection, std::string("cannot handle a request: ") + failure.what());
+    }
+    armTimer();
+}
+
+void Server::Shell::onWritten(ymq::ConnectionId connection, std::uint64_t outboundBytes) {
+    const auto found = peers_.find(connection);
+    if (found != peers_.end() && found->second.isPaused && !found->second.isEnding && !isStopping_ &&
+        outboundBytes <= outboundBoundBytes_ / 2) {
+        found->second.isPaused = false;
+        transport_.resumeReading(connection);
+    }
+}
+
+void Server::Shell::onClosed(ymq::ConnectionId connection, const std::string& reason) {
+    log(LogLevel::debug, "connection of " + nameOf(connection) + " ended: " + reason);
+    core_.onClosed(connection);
+    peers_.erase(connection);
+    armTimer();
+}
+
+void Server::Shell::answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) {
+    const std::array<ymq::Bytes, 2> frames{ymq::Bytes::copy(header), payload};
+    transport_.send(connection, std::span(frames).first(payload.isNull() ? 1 : 2));
+    const auto found = peers_.find(connection);
+    if (found != peers_.end() && !found->second.isPaused &&
+        transport_.outboundBytes(connection) > outboundBoundBytes_) {
+        found->second.isPaused = true;
+        transport_.pauseReading(connection);
+    }
+}
+
+void Server::Shell::close(ConnectionId connection, const std::string& reason) {
+    log(LogLevel::warning, "closing the connection of " + nameOf(connection) + ": " + reason);
+    transport_.close(connection, reason);
+}
+
+void Server::Shell::closeAfterAnswers(ConnectionId connection, const std::string& reason) {
+    log(LogLevel::warning, "ending the connection of " + nameOf(connection) + ": " + reason);
+    peers_[connection].isEnding = true;
+    transport_.pauseReading(connection);
+    auto timer = std::make_shared<boost::asio::steady_timer>(context_, kLastAnswersTime);
+    timer->async_wait([this, timer, connection, reason](const error_code&) { transport_.close(connection, reason); });
+}
+
+void Server::Shell::armTimer() {
+    const std::optional<Time> next = core_.nextDeadline();
+    if (next == armedFor_) {
+        return;
+    }
+    armedFor_ = next;
+    if (!next) {
+        deadlineTimer_.cancel();
+        return;
+    }
+    deadlineTimer_.expires_at(*next);
+    deadlineTimer_.async_wait([this](const error_code& cancelled) {
+        if (cancelled) {
+            return;
+        }
+        armedFor_.reset();
+        core_.onTime(Clock::now());
+        armTimer();
+    });
+}
+
+void Server::Shell::beginStop() {
+    if (std::exchange(isStopping_, true)) {
+        return;
+    }
+    for (const auto& [connection, peer] : peers_) {
+        transport_.pauseReading(connection);
+    }
+    stopWhenDrained(Clock::now() + kLastAnswersTime);
+}
+
+void Server::Shell::stopWhenDrained(Clock::time_point limit) {
+    bool isDrained = true;
+    for (const auto& [connection, peer] : peers_) {
+        isDrained = isDrained && transport_.outboundBytes(connection) == 0;
+    }
+    if (isDrained || Clock::now() >= limit) {
+        transport_.stop("the server stops");
+        deadlineTimer_.cancel();
+        boost::asio::post(context_, [this] { context_.stop(); });
+        return;
+    }
+    drainTimer_.expires_after(kDrainCheckInterval);
+    drainTimer_.async_wait([this, limit](const error_code&) { stopWhenDrained(limit); });
+}
+
+std::string Server::Shell::nameOf(ConnectionId connection) const {
+    const auto found = peers_.find(connection);
+    return found == peers_.end() ? "an unknown peer" : found->second.identity;
+}
+
+Server::Server(const Options& options, std::shared_ptr<const Logger> logger)
+    : shell_(std::make_unique<Shell>(options, std::move(logger))) {}
+
+Server::~Server() = default;
+
+const ymq::Address& Server::address() const { return shell_->address(); }
+
+void Server::run() { shell_->run(); }
+
+void Server::shutdown() { shell_->shutdown(); }
+
+ServerCore::Gauges Server::gauges() { return shell_->gauges(); }
+
+}  // namespace scaler::object_storage

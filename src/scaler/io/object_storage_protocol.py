@@ -1,0 +1,382 @@
+"""The client's side of the object storage protocol without any I/O: layouts, matching of answers, deadlines.
+
+Both connectors are shells over ``ObjectStorageProtocol``. It is imported by every processor, so it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import os
+import struct
+import uuid
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from scaler.utility.exceptions import ObjectStorageException, ObjectStorageFullError, ObjectStorageTimeoutError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    Payload = Buffer | Sequence[Buffer]
+
+HEADER_BYTES: Final = 80
+ALL_BYTES: Final = 2**64 - 1
+OBJECT_ID_BYTES: Final = 32
+GRACE_SECONDS: Final = 1.0
+"""How much later than the server the client itself gives up a get, so that the server's answer says why."""
+
+WINDOW_BYTES: Final = 64 * 1024 * 1024
+WINDOW_REQUESTS: Final = 1024
+"""Bounds of what one call of a connector keeps unanswered; more requests follow as answers arrive."""
+
+_HEADER: Final = struct.Struct("<16sQQH2xI8s4Q")
+_HEADER_PREFIX: Final = struct.pack("<IIIHH", 0, 9, 0, 3, 1)
+_OBJECT_ID_POINTER: Final = struct.pack("<IHH", 0, 4, 0)
+_OBJECT_ID_MESSAGE: Final = struct.Struct("<16s4Q")
+_OBJECT_ID_MESSAGE_PREFIX: Final = struct.pack("<IIIHH", 0, 5, 0, 4, 0)
+_OBJECT_ID_FIELDS: Final = struct.Struct(">4Q")
+_TOTALS: Final = struct.Struct("<3Q")
+_MAXIMUM_WIRE_TIMEOUT: Final = 2**32 - 1
+
+
+class RequestType(IntEnum):
+    """What is asked of the server."""
+
+    SET_OBJECT = 0
+    GET_OBJECT = 1
+    DELETE_OBJECT = 2
+    DUPLICATE_OBJECT_ID = 3
+    INFO_GET_TOTAL = 4
+
+
+class ResponseType(IntEnum):
+    """What the server answers."""
+
+    SET_OK = 0
+    GET_OK = 1
+    DELETE_OK = 2
+    DELETE_NOT_EXISTS = 3
+    DUPLICATE_OK = 4
+    INFO_GET_TOTAL_OK = 5
+    STORAGE_FULL = 6
+    TIMED_OUT = 7
+
+
+_EXPECTED: Final = {
+    RequestType.SET_OBJECT: frozenset({ResponseType.SET_OK, ResponseType.STORAGE_FULL}),
+    RequestType.GET_OBJECT: frozenset({ResponseType.GET_OK, ResponseType.TIMED_OUT}),
+    RequestType.DELETE_OBJECT: frozenset({ResponseType.DELETE_OK, ResponseType.DELETE_NOT_EXISTS}),
+    RequestType.DUPLICATE_OBJECT_ID: frozenset(
+        {ResponseType.DUPLICATE_OK, ResponseType.STORAGE_FULL, ResponseType.TIMED_OUT}
+    ),
+    RequestType.INFO_GET_TOTAL: frozenset({ResponseType.INFO_GET_TOTAL_OK}),
+}
+_WAITING_TYPES: Final = frozenset({RequestType.GET_OBJECT, RequestType.DUPLICATE_OBJECT_ID})
+
+
+def pack_header(object_id: bytes, payload_length: int, request_id: int, request_type: int, timeout_ms: int = 0) -> bytes:
+    """Return the 80 bytes of a header; requests and answers share the layout."""
+    fields = _OBJECT_ID_FIELDS.unpack(object_id)
+    return _HEADER.pack(
+        _HEADER_PREFIX, payload_length, request_id, request_type, timeout_ms, _OBJECT_ID_POINTER, *fields
+    )
+
+
+def unpack_header(frame: Buffer) -> tuple[bytes, int, int, int]:
+    """Return object id, payload length, request id and type. Raise ObjectStorageException for another layout."""
+    try:
+        prefix, length, request_id, kind, _, pointer, *fields = _HEADER.unpack(frame)
+    except struct.error:
+        raise ObjectStorageException(f"malformed answer: a header of {memoryview(frame).nbytes} bytes") from None
+    if prefix != _HEADER_PREFIX or pointer != _OBJECT_ID_POINTER:
+        raise ObjectStorageException("malformed answer: not the header of an answer")
+    return _OBJECT_ID_FIELDS.pack(*fields), length, request_id, kind
+
+
+def pack_object_id_message(object_id: bytes) -> bytes:
+    """Return the 48 bytes that name the original in a duplicate request."""
+    return _OBJECT_ID_MESSAGE.pack(_OBJECT_ID_MESSAGE_PREFIX, *_OBJECT_ID_FIELDS.unpack(object_id))
+
+
+def payload_size(payload: Payload) -> int:
+    """Return the number of bytes of a buffer, or of the buffers of a list or tuple together."""
+    if isinstance(payload, bytes):
+        return len(payload)
+    if isinstance(payload, list | tuple):
+        return sum(payload_size(part) for part in payload)
+    with memoryview(payload) as view:  # type: ignore[arg-type]  # every other sequence here is a buffer
+        return view.nbytes
+
+
+def make_identity(connector: str) -> bytes:
+    """Return a new identity of a connector; the server demands that no two connections share one."""
+    return f"{connector}|{os.uname().nodename.split('.')[0]}|{uuid.uuid4()}".encode()
+
+
+class Request:
+    """One request and, once it has ended, its result or error.
+
+    ``frames`` are to be sent in order without anything between them; they keep the payload alive until the answer.
+    ``waiter`` is the shell's own.
+    """
+
+    __slots__ = (
+        "_object_id",
+        "_request_type",
+        "_started",
+        "_timeout_seconds",
+        "error",
+        "frames",
+        "is_done",
+        "request_id",
+        "result",
+        "size_bytes",
+        "waiter",
+    )
+
+    def __init__(
+        self,
+        request_type: RequestType,
+        object_id: bytes,
+        request_id: int,
+        frames: list[Payload],
+        size_bytes: int,
+        started: float,
+        timeout_seconds: float,
+    ) -> None:
+        self._request_type = request_type
+        self._object_id = object_id
+        self._started = started
+        self._timeout_seconds = timeout_seconds
+        self.request_id = request_id
+        self.frames = frames
+        self.size_bytes = size_bytes
+        self.is_done = False
+        self.result: Any = None
+        self.error: ObjectStorageException | None = None
+        self.waiter: Any = None
+
+    def outcome(self) -> Any:
+        """Return the result, or raise the error. The request must have ended."""
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+    def deadline(self, last_progress: float = -math.inf) -> float:
+        """Return when the client gives up, not counting time in which data moved."""
+        grace = GRACE_SECONDS if self._request_type in _WAITING_TYPES else 0.0
+        return max(self._started, last_progress) + self._timeout_seconds + grace
+
+    def describe(self) -> str:
+        """Return what was asked, for messages."""
+        return f"{self._request_type.name.lower()} {self._object_id.hex()}"
+
+    def fail(self, error: ObjectStorageException) -> None:
+        """End the request with an error."""
+        self.error = error
+        self._end()
+
+    def succeed(self, result: Any) -> None:
+        """End the request with a result."""
+        self.result = result
+        self._end()
+
+    def answer(self, response_type: int, payload: Buffer) -> None:
+        """End the request with what the server answered. Raise ObjectStorageException when that does not fit."""
+        if response_type not in _EXPECTED[self._request_type]:
+            raise ObjectStorageException(f"malformed answer: type {response_type} to {self.describe()}")
+        if response_type == ResponseType.STORAGE_FULL:
+            self.fail(ObjectStorageFullError(f"object storage server is full: {self.describe()}"))
+        elif response_type == ResponseType.TIMED_OUT:
+            self.fail(
+                ObjectStorageTimeoutError(f"object did not exist within {self._timeout_seconds:g} s: {self.describe()}")
+            )
+        elif response_type == ResponseType.GET_OK:
+            self.succeed(payload)
+        elif response_type == ResponseType.INFO_GET_TOTAL_OK:
+            try:
+                self.succeed(_TOTALS.unpack(payload))
+            except struct.error:
+                raise ObjectStorageException(f"malformed answer to {self.describe()}") from None
+        else:
+            self.succeed(response_type != ResponseType.DELETE_NOT_EXISTS)
+
+    def expire(self) -> None:
+        """End the request because nothing was heard."""
+        self.fail(
+            ObjectStorageTimeoutError(
+                f"no answer from object storage server within {self._timeout_seconds:g} s: {self.describe()}"
+            )
+        )
+
+    def _end(self) -> None:
+        self.is_done = True
+        self.frames = []
+
+
+class ObjectStorageProtocol:
+    """The requests of one connection that are not answered yet. Not thread-safe; instants are the caller's seconds."""
+
+    def __init__(self, empty_payload: Buffer = b"") -> None:
+        self._empty_payload = empty_payload
+        self._pending: dict[int, Request] = {}
+        self._deadlines: list[tuple[float, int]] = []
+        self._next_request_id = 0
+        self._header: tuple[int, int, int] | None = None
+        self._last_progress = -math.inf
+
+    def __len__(self) -> int:
+        """Return the number of unanswered requests."""
+        return len(self._pending)
+
+    def set_object(self, object_id: bytes, payload: Payload, now: float, timeout_seconds: float) -> Request:
+        """Start to store an object; the result is True."""
+        size = payload_size(payload)
+        return self._start(RequestType.SET_OBJECT, object_id, size, payload, size, now, timeout_seconds)
+
+    def get_object(self, object_id: bytes, maximum_bytes: int, now: float, timeout_seconds: float) -> Request:
+        """Start to read an object; the result is its buffer."""
+        return self._start(RequestType.GET_OBJECT, object_id, maximum_bytes, None, 0, now, timeout_seconds)
+
+    def delete_object(self, object_id: bytes, now: float, timeout_seconds: float) -> Request:
+        """Start to delete an object; the result tells whether it existed."""
+        return self._start(RequestType.DELETE_OBJECT, object_id, 0, None, 0, now, timeout_seconds)
+
+    def duplicate_object_id(self, original: bytes, copy: bytes, now: float, timeout_seconds: float) -> Request:
+        """Start to give an object a second id; the result is True."""
+        message = pack_object_id_message(original)
+        return self._start(
+            RequestType.DUPLICATE_OBJECT_ID, copy, len(message), message, len(message), now, timeout_seconds
+        )
+
+    def get_info_total(self, now: float, timeout_seconds: float) -> Request:
+        """Start to count; the result is (ids, distinct contents, their bytes)."""
+        return self._start(RequestType.INFO_GET_TOTAL, bytes(OBJECT_ID_BYTES), 0, None, 0, now, timeout_seconds)
+
+    def on_frame(self, frame: Buffer) -> Request | None:
+        """Take a received frame; return the request that ended with it.
+
+        Raise ObjectStorageException when the peer does not speak the protocol; the connection is of no use then.
+        """
+        if self._header is not None:
+            request_id, response_type, length = self._header
+            self._header = None
+            size = payload_size(frame)
+            if size != length:
+                raise ObjectStorageException(f"malformed answer: {size} bytes instead of the announced {length}")
+            return self._finish(request_id, response_type, frame)
+        if payload_size(frame) == 0:
+            return None  # some servers send an empty frame behind the header of an empty object
+        _, length, request_id, response_type = unpack_header(frame)
+        if length > 0:
+            self._header = request_id, response_type, length
+            return None
+        return self._finish(request_id, response_type, self._empty_payload)
+
+    def on_progress(self, now: float) -> None:
+        """Note that bytes moved: a large transfer may take longer than the time-out, as long as it goes on."""
+        self._last_progress = now
+
+    def next_deadline(self) -> float | None:
+        """Return when ``expire`` has something to do at the earliest."""
+        while self._deadlines and self._deadlines[0][1] not in self._pending:
+            heapq.heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def expire(self, now: float) -> list[Request]:
+        """End the requests that waited too long, and return them."""
+        expired = []
+        while (deadline := self.next_deadline()) is not None and deadline <= now:
+            _, request_id = heapq.heappop(self._deadlines)
+            later = self._pending[request_id].deadline(self._last_progress)
+            if later > now:
+                heapq.heappush(self._deadlines, (later, request_id))
+                continue
+            request = self._pending.pop(request_id)
+            request.expire()
+            expired.append(request)
+        return expired
+
+    def abandon(self, request: Request) -> None:
+        """Forget a request nobody waits for any more; its answer will be dropped."""
+        self._pending.pop(request.request_id, None)
+
+    def fail_all(self, reason: str) -> list[Request]:
+        """End every request because the connection ended, and return them."""
+        failed = list(self._pending.values())
+        self._pending.clear()
+        self._deadlines.clear()
+        for request in failed:
+            request.fail(ObjectStorageException(f"{reason}: {request.describe()}"))
+        return failed
+
+    def _start(
+        self,
+        request_type: RequestType,
+        object_id: bytes,
+        length: int,
+        payload: Payload | None,
+        size_bytes: int,
+        now: float,
+        timeout_seconds: float,
+    ) -> Request:
+        if len(object_id) != OBJECT_ID_BYTES:
+            raise ValueError(f"an object id has {OBJECT_ID_BYTES} bytes, but got {len(object_id)}")
+        request_id = self._next_request_id
+        self._next_request_id = (request_id + 1) % (2**64 - 1)
+        timeout_ms = _wire_timeout(timeout_seconds) if request_type in _WAITING_TYPES else 0
+        header = pack_header(object_id, length, request_id, request_type, timeout_ms)
+        frames: list[Payload] = [header] if payload is None else [header, payload]
+        request = Request(request_type, object_id, request_id, frames, size_bytes, now, timeout_seconds)
+        self._pending[request_id] = request
+        if (deadline := request.deadline()) < math.inf:
+            heapq.heappush(self._deadlines, (deadline, request_id))
+        return request
+
+    def _finish(self, request_id: int, response_type: int, payload: Buffer) -> Request | None:
+        request = self._pending.get(request_id)
+        if request is None:
+            return None  # the caller gave up
+        request.answer(response_type, payload)
+        del self._pending[request_id]
+        return request
+
+
+class Window:
+    """Bounds the unanswered requests of one pipelined call."""
+
+    def __init__(self) -> None:
+        self._requests: list[Request] = []
+        self._first = 0
+        self._bytes = 0
+
+    def add(self, request: Request) -> None:
+        """Count a request that is being sent."""
+        self._requests.append(request)
+        self._bytes += request.size_bytes
+
+    def to_await(self) -> Iterator[Request]:
+        """Yield the oldest requests, which must have ended when the next one is asked for, until there is room."""
+        while len(self._requests) - self._first >= WINDOW_REQUESTS or (
+            self._bytes >= WINDOW_BYTES and self._first < len(self._requests)
+        ):
+            request = self._requests[self._first]
+            self._first += 1
+            self._bytes -= request.size_bytes
+            yield request
+
+    def outcomes(self) -> list[Any]:
+        """Return all results in order, or raise the first error. All requests must have ended."""
+        return [request.outcome() for request in self._requests]
+
+    def rest(self) -> list[Request]:
+        """Return the requests that ``to_await`` has not yielded."""
+        return self._requests[self._first :]
+
+
+def _wire_timeout(timeout_seconds: float) -> int:
+    if timeout_seconds == math.inf:
+        return 0
+    return min(max(math.ceil(timeout_seconds * 1000), 1), _MAXIMUM_WIRE_TIMEOUT)
