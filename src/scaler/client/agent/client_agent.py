@@ -1,0 +1,398 @@
+"""The client's shell around its core: socket, clock and threads.
+
+One daemon thread receives (without the GIL while it waits), lets the core handle the batch, and ends futures. Callers'
+threads send directly through the socket, which is thread-safe. ``_changed`` guards the core; it is never held while
+something is sent, fetched or stored, nor while futures end, since these take their own locks. User code (callbacks)
+and fetches run on a small pool that is made when it is first needed.
+
+Order of a stop: the core stops and ends all futures; the disconnect message is queued; the thread leaves its loop,
+closes the socket (which writes what is queued within a second) and the storage link. ``abandon`` does the same without
+taking a lock, because the garbage collector may call it anywhere.
+"""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import concurrent.futures
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from scaler.client.agent.core import ClientCore, ClientState
+from scaler.client.agent.object_registry import StoredFunction
+from scaler.client.agent.pending_task import PendingTask
+from scaler.client.agent.resource_meter import ResourceMeter
+from scaler.client.agent.scheduler_link import SchedulerLink
+from scaler.client.agent.storage_link import StorageLink
+from scaler.client.function_record import FunctionRecord
+from scaler.client.future import ScalerFuture
+from scaler.client.new_object import NewObject
+from scaler.client.serializer.mixins import Serializer
+from scaler.client.task_factory import NewTask
+from scaler.io.ymq.ymq import ErrorCode, PeerEvent
+from scaler.protocol import codec, message
+from scaler.utility.exceptions import ClientQuitException, DisconnectedError, ObjectStorageException
+from scaler.utility.identifiers import ClientID, ObjectID, TaskID
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+logger = logging.getLogger(__name__)
+
+_STOP_SECONDS: Final = 5.0
+_CANCEL_SECONDS: Final = 10.0
+_POOL_THREADS: Final = 4
+
+
+class ClientAgent:
+    """Holds the session of one client with the scheduler, and ends the client's futures."""
+
+    def __init__(
+        self,
+        identity: ClientID,
+        link: SchedulerLink,
+        serializer: Serializer,
+        timeout_seconds: float,
+        heartbeat_interval_seconds: float,
+    ) -> None:
+        """Connect to scheduler and object storage. Raise DisconnectedError when no scheduler answers in time."""
+        self.future_lock = threading.Lock()
+        self.serializer = serializer
+        self._identity = identity
+        self._link = link
+        self._timeout_seconds = timeout_seconds
+        self._pid = os.getpid()
+        self._changed = threading.Condition(threading.Lock())
+        self._core = ClientCore(identity, link.address, timeout_seconds, heartbeat_interval_seconds, time.monotonic())
+        self._released: collections.deque[ObjectID] = collections.deque()  # appended to by finalizers, without a lock
+        self._is_abandoned = False
+        self._is_closed = False
+        self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+        self._storage: StorageLink | None = None
+        self._meter = ResourceMeter()
+        self._hot_handlers: dict[type[Any], Callable[[Any], None]] = {
+            codec.TaskResult: self._core.on_task_result,
+            codec.TaskCancelConfirm: self._core.on_task_cancel_confirm,
+            codec.TaskLog: self._core.on_task_log,
+        }
+        self._cold_handlers: dict[str, Callable[[Any], None]] = {
+            "clientHeartbeatEcho": self._on_heartbeat_echo,
+            "clientShutdownResponse": lambda response: self._core.on_shutdown_response(response.accepted),
+        }
+        self._thread = threading.Thread(target=self._run, name="scaler client", daemon=True)
+        self._thread.start()
+        atexit.register(self.stop)
+        self._storage = self._open_storage()
+
+    # --- tasks and objects, called by users' threads
+
+    @property
+    def is_stopped(self) -> bool:
+        """Return whether the client can not be used any more."""
+        return self._core.state is ClientState.stopped
+
+    def check_usable(self) -> None:
+        """Raise ClientQuitException after a stop, and RuntimeError in a forked child."""
+        self.check_usable_for_waiting()
+        if self._is_stopping():
+            raise ClientQuitException("client is already stopped.") from self._core.failure
+
+    def check_usable_for_waiting(self) -> None:
+        """Raise RuntimeError in a forked child, where nothing receives."""
+        if os.getpid() != self._pid:
+            raise RuntimeError("a client cannot be used in a forked child of its process: make a new client there")
+
+    def acquire_function(self, record: FunctionRecord, references: int = 1) -> StoredFunction:
+        """Return the function's place in the storage, with references for so many tasks."""
+        with self._changed:
+            return self._core.objects.acquire_function(record, references)
+
+    def release_function(self, function: StoredFunction, references: int = 1) -> None:
+        """Take back references of tasks that were not started."""
+        with self._changed:
+            self._core.objects.release_function(function, references)
+
+    def store(self, objects: Sequence[NewObject]) -> None:
+        """Announce objects to the scheduler, then store them, and return when they are there.
+
+        Raise ObjectStorageException; nothing of them is left then.
+        """
+        assert self._storage is not None
+        object_ids = [item.object_id for item in objects]
+        announcement = codec.ObjectInstruction(
+            instruction_type=codec.ObjectInstructionType.create,
+            object_user=self._identity,
+            object_ids=object_ids,
+            object_types=[item.content_type for item in objects],
+            object_names=[item.name for item in objects],
+        )
+        self._link.send_all([announcement.encode()], self._is_stopping)
+        try:
+            self._storage.store(objects)
+        except BaseException:
+            with self._changed:
+                self._core.objects.release(object_ids)
+            raise
+
+    def store_sent(self, item: NewObject) -> None:
+        """Store an object that lives until ``clear``."""
+        self.store([item])
+        with self._changed:
+            self._core.objects.add_sent(item.object_id)
+
+    def is_known_reference(self, object_id: ObjectID) -> bool:
+        """Return whether the object was sent by this client and not cleared."""
+        return self._core.objects.is_sent(object_id)
+
+    def start(self, function: StoredFunction, tasks: Sequence[NewTask]) -> list[ScalerFuture]:
+        """Register tasks, whose objects are stored, and send them. Raise ClientQuitException or DisconnectedError.
+
+        Takes over one reference to the function for each task, also when it raises.
+        """
+        pending = [
+            PendingTask(ScalerFuture(task.task_id, self), function, tuple([item.object_id for item in task.objects]))
+            for task in tasks
+        ]
+        with self._changed:
+            for task in pending:
+                self._core.on_submit(task)
+        try:
+            self.check_usable()  # after the registration, so that a stop meanwhile ends these tasks too
+            self._link.send_all([task.frame for task in tasks], self._is_stopping)
+        except BaseException:
+            with self._changed:
+                for task in pending:
+                    self._core.on_submit_failed(task.future.task_id)
+            raise
+        return [task.future for task in pending]
+
+    def request_cancel(self, task_id: TaskID) -> None:
+        """Ask for the cancellation of a task. Does not wait."""
+        self.check_usable_for_waiting()
+        self._change(lambda core: core.on_cancel_requested(task_id))
+
+    def fetch(self, object_id: ObjectID, timeout_seconds: float | None) -> Buffer:
+        """Return the bytes of a result. Raise ObjectStorageException, or its subclass that is a TimeoutError."""
+        self.check_usable_for_waiting()
+        if self._storage is None:
+            raise ObjectStorageException("the client is not connected to an object storage")
+        return self._storage.fetch(object_id, timeout_seconds)
+
+    def release(self, object_id: ObjectID) -> None:
+        """Let a result be deleted with the next batch. Takes no lock."""
+        self._released.append(object_id)
+
+    def run_elsewhere(self, job: Callable[[], None]) -> None:
+        """Run the job on the pool; when the client has gone, here."""
+        with self._changed:
+            pool = self._pool
+            if pool is None and not self._is_closed:
+                pool = self._pool = concurrent.futures.ThreadPoolExecutor(_POOL_THREADS, "scaler client pool")
+        if pool is not None:
+            try:
+                pool.submit(job)
+                return
+            except RuntimeError:  # shut down meanwhile
+                pass
+        job()
+
+    # --- the client's life, called by users' threads
+
+    def clear(self) -> None:
+        """Cancel all tasks, wait for the verdicts within a bound, and delete all objects."""
+        self.check_usable()
+        with self._changed:
+            tasks = self._core.on_cancel_all_requested()
+        self._flush()
+        concurrent.futures.wait([task.future for task in tasks], min(_CANCEL_SECONDS, self._timeout_seconds))
+        self._change(lambda core: core.on_cancel_given_up(tasks))
+        self._change(lambda core: core.on_clear(time.monotonic()))
+
+    def request_shutdown(self) -> bool:
+        """Ask the scheduler to end the cluster, and return whether it does.
+
+        Raise DisconnectedError when it does not answer.
+        """
+        self.check_usable()
+        limit = min(_CANCEL_SECONDS, self._timeout_seconds)
+        with self._changed:
+            self._core.on_shutdown_requested()
+        self._link.send_all([message.encode("clientDisconnect", disconnectType="shutdown")], self._is_stopping)
+        with self._changed:
+            self._changed.wait_for(lambda: self._core.shutdown_answer is not None or self.is_stopped, limit)
+            answer = self._core.shutdown_answer
+        if answer is None:
+            raise DisconnectedError(
+                f"the scheduler at {self._link.address} did not answer a request to shut down within {limit:g} seconds"
+            ) from self._core.failure
+        return answer
+
+    def stop(self) -> None:
+        """Cancel what has not ended, tell the scheduler, and close everything. Bounded in time and idempotent."""
+        if os.getpid() != self._pid:
+            return
+        self._leave()
+        deadline = time.monotonic() + _STOP_SECONDS
+        while self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._link.interrupt()  # again and again: it only reaches a thread that waits already
+            self._thread.join(0.05)
+            if time.monotonic() > deadline:
+                logger.error("%r: the client's thread did not end within %g seconds", self._identity, _STOP_SECONDS)
+                break
+
+    def abandon(self) -> None:
+        """Let the thread stop the client. Takes no lock and does not wait."""
+        if os.getpid() == self._pid:
+            self._is_abandoned = True
+            self._link.interrupt()
+
+    # --- the thread
+
+    def _run(self) -> None:
+        try:
+            while self._core.state is not ClientState.stopped and not self._is_abandoned:
+                self._step()
+        except BaseException as error:  # outermost: whatever it is, no future may wait for a thread that has ended
+            logger.exception("%r: the client's thread failed", self._identity)
+            failure = error
+            self._change(lambda core: core.on_failure(failure))
+        self._leave()
+        self._close()
+
+    def _step(self) -> None:
+        received = self._link.receive(self._core.next_event_seconds(time.monotonic()))
+        now_seconds = time.monotonic()
+        with self._changed:
+            for _, item in received:
+                self._handle(item, now_seconds)
+            self._take_released()
+            self._core.on_tick(now_seconds)
+            self._changed.notify_all()
+        self._flush()
+        if self._core.is_heartbeat_due(now_seconds):
+            self._send_heartbeat(now_seconds)
+
+    def _handle(self, item: Any, now_seconds: float) -> None:
+        if isinstance(item, PeerEvent):
+            self._handle_event(item, now_seconds)
+            return
+        if isinstance(item, ErrorCode):  # of a send with a token, which this client does not use
+            return
+        try:
+            hot = codec.decode(item)
+            if hot is not None:
+                self._hot_handlers[type(hot)](hot)
+            else:
+                kind, body = message.decode(item)
+                self._cold_handlers[kind](body)
+        except Exception:  # outermost: one bad message must not end the client
+            self._core.counters["bad messages"] += 1
+            logger.exception("%r: a message of the scheduler could not be handled", self._identity)
+
+    def _handle_event(self, event: PeerEvent, now_seconds: float) -> None:
+        if event == PeerEvent.connected:
+            self._core.on_connected(now_seconds)
+        elif event == PeerEvent.refused:
+            self._core.on_lost("was refused by the scheduler")
+        elif self._core.is_connected:
+            self._core.on_lost("is lost")
+        else:
+            self._core.on_lost(f"could not be made within {self._timeout_seconds:g} seconds")
+
+    def _on_heartbeat_echo(self, echo: Any) -> None:
+        address = echo.objectStorageAddress
+        self._core.on_heartbeat_echo(address.host, address.port, time.monotonic())
+
+    def _send_heartbeat(self, now_seconds: float) -> None:
+        usage = self._meter.measure()
+        latency_us = min(int(self._core.latency_seconds * 1_000_000), 2**32 - 1)
+        frame = message.encode(
+            "clientHeartbeat", resource={"cpu": usage.cpu_permille, "rss": usage.rss_bytes}, latencyUS=latency_us
+        )
+        with self._changed:
+            if not self._link.send([frame]):  # full: what is queued says as much as a heartbeat
+                self._core.on_heartbeat_sent(now_seconds)
+            else:
+                self._core.on_heartbeat_skipped(now_seconds)
+
+    # --- parts
+
+    def _open_storage(self) -> StorageLink:
+        """Wait for the scheduler's first echo, and connect to the storage that it names."""
+        try:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._core.state is not ClientState.connecting, self._timeout_seconds + 1
+                )
+                address, failure = self._core.storage_address, self._core.failure
+            if address is None:
+                raise failure or DisconnectedError(
+                    f"the scheduler at {self._link.address} did not answer within {self._timeout_seconds:g} seconds"
+                )
+            host, port = address
+            return StorageLink(f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _change(self, change: Callable[[ClientCore], None]) -> None:
+        """Change the core, then send and end what follows from it."""
+        with self._changed:
+            change(self._core)
+            self._changed.notify_all()
+        self._flush()
+
+    def _flush(self) -> None:
+        with self._changed:
+            core = self._core
+            if not core.outbox and not core.endings:
+                return
+            frames, core.outbox = core.outbox, []
+            endings, core.endings = core.endings, []
+        self._run_endings(endings)
+        kept = self._link.send(frames) if frames else []
+        if kept:  # the queue is full: the next batch tries again
+            with self._changed:
+                core.outbox[:0] = kept
+
+    def _run_endings(self, endings: list[Callable[[], None]]) -> None:
+        for ending in endings:
+            self._run_ending(ending)
+
+    def _run_ending(self, ending: Callable[[], None]) -> None:
+        try:
+            ending()
+        except concurrent.futures.InvalidStateError:  # somebody else has set the future's result
+            self._core.counters["futures that had ended"] += 1
+
+    def _is_stopping(self) -> bool:
+        return self._core.state is ClientState.stopped or self._is_abandoned
+
+    def _take_released(self) -> None:
+        while self._released:
+            self._core.objects.release((self._released.popleft(),))
+
+    def _leave(self) -> None:
+        """Stop the core and tell the scheduler, unless it stopped by itself."""
+        with self._changed:
+            is_leaving = self._core.state is not ClientState.stopped and self._core.is_connected
+            self._core.on_stop()
+            self._changed.notify_all()
+        self._flush()
+        if is_leaving:  # when it cannot be told, the scheduler notices the end of the session
+            self._link.send([message.encode("clientDisconnect", disconnectType="disconnect")])
+
+    def _close(self) -> None:
+        self._link.close()
+        if self._storage is not None:
+            self._storage.close()
+        with self._changed:
+            self._is_closed = True
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False)
+        atexit.unregister(self.stop)

@@ -1,0 +1,279 @@
+"""The client's side of the protocol: what the client knows, and how events change it.
+
+Plain and synchronous: no socket, no clock, no thread. Messages to send are appended to ``outbox``; what happens to
+futures is appended to ``endings``, functions that the shell calls when it has left its lock.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import logging
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from scaler.client.agent.object_registry import ObjectRegistry
+from scaler.client.agent.pending_task import PendingTask
+from scaler.protocol import codec
+from scaler.utility.exceptions import (
+    ClientShutdownException,
+    DeserializeObjectError,
+    DisconnectedError,
+    WorkerDiedError,
+)
+from scaler.utility.identifiers import ClientID, ObjectID, TaskID
+
+logger = logging.getLogger(__name__)
+
+_DELETE_BATCH_OBJECTS: Final = 4096
+
+
+class ClientState(enum.Enum):
+    """Where a client is in its life. It only ever moves downwards in this list."""
+
+    connecting = enum.auto()
+    ready = enum.auto()
+    stopped = enum.auto()
+
+
+class ClientCore:
+    """The tasks that have not ended, the objects of the client, and the state of its link to the scheduler."""
+
+    def __init__(
+        self,
+        identity: ClientID,
+        scheduler_address: str,
+        timeout_seconds: float,
+        heartbeat_interval_seconds: float,
+        now_seconds: float,
+    ) -> None:
+        self.state = ClientState.connecting
+        self.failure: BaseException | None = None  # why the client stopped by itself
+        self.storage_address: tuple[str, int] | None = None
+        self.shutdown_answer: bool | None = None
+        self.objects = ObjectRegistry(identity)
+        self.outbox: list[bytes] = []
+        self.endings: list[Callable[[], None]] = []
+        self.counters: collections.Counter[str] = collections.Counter()
+        self.latency_seconds = 0.0
+        self._identity = identity
+        self._scheduler_address = scheduler_address
+        self._timeout_seconds = timeout_seconds
+        self._heartbeat_interval_seconds = heartbeat_interval_seconds
+        self._tasks: dict[bytes, PendingTask] = {}
+        self._unanswered_heartbeats: collections.deque[float] = collections.deque()
+        self._last_contact_seconds = self._last_tick_seconds = now_seconds
+        self._next_heartbeat_seconds = now_seconds
+        self._is_connected = False
+        self._is_shutdown_requested = False
+
+    # --- requests of the user
+
+    def on_submit(self, task: PendingTask) -> None:
+        """Register a task that is about to be sent."""
+        self._tasks[task.future.task_id] = task
+
+    def on_submit_failed(self, task_id: TaskID) -> None:
+        """Forget a task that could not be sent."""
+        self._finish(task_id)
+
+    def on_cancel_requested(self, task_id: TaskID) -> None:
+        """Ask for a cancellation, once."""
+        task = self._tasks.get(task_id)
+        if task is not None and not task.is_cancel_requested:
+            task.is_cancel_requested = True
+            self.outbox.append(codec.TaskCancel(task_id=task_id, force=True).encode())
+
+    def on_cancel_all_requested(self) -> list[PendingTask]:
+        """Ask for the cancellation of everything, and return what that is."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            self.on_cancel_requested(task.future.task_id)
+        return tasks
+
+    def on_cancel_given_up(self, tasks: list[PendingTask]) -> None:
+        """Take tasks whose verdict did not come in time for cancelled."""
+        for task in tasks:
+            if self._finish(task.future.task_id) is not None:
+                self.counters["cancels without verdict"] += 1
+                self.endings.append(task.future.set_canceled)
+
+    def on_clear(self, now_seconds: float) -> None:
+        """Delete everything that was sent, and functions once no task calls them."""
+        self.objects.clear()
+        self.on_tick(now_seconds)
+
+    def on_shutdown_requested(self) -> None:
+        """Expect the answer to a request to shut down the cluster."""
+        self.shutdown_answer = None
+        self._is_shutdown_requested = True
+
+    def on_stop(self) -> None:
+        """Stop: what has not ended is cancelled. The scheduler deletes the objects of a client that leaves."""
+        if self.state is not ClientState.stopped:
+            self.state = ClientState.stopped
+            self._end_all(lambda future: future.set_canceled)
+
+    # --- events of the link
+
+    @property
+    def is_connected(self) -> bool:
+        """Return whether a session with the scheduler has begun, and not been lost."""
+        return self._is_connected
+
+    def on_connected(self, now_seconds: float) -> None:
+        """Begin a session: the first heartbeat goes at once, and registers the client."""
+        self._is_connected = True
+        self._last_contact_seconds = self._next_heartbeat_seconds = now_seconds
+
+    def on_lost(self, reason: str) -> None:
+        """End because the session ended; a scheduler that comes back knows nothing of this client."""
+        self._is_connected = False
+        if self._is_shutdown_requested:  # the answer was lost with the scheduler that gave it
+            self.shutdown_answer = True
+            self.on_failure(ClientShutdownException("the cluster was shut down"))
+            return
+        self.on_failure(DisconnectedError(f"the connection to the scheduler at {self._scheduler_address} {reason}"))
+
+    def on_failure(self, failure: BaseException) -> None:
+        """End every task with the failure, and stop."""
+        if self.state is not ClientState.stopped:
+            self.state = ClientState.stopped
+            self.failure = failure
+            self._end_all(lambda future: partial(_fail, future, failure))
+
+    def on_tick(self, now_seconds: float) -> None:
+        """Notice a scheduler that has gone silent, and send what is due."""
+        if now_seconds - self._last_tick_seconds > 2 * self._heartbeat_interval_seconds + 1:
+            self._last_contact_seconds = now_seconds  # this process was stopped: that is not the scheduler's silence
+        self._last_tick_seconds = now_seconds
+        if now_seconds - self._last_contact_seconds > self._timeout_seconds and self.state is not ClientState.stopped:
+            kind = "is lost: it gave no sign of life for" if self._is_connected else "could not be made within"
+            self.on_lost(f"{kind} {self._timeout_seconds:g} seconds")
+        self._delete_objects()
+
+    def is_heartbeat_due(self, now_seconds: float) -> bool:
+        """Return whether to send a heartbeat now."""
+        return (
+            self._is_connected and self.state is not ClientState.stopped and now_seconds >= self._next_heartbeat_seconds
+        )
+
+    def on_heartbeat_sent(self, now_seconds: float) -> None:
+        """Note when, for the latency and for the next one."""
+        self._unanswered_heartbeats.append(now_seconds)
+        self._next_heartbeat_seconds = now_seconds + self._heartbeat_interval_seconds
+
+    def on_heartbeat_skipped(self, now_seconds: float) -> None:
+        """Try again after the interval."""
+        self._next_heartbeat_seconds = now_seconds + self._heartbeat_interval_seconds
+
+    def next_event_seconds(self, now_seconds: float) -> float:
+        """Return how long from now nothing is due."""
+        silence_ends = self._last_contact_seconds + self._timeout_seconds
+        due = min(self._next_heartbeat_seconds, silence_ends) if self._is_connected else silence_ends
+        return min(max(0.0, due - now_seconds) + 0.001, self._heartbeat_interval_seconds)
+
+    # --- messages of the scheduler
+
+    def on_heartbeat_echo(self, host: str, port: int, now_seconds: float) -> None:
+        """Learn the latency and the address of the object storage."""
+        self._last_contact_seconds = now_seconds
+        if self._unanswered_heartbeats:
+            self.latency_seconds = (now_seconds - self._unanswered_heartbeats.popleft()) / 2
+        if host:
+            self.storage_address = (host, port)
+        if self.state is ClientState.connecting and self.storage_address is not None:
+            self.state = ClientState.ready
+
+    def on_task_result(self, result: codec.TaskResult) -> None:
+        """End a task with its result, which stays undecoded."""
+        task = self._finish(result.task_id)
+        object_ids = [ObjectID(object_id) for object_id in result.results]
+        if task is None:  # given up, or told twice
+            self.counters["results of unknown tasks"] += 1
+            self.objects.release(object_ids)
+            return
+        future, value = task.future, result.value
+        is_failure = result.result_type != codec.TaskResultType.success
+        if value is not None:
+            self.endings.append(partial(future.set_result_ready, value, is_failure, result.metadata))
+        elif len(object_ids) == 1:
+            self.endings.append(partial(future.set_result_ready, object_ids[0], is_failure, result.metadata))
+        else:
+            self.objects.release(object_ids)
+            self.endings.append(partial(_fail, future, self._failure_without_value(result)))
+
+    def on_task_cancel_confirm(self, confirm: codec.TaskCancelConfirm) -> None:
+        """End a task as cancelled, or leave it running when it could not be."""
+        if confirm.cancel_confirm_type == codec.TaskCancelConfirmType.cancelFailed:
+            pending = self._tasks.get(confirm.task_id)
+            if pending is not None:
+                pending.is_cancel_requested = False
+            return
+        task = self._finish(confirm.task_id)
+        if task is None:
+            self.counters["confirmations of unknown tasks"] += 1
+            return
+        if confirm.cancel_confirm_type == codec.TaskCancelConfirmType.cancelNotFound:
+            logger.error("%s: the scheduler did not know task %s", self._identity, confirm.task_id.hex())
+        self.endings.append(task.future.set_canceled)
+
+    def on_task_log(self, log: codec.TaskLog) -> None:
+        """Write what a task printed, before anything of the task that comes later."""
+        self.endings.append(partial(_write_log, log))
+
+    def on_shutdown_response(self, is_accepted: bool) -> None:
+        """Learn whether the cluster shuts down."""
+        self.shutdown_answer = is_accepted
+        self._is_shutdown_requested = False
+
+    # --- parts
+
+    def sizes(self) -> dict[str, int]:
+        """Return the size of every table; all are 0 when nothing is going on, but for functions kept for reuse."""
+        return {"tasks": len(self._tasks), **self.objects.sizes()}
+
+    def _finish(self, task_id: bytes) -> PendingTask | None:
+        task = self._tasks.pop(task_id, None)
+        if task is not None:
+            self.objects.release_function(task.function)
+            if task.object_ids:
+                self.objects.release(task.object_ids)
+        return task
+
+    def _end_all(self, ending: Callable[[Any], Callable[[], None]]) -> None:
+        tasks, self._tasks = self._tasks, {}
+        for task in tasks.values():
+            self.objects.release_function(task.function)
+            self.endings.append(ending(task.future))
+
+    def _delete_objects(self) -> None:
+        if self.objects.deletable_count == 0 or self.state is not ClientState.ready:
+            return
+        deletable = self.objects.take_deletable()
+        for start in range(0, len(deletable), _DELETE_BATCH_OBJECTS):
+            batch = deletable[start : start + _DELETE_BATCH_OBJECTS]
+            instruction = codec.ObjectInstruction(
+                instruction_type=codec.ObjectInstructionType.delete, object_user=self._identity, object_ids=batch
+            )
+            self.outbox.append(instruction.encode())
+
+    def _failure_without_value(self, result: codec.TaskResult) -> BaseException:
+        task, count = result.task_id.hex(), len(result.results)
+        if result.result_type == codec.TaskResultType.failedWorkerDied:
+            return WorkerDiedError(
+                f"worker died when processing task: {task}", task_id=result.task_id, attempt=result.attempt
+            )
+        return DeserializeObjectError(f"the result of task {task} holds {count} objects, where one was due")
+
+
+def _write_log(log: codec.TaskLog) -> None:
+    stream = sys.stderr if log.log_type == codec.LogType.stderr else sys.stdout
+    stream.write(log.content)
+
+
+def _fail(future: Any, failure: BaseException) -> None:
+    if not future.done():
+        future.set_exception(failure)

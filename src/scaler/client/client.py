@@ -1,0 +1,257 @@
+"""What users hold: submits functions to a scheduler and returns futures."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Any, Final
+
+import cloudpickle
+
+from scaler.client.agent.client_agent import ClientAgent
+from scaler.client.agent.scheduler_link import SchedulerLink
+from scaler.client.function_cache import FunctionCache
+from scaler.client.function_record import FunctionRecord
+from scaler.client.future import ScalerFuture
+from scaler.client.new_object import NewObject
+from scaler.client.object_reference import ObjectReference
+from scaler.client.serializer.default import DefaultSerializer
+from scaler.client.serializer.mixins import Serializer
+from scaler.client.task_factory import NewTask, TaskFactory
+from scaler.config.defaults import DEFAULT_CLIENT_TIMEOUT_SECONDS, DEFAULT_HEARTBEAT_INTERVAL_SECONDS
+from scaler.config.types.zmq import ZMQConfig
+from scaler.protocol.codec import ObjectContentType
+from scaler.utility.identifiers import ClientID, ObjectID
+from scaler.utility.metadata.task_flags import TaskFlags
+from scaler.utility.serialization import payload_size
+
+_MAP_CHUNK_TASKS: Final = 512
+_MAP_FETCH_AHEAD: Final = 8
+
+
+class Client:
+    """A session with a scheduler. Thread-safe.
+
+    Leaving its ``with`` block, ``disconnect`` and dropping the last reference end the session: tasks that have not
+    ended are cancelled, and the client's objects deleted.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        profiling: bool = False,
+        timeout_seconds: int = DEFAULT_CLIENT_TIMEOUT_SECONDS,
+        heartbeat_interval_seconds: int = DEFAULT_HEARTBEAT_INTERVAL_SECONDS,
+        serializer: Serializer = DefaultSerializer(),  # noqa: B008  # it has no state
+        stream_output: bool = False,
+    ) -> None:
+        """Connect, and return when the scheduler has answered. Workers need not exist yet.
+
+        Without an address, the one of the worker is used inside a task. ``profiling`` has no effect: what a task cost
+        is always measured. With ``stream_output`` what tasks print appears here. Raise ValueError for a malformed
+        address, and DisconnectedError (a TimeoutError) when no scheduler answers within ``timeout_seconds``.
+        """
+        self._address = _resolve_address(address)
+        self._profiling = profiling
+        self._timeout_seconds = timeout_seconds
+        self._heartbeat_interval_seconds = heartbeat_interval_seconds
+        self._serializer = serializer
+        self._stream_output = stream_output
+        self._identity = ClientID.generate_client_id()
+        link = SchedulerLink(self._identity, self._address, timeout_seconds)
+        self._agent = ClientAgent(self._identity, link, serializer, timeout_seconds, heartbeat_interval_seconds)
+        # a client that is dropped leaves without blocking whatever thread the garbage collector runs in
+        weakref.finalize(self, self._agent.abandon).atexit = False
+        self._functions = FunctionCache(serializer)
+        metadata = TaskFlags(profiling=profiling, stream_output=stream_output).serialize()
+        self._tasks = TaskFactory(self._identity, serializer, metadata, self._agent.is_known_reference)
+        self._store_serializer()
+
+    @property
+    def identity(self) -> ClientID:
+        """Return the identity under which the scheduler knows this client."""
+        return self._identity
+
+    # --- tasks
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> ScalerFuture:
+        """Submit one call and return its future. Large arguments are stored before this returns.
+
+        Raise TypeError when the arguments do not fit the function, MissingObjects for an unknown reference, the
+        serializer's own error, or ClientQuitException after the end of the session.
+        """
+        return self.submit_verbose(fn, args, kwargs)
+
+    def submit_verbose(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        capabilities: dict[str, int] | None = None,
+    ) -> ScalerFuture:
+        """Submit one call, as ``submit``, to a worker that offers all the capabilities."""
+        self._agent.check_usable()
+        record = self._functions.record(fn)
+        keywords = record.signature.bind(args, kwargs)
+        return self._start(record, [(args, keywords)], capabilities)[0]
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        iterable: Iterable[Sequence[Any]],
+        capabilities: dict[str, int] | None = None,
+    ) -> list[Any]:
+        """Call the function once with each row, a tuple or list of arguments, and return the results in row order.
+
+        When a row fails, the calls of the other rows are cancelled and its exception is raised; the first failed row
+        decides. The client stays usable.
+        """
+        rows = [_checked_row(row) for row in iterable]
+        self._agent.check_usable()
+        record = self._functions.record(fn)
+        for row in rows:
+            record.signature.bind(row, {})
+        futures: list[ScalerFuture] = []
+        try:
+            for position in range(0, len(rows), _MAP_CHUNK_TASKS):
+                chunk = [(row, _NO_KEYWORDS) for row in rows[position : position + _MAP_CHUNK_TASKS]]
+                futures += self._start(record, chunk, capabilities)
+            return self._collect(futures)
+        except BaseException:
+            for future in futures:
+                if not future.done():
+                    self._agent.request_cancel(future.task_id)
+            raise
+
+    # --- objects
+
+    def send_object(self, obj: Any, name: str | None = None) -> ObjectReference:
+        """Store an object for any number of tasks, and return what stands for it as an argument.
+
+        The object lives until ``clear`` or the end of the session. Tasks on one worker share it: they must not change
+        it. ``name`` is shown by monitoring tools.
+        """
+        self._agent.check_usable()
+        item = self._tasks.make_object(obj, b"" if name is None else name.encode())
+        self._agent.store_sent(item)
+        return ObjectReference(item.name, payload_size(item.payload), item.object_id)
+
+    def clear(self) -> None:
+        """Cancel all tasks and delete all objects of this client. Ended futures stay as they are."""
+        self._agent.clear()
+
+    # --- the end
+
+    def disconnect(self) -> None:
+        """End the session; do nothing when it has ended. Tasks that have not ended are cancelled."""
+        self._agent.stop()
+
+    def shutdown(self) -> None:
+        """End the whole cluster, and this session with it.
+
+        Raise ValueError when the scheduler is protected; nothing has changed then.
+        """
+        if self._agent.is_stopped:
+            return
+        if not self._agent.request_shutdown():
+            raise ValueError("Scheduler is in protected mode. Can't shutdown")
+        self._agent.stop()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.disconnect()
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._agent.is_stopped else "connected"
+        return f"<Client {self._identity.decode()} of {self._address}, {state}>"
+
+    def __reduce__(self) -> tuple[Callable[..., Client], tuple[()]]:
+        """Pickle as a new client with the same settings, which connects where it is loaded."""
+        settings: dict[str, Any] = {
+            "address": self._address,
+            "profiling": self._profiling,
+            "timeout_seconds": self._timeout_seconds,
+            "heartbeat_interval_seconds": self._heartbeat_interval_seconds,
+            "serializer": self._serializer,
+            "stream_output": self._stream_output,
+        }
+        return functools.partial(Client, **settings), ()
+
+    # --- parts
+
+    def _start(
+        self,
+        record: FunctionRecord,
+        calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]],
+        capabilities: dict[str, int] | None,
+    ) -> list[ScalerFuture]:
+        """Send tasks of one function: first what they need goes to the storage, then they to the scheduler."""
+        function = self._agent.acquire_function(record, len(calls))
+        try:
+            tasks = [self._tasks.make(function.object_id, args, keywords, capabilities) for args, keywords in calls]
+            objects = self._objects_of(tasks)
+            # Two threads may both store a new function: the bytes are the same, and none of them has to wait.
+            is_new_function = not function.is_stored
+            if is_new_function:
+                objects.insert(0, NewObject(function.object_id, function.name, record.payload))
+            if objects:
+                self._agent.store(objects)
+            if is_new_function:
+                function.is_stored = True
+        except BaseException:
+            self._agent.release_function(function, len(calls))
+            raise
+        return self._agent.start(function, tasks)
+
+    @staticmethod
+    def _objects_of(tasks: list[NewTask]) -> list[NewObject]:
+        return [item for task in tasks for item in task.objects]
+
+    @staticmethod
+    def _collect(futures: list[ScalerFuture]) -> list[Any]:
+        """Return the results in order, while the pool fetches large ones ahead."""
+        results = []
+        fetched = 0
+        for position, future in enumerate(futures):
+            fetched = max(fetched, position + 1)
+            while fetched < min(position + _MAP_FETCH_AHEAD, len(futures)) and futures[fetched].done():
+                futures[fetched].prefetch_elsewhere()
+                fetched += 1
+            results.append(future.result())
+        return results
+
+    def _store_serializer(self) -> None:
+        object_id = ObjectID.generate_serializer_object_id(self._identity)
+        payload = cloudpickle.dumps(self._serializer)
+        try:
+            self._agent.store([NewObject(object_id, b"serializer", payload, ObjectContentType.serializer)])
+        except BaseException:
+            self._agent.stop()
+            raise
+
+
+_NO_KEYWORDS: Final[dict[str, Any]] = {}
+
+
+def _checked_row(row: Any) -> tuple[Any, ...]:
+    if not isinstance(row, (tuple, list)):
+        raise TypeError(f"map takes rows of arguments, each a tuple or a list, but got {type(row).__name__}")
+    return tuple(row)
+
+
+def _resolve_address(address: str | None) -> str:
+    """Return the address in its normal form. Raise ValueError when it is malformed or not known."""
+    if address is not None:
+        return ZMQConfig.from_string(address).to_address()
+    from scaler.worker.agent.processor.processor import Processor  # only tasks need it
+
+    processor = Processor.get_current_processor()
+    if processor is None:
+        raise ValueError("No scheduler address provided, and not running inside a worker context")
+    return str(processor.scheduler_address())

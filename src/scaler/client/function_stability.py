@@ -1,0 +1,115 @@
+"""Decides when a function's serialized form may be used again without serializing it anew.
+
+A task must see its function as it is at ``submit``. A function that is pickled by its name never changes in pickled
+form. One that is pickled by value (of ``__main__``, of a notebook) carries what it refers to; its form is reused only
+while its code, its defaults and every global it names are the very same immutable objects. Closures, bound methods,
+partials and other objects are always serialized again.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, Final
+
+import cloudpickle
+
+_MISSING: Final = object()
+_IMMUTABLE_TYPES: Final = frozenset({int, float, complex, str, bytes, bool, type(None), type(...)})
+_MAXIMUM_DEPTH: Final = 8
+
+
+class FunctionStability:
+    """A snapshot of everything that a function's serialized form depends on."""
+
+    __slots__ = ("_absent_modules", "_functions", "_globals")
+
+    def __init__(self) -> None:
+        self._functions: list[tuple[types.FunctionType, tuple[Any, ...]]] = []
+        self._globals: list[tuple[dict[str, Any], str, Any]] = []
+        self._absent_modules: list[str] = []
+
+    @staticmethod
+    def of(function: Callable[..., Any]) -> FunctionStability | None:
+        """Return the snapshot, or None when the function's form must not be reused."""
+        snapshot = FunctionStability()
+        return snapshot if snapshot._include(function, _MAXIMUM_DEPTH) else None
+
+    def holds(self) -> bool:
+        """Return whether nothing has changed since the snapshot."""
+        if cloudpickle.list_registry_pickle_by_value():
+            return False
+        for function, parts in self._functions:
+            if not _is_same(_parts(function), parts) or function.__dict__:
+                return False
+        for namespace, name, value in self._globals:
+            if namespace.get(name, _MISSING) is not value:
+                return False
+        return all(name not in sys.modules for name in self._absent_modules)
+
+    def _include(self, value: Any, depth: int) -> bool:
+        """Add one object that the form contains; return whether it is stable."""
+        if type(value) in _IMMUTABLE_TYPES:
+            return True
+        if _is_pickled_by_name(value):
+            if "." not in value.__qualname__:
+                self._globals.append((vars(sys.modules[value.__module__]), value.__qualname__, value))
+            return True
+        if type(value) is not types.FunctionType or depth == 0:
+            return False
+        if any(value is function for function, _ in self._functions):  # recursion
+            return True
+        if value.__closure__ or value.__dict__:
+            return False
+        defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
+        if any(type(default) not in _IMMUTABLE_TYPES for default in defaults):
+            return False
+        self._functions.append((value, _parts(value)))
+        names = _names(value.__code__)
+        return all(self._include_global(value.__globals__, name, names, depth) for name in names)
+
+    def _include_global(self, namespace: dict[str, Any], name: str, names: set[str], depth: int) -> bool:
+        value = namespace.get(name, _MISSING)
+        self._globals.append((namespace, name, value))
+        if value is _MISSING:  # a built-in, or the name of an attribute
+            return True
+        if not isinstance(value, types.ModuleType):
+            return self._include(value, depth - 1)
+        if sys.modules.get(value.__name__) is not value:
+            return False
+        if hasattr(value, "__path__"):  # the form names the modules of a package that the code uses, once loaded
+            submodules = (f"{value.__name__}.{submodule}" for submodule in names)
+            self._absent_modules += [submodule for submodule in submodules if submodule not in sys.modules]
+        return True
+
+
+def _parts(function: types.FunctionType) -> tuple[Any, ...]:
+    keyword_defaults = function.__kwdefaults__
+    return (function.__code__, function.__defaults__, *(keyword_defaults.values() if keyword_defaults else ()))
+
+
+def _is_same(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
+    return len(left) == len(right) and all(a is b for a, b in zip(left, right))  # noqa: B905  # lengths are equal
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """Return every name that the code, or a function defined in it, may look up globally."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names(constant)
+    return names
+
+
+def _is_pickled_by_name(value: Any) -> bool:
+    """Return whether a pickle holds only the module and the name of the function or class."""
+    if not isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type)):
+        return False
+    module_name, qualified_name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if not isinstance(module_name, str) or not isinstance(qualified_name, str) or module_name == "__main__":
+        return False
+    found: Any = sys.modules.get(module_name, _MISSING)
+    for part in qualified_name.split("."):
+        found = getattr(found, part, _MISSING)
+    return found is value and not cloudpickle.list_registry_pickle_by_value()

@@ -1,0 +1,380 @@
+"""The future of a task.
+
+Futures are made by the hundred thousand, so that they are light: the condition, the waiters and the callbacks of
+``concurrent.futures.Future`` exist only once somebody asks for them. While there is no condition, the state is guarded
+by a lock that all futures of a client share; from then on by the condition, as the standard library expects it.
+
+A result arrives undecoded: the bytes of a small one with the announcement, the id of a large one that stays in the
+object storage. It is fetched and decoded by the first thread that asks for it, never by the one that received it.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, RUNNING, _Waiter
+from typing import TYPE_CHECKING, Any
+
+from scaler.client.future_owner import FutureOwner
+from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException
+from scaler.utility.identifiers import ObjectID, TaskID
+from scaler.utility.metadata.profile_result import ProfileResult
+from scaler.utility.serialization import deserialize, deserialize_failure
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+logger = logging.getLogger(__name__)
+
+_Callback = Callable[["ScalerFuture"], object]
+
+
+class _StoredOutcome:
+    """A result in the object storage; the lock lets one thread fetch it while others wait."""
+
+    __slots__ = ("lock", "object_id")
+
+    def __init__(self, object_id: ObjectID) -> None:
+        self.object_id = object_id
+        self.lock = threading.Lock()
+
+
+class ScalerFuture(concurrent.futures.Future[Any]):
+    """The result of a task to be. Works with ``concurrent.futures.wait`` and ``as_completed``, and can be awaited."""
+
+    __slots__ = (
+        "_callbacks",
+        "_exception",
+        "_is_failure",
+        "_made_condition",
+        "_made_waiters",
+        "_metadata",
+        "_outcome",
+        "_owner",
+        "_result",
+        "_state",
+        "_task_id",
+    )
+
+    def __init__(self, task_id: TaskID, owner: FutureOwner) -> None:
+        """Make the future of a submitted task. Clients do this."""
+        # the constructor of the standard library is left out on purpose: it makes a condition and two lists
+        self._task_id = task_id
+        self._owner = owner
+        self._state = RUNNING
+        self._made_condition: threading.Condition | None = None
+        self._made_waiters: list[_Waiter] | None = None
+        self._callbacks: list[_Callback] | None = None
+        self._outcome: _StoredOutcome | Buffer | None = None
+        self._is_failure = False
+        self._metadata = b""
+        self._result: Any = None
+        self._exception: BaseException | None = None
+
+    @property
+    def task_id(self) -> TaskID:
+        """Return the id of the task."""
+        return self._task_id
+
+    # --- waiting, as users see it
+
+    def done(self) -> bool:
+        """Return whether the task has ended. Its result may still have to be fetched."""
+        return self._state != RUNNING
+
+    def running(self) -> bool:
+        """Return whether the task has not ended; it is running from the moment of its submission."""
+        return self._state == RUNNING
+
+    def cancelled(self) -> bool:
+        """Return whether the task was cancelled."""
+        return self._state == CANCELLED_AND_NOTIFIED
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Return the result, or raise the exception of the task. The time-out covers the fetch of a large result."""
+        self._await_outcome(timeout)
+        if self._exception is not None:
+            try:
+                raise self._exception
+            finally:
+                self = None  # type: ignore[assignment]  # breaks the cycle of exception, traceback and frame
+        return self._result
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the exception of the task, or None when it succeeded."""
+        self._await_outcome(timeout)
+        return self._exception
+
+    def cancel(self, timeout: float | None = None) -> bool:
+        """Cancel the task and wait for the verdict; return whether it is cancelled.
+
+        A result that wins the race is kept, and False returned. Raise TimeoutError when the verdict is not there in
+        time; the request stays on its way.
+        """
+        if self._state == RUNNING:
+            self._owner.request_cancel(self._task_id)
+            self._wait(timeout)
+        return self.cancelled()
+
+    def add_done_callback(self, fn: _Callback) -> None:
+        """Call ``fn`` with this future once the task has ended: at once when it has, otherwise on another thread."""
+        if not self._add_callback(fn):
+            self._run_callback(fn)
+
+    def profiling_info(self) -> ProfileResult:
+        """Return what the task cost. Raise ValueError when that is not known."""
+        if self._metadata:
+            return ProfileResult.deserialize(self._metadata)
+        reason = {RUNNING: "it has not ended", CANCELLED_AND_NOTIFIED: "it was cancelled"}.get(
+            self._state, "it was lost"
+        )
+        raise ValueError(f"didn't receive profiling info for {self._task_id!r} yet: {reason}")
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        import asyncio  # only programs that await have it loaded
+
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def wake() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        self.add_done_callback(lambda _: loop.call_soon_threadsafe(wake))
+        try:
+            yield from ended.__await__()
+        except asyncio.CancelledError:  # of the awaiting coroutine; the loop must not wait for the verdict
+            self._owner.request_cancel(self._task_id)
+            raise
+        if self.cancelled():
+            raise asyncio.CancelledError()
+        return self.result()
+
+    def __repr__(self) -> str:
+        return f"<ScalerFuture task={self._task_id.hex()} {self._describe_state()}>"
+
+    def __del__(self) -> None:
+        outcome = getattr(self, "_outcome", None)
+        if type(outcome) is _StoredOutcome:  # nobody will fetch it
+            self._owner.release(outcome.object_id)
+
+    # --- the end of the task, as clients tell it
+
+    def set_result_ready(self, outcome: ObjectID | Buffer, is_failure: bool = False, metadata: bytes = b"") -> None:
+        """End with a result to be decoded: its bytes, or the id under which it is stored.
+
+        Raise InvalidStateError when the task had ended.
+        """
+        undecoded = _StoredOutcome(outcome) if type(outcome) is ObjectID else outcome
+        if not self._end(FINISHED, undecoded, is_failure, metadata):
+            raise concurrent.futures.InvalidStateError(f"{self._describe_state()}: {self!r}")
+
+    def set_result(self, result: Any, profiling_info: ProfileResult | None = None) -> None:
+        """End with a result. Raise InvalidStateError when the task had ended."""
+        self._set(result, None, profiling_info)
+
+    def set_exception(self, exception: BaseException | None, profiling_info: ProfileResult | None = None) -> None:
+        """End with an exception. Raise InvalidStateError when the task had ended."""
+        self._set(None, exception, profiling_info)
+
+    def set_canceled(self) -> None:
+        """End as cancelled, unless the task has ended."""
+        self._end(CANCELLED_AND_NOTIFIED, None, False, b"")
+
+    def has_stored_result(self) -> bool:
+        """Return whether the result has to be fetched."""
+        return type(self._outcome) is _StoredOutcome
+
+    def prefetch(self) -> None:
+        """Fetch and decode the result now. A failure of the storage becomes the future's exception."""
+        outcome = self._outcome
+        if type(outcome) is not _StoredOutcome:
+            return
+        try:
+            self._fetch(outcome, None)
+        except (ObjectStorageException, TimeoutError) as error:
+            self._settle(outcome, None, error)
+
+    def prefetch_elsewhere(self) -> None:
+        """Let another thread fetch the result, when it has to be fetched."""
+        if self.has_stored_result():
+            self._owner.run_elsewhere(self.prefetch)
+
+    # --- what the standard library's wait and as_completed use
+
+    @property
+    def _condition(self) -> threading.Condition:  # type: ignore[override]  # an attribute there
+        condition = self._made_condition
+        if condition is None:
+            with self._owner.future_lock:
+                condition = self._made_condition
+                if condition is None:
+                    condition = self._made_condition = threading.Condition()
+        return condition
+
+    @property
+    def _waiters(self) -> list[_Waiter]:  # type: ignore[override]  # an attribute there
+        if self._made_waiters is None:
+            self._made_waiters = []
+        return self._made_waiters
+
+    # --- parts
+
+    def _set(self, result: Any, exception: BaseException | None, profiling_info: ProfileResult | None) -> None:
+        metadata = b"" if profiling_info is None else profiling_info.serialize()
+        if not self._end(FINISHED, None, exception is not None, metadata, result, exception):
+            raise concurrent.futures.InvalidStateError(f"{self._describe_state()}: {self!r}")
+
+    def _end(
+        self,
+        state: str,
+        outcome: _StoredOutcome | Buffer | None,
+        is_failure: bool,
+        metadata: bytes,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> bool:
+        """End the task, notify whoever waits, and return whether it had not ended before."""
+        ending = (state, outcome, is_failure, metadata, result, exception)
+        with self._owner.future_lock:
+            condition = self._made_condition
+            if condition is None and not self._assign_ending(*ending):
+                return False
+        if condition is not None:
+            with condition:
+                if not self._assign_ending(*ending):
+                    return False
+                self._notify(condition)
+        callbacks, self._callbacks = self._callbacks, None
+        if callbacks:
+            self._owner.run_elsewhere(lambda: self._run_callbacks(callbacks))
+        elif self._made_waiters and self.has_stored_result():
+            self._owner.run_elsewhere(self.prefetch)
+        return True
+
+    def _assign_ending(
+        self,
+        state: str,
+        outcome: _StoredOutcome | Buffer | None,
+        is_failure: bool,
+        metadata: bytes,
+        result: Any,
+        exception: BaseException | None,
+    ) -> bool:
+        if self._state != RUNNING:
+            return False
+        self._outcome, self._is_failure, self._metadata = outcome, is_failure, metadata
+        self._result, self._exception = result, exception
+        self._state = state  # last: done() reads it without a lock
+        return True
+
+    def _notify(self, condition: threading.Condition) -> None:
+        for waiter in self._made_waiters or ():
+            if self._state == CANCELLED_AND_NOTIFIED:
+                waiter.add_cancelled(self)
+            elif self._is_failure:
+                waiter.add_exception(self)
+            else:
+                waiter.add_result(self)
+        condition.notify_all()
+
+    def _await_outcome(self, timeout: float | None) -> None:
+        """Return once result or exception are there. Raise TimeoutError or CancelledError."""
+        deadline = None
+        if self._state == RUNNING:
+            deadline = None if timeout is None else time.monotonic() + timeout
+            self._wait(timeout)
+        if self._state == CANCELLED_AND_NOTIFIED:
+            raise concurrent.futures.CancelledError()
+        outcome = self._outcome
+        if isinstance(outcome, _StoredOutcome):
+            if deadline is not None:
+                timeout = max(0.0, deadline - time.monotonic())
+            self._fetch(outcome, timeout)
+        elif outcome is not None:
+            self._settle(outcome, *self._decode(outcome))
+
+    def _wait(self, timeout: float | None) -> None:
+        self._owner.check_usable_for_waiting()
+        condition = self._condition
+        with condition:
+            if not condition.wait_for(self.done, timeout):
+                raise concurrent.futures.TimeoutError(
+                    f"task {self._task_id.hex()} did not end within {timeout} seconds"
+                )
+
+    def _fetch(self, outcome: _StoredOutcome, timeout: float | None) -> None:
+        """Fetch, decode, and only then release the stored result. Raise TimeoutError or ObjectStorageException."""
+        if not outcome.lock.acquire(timeout=-1 if timeout is None else timeout):
+            raise concurrent.futures.TimeoutError(f"the result of {self!r} was not fetched within {timeout} seconds")
+        try:
+            if self._outcome is not outcome:  # another thread has fetched it
+                return
+            payload = self._owner.fetch(outcome.object_id, timeout)
+            self._settle(outcome, *self._decode(payload))
+        finally:
+            outcome.lock.release()
+        self._owner.release(outcome.object_id)
+
+    def _decode(self, payload: Buffer) -> tuple[Any, BaseException | None]:
+        if self._is_failure:
+            return None, deserialize_failure(payload)
+        try:
+            return deserialize(self._owner.serializer, payload), None
+        except Exception as error:  # code of the result's own class, or of the user's serializer
+            failure = DeserializeObjectError(f"the result of task {self._task_id.hex()} cannot be decoded: {error!r}")
+            failure.__cause__ = error
+            return None, failure
+
+    def _settle(self, outcome: object, result: Any, exception: BaseException | None) -> None:
+        """Keep the decoded outcome; when two threads have decoded one, all see that of the first."""
+        with self._owner.future_lock:
+            if self._outcome is outcome:
+                self._result, self._exception = result, exception
+                self._outcome = None
+
+    def _add_callback(self, callback: _Callback) -> bool:
+        with self._owner.future_lock:
+            condition = self._made_condition
+            if condition is None:
+                return self._append_callback(callback)
+        with condition:
+            return self._append_callback(callback)
+
+    def _append_callback(self, callback: _Callback) -> bool:
+        if self._state != RUNNING:
+            return False
+        if self._callbacks is None:
+            self._callbacks = []
+        self._callbacks.append(callback)
+        return True
+
+    def _run_callbacks(self, callbacks: list[_Callback]) -> None:
+        self.prefetch()
+        for callback in callbacks:
+            self._run_callback(callback)
+
+    def _run_callback(self, callback: _Callback) -> None:
+        try:
+            callback(self)
+        except Exception:  # user code; as in the standard library
+            logger.exception("exception calling callback for %r", self)
+
+    def _describe_state(self) -> str:
+        if self._state == RUNNING:
+            return "state=running"
+        if self._state == CANCELLED_AND_NOTIFIED:
+            return "state=cancelled"
+        if self.has_stored_result():
+            return "state=finished, result not fetched"
+        if self._is_failure:
+            kind = type(self._exception).__name__ if self._exception is not None else "an exception"
+            return f"state=finished raised {kind}"
+        return (
+            "state=finished returned a result"
+            if self._outcome is not None
+            else (f"state=finished returned {type(self._result).__name__}")
+        )

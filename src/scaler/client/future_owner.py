@@ -1,0 +1,40 @@
+"""What a future needs of the client that made it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from scaler.client.serializer.mixins import Serializer
+from scaler.utility.identifiers import ObjectID, TaskID
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+class FutureOwner(Protocol):
+    """Cancels tasks, fetches and releases results, and runs what must not run where results arrive."""
+
+    @property
+    def future_lock(self) -> threading.Lock:
+        """Guard the state of all futures for which no thread waits. Held for a few assignments only."""
+
+    @property
+    def serializer(self) -> Serializer:
+        """Return what encoded the results."""
+
+    def check_usable_for_waiting(self) -> None:
+        """Raise RuntimeError when nothing can ever end a task here: in a forked child of the client's process."""
+
+    def request_cancel(self, task_id: TaskID) -> None:
+        """Ask for the task's cancellation, unless that was done. Does not wait."""
+
+    def fetch(self, object_id: ObjectID, timeout_seconds: float | None) -> Buffer:
+        """Return the bytes of a result. Raise TimeoutError or ObjectStorageException."""
+
+    def release(self, object_id: ObjectID) -> None:
+        """Let the result be deleted, soon. Never blocks; may be called from finalizers."""
+
+    def run_elsewhere(self, job: Callable[[], None]) -> None:
+        """Run the job on another thread, which it may block."""

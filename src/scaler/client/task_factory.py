@@ -1,0 +1,95 @@
+"""Makes the message of a task from a function's id and arguments."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from scaler.client.new_object import NewObject
+from scaler.client.object_reference import ObjectReference
+from scaler.client.serializer.mixins import Serializer
+from scaler.protocol.codec import Argument, ArgumentType, Task
+from scaler.utility.exceptions import MissingObjects
+from scaler.utility.identifiers import ClientID, ObjectID, TaskID, TaskIDGenerator
+from scaler.utility.serialization import INLINE_TASK_BYTES, INLINE_VALUE_BYTES, serialize
+
+_VALUE = int(ArgumentType.value)
+_OBJECT_ID = int(ArgumentType.objectID)
+
+
+class NewTask(NamedTuple):
+    """A task that is ready to be sent once its objects are stored."""
+
+    task_id: TaskID
+    frame: bytes
+    objects: list[NewObject]
+
+
+class TaskFactory:
+    """Serializes arguments: small ones into the message, large ones as objects that belong to the task alone."""
+
+    def __init__(
+        self,
+        identity: ClientID,
+        serializer: Serializer,
+        metadata: bytes,
+        is_known_reference: Callable[[ObjectID], bool],
+    ) -> None:
+        self._identity = identity
+        self._serializer = serializer
+        self._metadata = metadata
+        self._is_known_reference = is_known_reference
+        self._next_task_id = TaskIDGenerator()
+
+    def make(
+        self,
+        function_id: ObjectID,
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+        capabilities: dict[str, int] | None,
+    ) -> NewTask:
+        """Return the task. Raise MissingObjects for an unknown reference, or the serializer's own error."""
+        task_id = self._next_task_id()
+        objects: list[NewObject] = []
+        values = itertools.chain(arguments, keywords.values()) if keywords else arguments
+        task = Task(
+            task_id=task_id,
+            source=self._identity,
+            func_object_id=function_id,
+            function_args=self._encode(values, objects),
+            metadata=self._metadata,
+            capabilities=capabilities,
+            keyword_names=tuple(keywords),
+        )
+        return NewTask(task_id, task.encode(), objects)
+
+    def make_object(self, value: Any, name: bytes = b"") -> NewObject:
+        """Serialize one value as an object of its own."""
+        return self._make_object(serialize(self._serializer, value), name)
+
+    def _encode(self, values: Iterable[Any], objects: list[NewObject]) -> list[Argument]:
+        arguments = []
+        inline_bytes = 0
+        for value in values:
+            if type(value) is ObjectReference:
+                arguments.append(Argument(_OBJECT_ID, self._checked(value)))
+                continue
+            payload = serialize(self._serializer, value)
+            if type(payload) is bytes and len(payload) <= min(INLINE_VALUE_BYTES, INLINE_TASK_BYTES - inline_bytes):
+                inline_bytes += len(payload)
+                arguments.append(Argument(_VALUE, payload))
+                continue
+            new_object = self._make_object(payload)
+            objects.append(new_object)
+            arguments.append(Argument(_OBJECT_ID, new_object.object_id))
+        return arguments
+
+    def _make_object(self, payload: Any, name: bytes = b"") -> NewObject:
+        object_id = ObjectID.generate_object_id(self._identity)
+        return NewObject(object_id, name or f"<obj {object_id!r}>".encode(), payload)
+
+    def _checked(self, reference: ObjectReference) -> ObjectID:
+        if not self._is_known_reference(reference.object_id):
+            raise MissingObjects(f"unknown object: {reference.object_id!r}")
+        return reference.object_id

@@ -1,0 +1,315 @@
+"""Values and failures as bytes."""
+
+from __future__ import annotations
+
+import array
+import pickle
+import sys
+import threading
+import traceback
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scaler.client.serializer.default import DefaultSerializer
+from scaler.client.serializer.mixins import Serializer
+from scaler.utility.exceptions import DeserializeObjectError, ProcessorDiedError, UnserializableError
+from scaler.utility.serialization import (
+    deserialize,
+    deserialize_failure,
+    payload_size,
+    serialize,
+    serialize_failure,
+)
+
+LARGE = 1 << 20
+
+
+def join(payload: Any) -> bytes:
+    return b"".join(bytes(part) for part in payload) if isinstance(payload, list) else payload
+
+
+def round_trip(value: Any) -> Any:
+    payload = serialize(DefaultSerializer(), value)
+    assert payload_size(payload) == len(join(payload))
+    return deserialize(DefaultSerializer(), bytearray(join(payload)))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, 2**100, 1.5, "text", "", b"", b"x", True, None, (1, "a"), [1, [2]], {"a": {1}}, b"x" * LARGE, "y" * LARGE],
+    ids=lambda value: repr(value)[:20],
+)
+def test_values_round_trip(value: Any) -> None:
+    assert round_trip(value) == value
+    assert type(round_trip(value)) is type(value)
+
+
+def test_bytearray_round_trips_as_itself() -> None:
+    assert round_trip(bytearray(b"z" * LARGE)) == bytearray(b"z" * LARGE)
+
+
+def test_small_values_are_plain_pickles() -> None:
+    assert pickle.loads(serialize(DefaultSerializer(), 5)) == 5
+    assert pickle.loads(serialize(DefaultSerializer(), [5])) == [5]
+
+
+def test_large_bytes_are_not_copied_and_still_a_pickle() -> None:
+    value = b"x" * LARGE
+    payload = serialize(DefaultSerializer(), value)
+    assert payload[1] is value
+    assert pickle.loads(join(payload)) == value
+
+
+def test_subclasses_of_plain_types_keep_their_class() -> None:
+    class Number(int):
+        pass
+
+    assert type(round_trip(Number(5))).__name__ == "Number"
+
+
+def test_large_arrays_travel_beside_the_pickle() -> None:
+    value = np.arange(LARGE)
+    payload = serialize(DefaultSerializer(), value)
+    assert np.shares_memory(np.frombuffer(payload[-1], dtype=value.dtype), value)
+    assert payload_size(payload) < value.nbytes + 1024
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(10),
+        np.arange(LARGE),
+        np.arange(LARGE).reshape(2, -1).T,
+        np.arange(LARGE)[::2],
+        np.zeros((3, 0)),
+        [np.arange(30_000), np.ones((200, 200)), np.arange(5)],
+    ],
+    ids=["small", "large", "fortran", "strided", "empty", "several"],
+)
+def test_arrays_round_trip(value: Any) -> None:
+    result = round_trip(value)
+    for left, right in zip(value, result, strict=True) if isinstance(value, list) else [(value, result)]:
+        np.testing.assert_array_equal(left, right)
+        assert left.dtype == right.dtype
+
+
+def test_buffers_are_aligned() -> None:
+    pieces = [np.arange(20_001, dtype=np.uint8).repeat(5), np.arange(20_000)]
+    payload = join(serialize(DefaultSerializer(), pieces))
+    for piece in pieces:
+        assert payload.index(piece.tobytes()) % 64 == 0
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_arrays_can_be_changed_on_arrival(size: int) -> None:
+    result = round_trip(np.zeros(size))
+    result += 1
+    assert result.sum() == size
+
+
+def test_read_only_arrays_stay_read_only() -> None:
+    value = np.zeros(LARGE)
+    value.flags.writeable = False
+    assert not round_trip(value).flags.writeable
+
+
+def test_bytes_are_never_written_to() -> None:
+    payload = join(serialize(DefaultSerializer(), np.zeros(LARGE)))
+    before = hash(payload), payload[-8:]
+    deserialize(DefaultSerializer(), payload)[:] = 7
+    assert (hash(bytes(bytearray(payload))), payload[-8:]) == before
+
+
+def test_read_only_buffer_of_others_is_viewed_in_place_and_kept_alive() -> None:
+    """A frame of the messaging is a read-only buffer that nobody else uses."""
+
+    class Frame(array.array):  # exports a buffer, and is neither bytes nor memoryview
+        pass
+
+    frame = Frame("B", join(serialize(DefaultSerializer(), np.arange(LARGE))))
+    references = sys.getrefcount(frame)
+    result = deserialize(DefaultSerializer(), frame)
+    assert sys.getrefcount(frame) > references
+    result[0] = 77
+    del frame
+    assert result[0] == 77
+    assert result[-1] == LARGE - 1
+
+
+@pytest.mark.parametrize("cut", [1, 100, -1])
+def test_damaged_envelope_is_an_error(cut: int) -> None:
+    payload = join(serialize(DefaultSerializer(), np.zeros(LARGE)))
+    with pytest.raises((DeserializeObjectError, pickle.UnpicklingError, EOFError)):
+        deserialize(DefaultSerializer(), bytearray(payload[:cut]))
+
+
+class TaggedSerializer(Serializer):
+    @staticmethod
+    def serialize(obj: Any) -> bytes:
+        return b"tag" + pickle.dumps(obj)
+
+    @staticmethod
+    def deserialize(payload: bytes) -> Any:
+        assert payload.startswith(b"tag")
+        return pickle.loads(payload[3:])
+
+
+@pytest.mark.parametrize("value", [1, b"x" * LARGE])
+def test_other_serializers_are_used_as_they_are(value: Any) -> None:
+    payload = serialize(TaggedSerializer(), value)
+    assert payload[:3] == b"tag"
+    assert deserialize(TaggedSerializer(), memoryview(payload)) == value
+
+
+def test_subclass_of_the_default_serializer_is_honoured() -> None:
+    class Doubling(DefaultSerializer):
+        @staticmethod
+        def deserialize(payload: bytes) -> Any:
+            return 2 * DefaultSerializer.deserialize(payload)
+
+    assert deserialize(Doubling(), serialize(Doubling(), 4)) == 8
+
+
+# --- failures
+
+
+class NeedsTwoArguments(Exception):
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class HoldsLock(Exception):
+    def __init__(self) -> None:
+        super().__init__("holds a lock")
+        self.lock = threading.Lock()
+
+
+class CannotBePrinted(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class WrongReduction(Exception):
+    def __reduce__(self) -> Any:
+        return (WrongReduction, (1, 2), None, None, None, None, None)
+
+
+class LoadsOnlyWhereMade(Exception):
+    is_here = True
+
+    def __reduce__(self) -> Any:
+        return _load_where_made, ()
+
+
+def _load_where_made() -> BaseException:
+    if not LoadsOnlyWhereMade.is_here:
+        raise ModuleNotFoundError("No module named 'only_there'")
+    return LoadsOnlyWhereMade()
+
+
+def raised(exception: BaseException) -> BaseException:
+    def thrower() -> None:
+        raise exception
+
+    try:
+        thrower()
+    except BaseException as error:
+        return error
+    raise AssertionError
+
+
+def test_failure_is_a_plain_pickle_of_the_exception() -> None:
+    failure = pickle.loads(serialize_failure(raised(ValueError("bad", 7))))
+    assert type(failure) is ValueError
+    assert failure.args == ("bad", 7)
+
+
+def test_traceback_arrives() -> None:
+    failure = deserialize_failure(serialize_failure(raised(ValueError("bad"))))
+    names = [frame.name for frame in traceback.extract_tb(failure.__traceback__)]
+    assert names == ["raised", "thrower"]
+
+
+def test_cause_and_context_arrive_with_their_tracebacks() -> None:
+    try:
+        try:
+            raise KeyError("inner")
+        except KeyError as inner:
+            raise ValueError("outer") from inner
+    except ValueError as error:
+        failure = deserialize_failure(serialize_failure(error))
+    assert isinstance(failure.__cause__, KeyError)
+    assert failure.__cause__ is failure.__context__
+    assert failure.__cause__.__traceback__ is not None
+    assert failure.__suppress_context__
+
+
+def test_very_deep_traceback_is_shortened() -> None:
+    def descend(depth: int) -> None:
+        if depth == 0:
+            raise ValueError("deep")
+        descend(depth - 1)
+
+    with pytest.raises(ValueError, match="deep") as info:
+        descend(600)
+    failure = deserialize_failure(serialize_failure(info.value))
+    assert len(traceback.extract_tb(failure.__traceback__)) == 100
+
+
+def test_exception_with_its_own_constructor_keeps_its_class() -> None:
+    failure = deserialize_failure(serialize_failure(raised(NeedsTwoArguments(3, "text"))))
+    assert isinstance(failure, NeedsTwoArguments)
+    assert (failure.code, failure.args) == (3, ("text",))
+
+
+def test_class_defined_in_a_function_arrives() -> None:
+    class Local(Exception):
+        pass
+
+    failure = deserialize_failure(serialize_failure(raised(Local("here"))))
+    assert type(failure).__name__ == "Local"
+    assert failure.args == ("here",)
+
+
+def test_exception_that_refers_to_itself_arrives() -> None:
+    error = ValueError("loop")
+    error.__cause__ = KeyError("inner")
+    error.__cause__.__context__ = error
+    failure = deserialize_failure(serialize_failure(error))
+    assert failure.__cause__ is not None
+    assert failure.__cause__.__context__ is failure
+
+
+def test_own_exceptions_keep_their_attributes() -> None:
+    failure = deserialize_failure(serialize_failure(ProcessorDiedError("died", signal="SIGKILL", pid=7)))
+    assert isinstance(failure, ProcessorDiedError)
+    assert (failure.signal, failure.pid) == ("SIGKILL", 7)
+
+
+@pytest.mark.parametrize("error", [HoldsLock(), WrongReduction("x")], ids=lambda error: type(error).__name__)
+def test_exception_that_cannot_be_pickled_arrives_as_its_text(error: Exception) -> None:
+    failure = deserialize_failure(serialize_failure(raised(error)))
+    assert isinstance(failure, UnserializableError)
+    assert type(error).__name__ in str(failure)
+    assert "in thrower" in str(failure)
+
+
+def test_exception_whose_text_cannot_be_made_arrives() -> None:
+    assert isinstance(deserialize_failure(serialize_failure(raised(CannotBePrinted()))), CannotBePrinted)
+
+
+def test_exception_that_only_the_receiver_cannot_load_arrives_as_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    payload = serialize_failure(raised(LoadsOnlyWhereMade("reason")))
+    monkeypatch.setattr(LoadsOnlyWhereMade, "is_here", False)
+    failure = deserialize_failure(payload)
+    assert isinstance(failure, UnserializableError)
+    assert "only_there" in str(failure)
+    assert "LoadsOnlyWhereMade: reason" in str(failure)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x80", b"garbage", pickle.dumps(5)])
+def test_damaged_failure_is_a_failure(payload: bytes) -> None:
+    assert isinstance(deserialize_failure(payload), UnserializableError)
