@@ -1,0 +1,185 @@
+"""The workers of one machine as a process, or supervised by this one."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from scaler.cluster.supervision import StopRequested, StopSignals, describe_exit, stop_all, wait_for_any
+from scaler.config.configuration_error import ConfigurationError
+from scaler.config.section.cluster import ClusterConfig
+from scaler.config.types.object_storage_server import ObjectStorageConfig
+from scaler.config.types.worker import WorkerCapabilities, WorkerNames
+from scaler.config.types.zmq import ZMQConfig
+from scaler.utility.logging.utility import setup_logger
+from scaler.utility.process import ChildProcess
+
+if TYPE_CHECKING:
+    from scaler.worker.worker import Worker
+
+STOP_GRACE_SECONDS = 5.0
+"""How long workers have to end their work, their processors and themselves."""
+
+
+class Cluster(ChildProcess):
+    """Runs one worker per name and ends when all of them have ended; SIGINT and SIGTERM stop them.
+
+    ``run`` may be called directly, to supervise the workers from this process. It exits with 1 when a worker failed.
+    """
+
+    def __init__(
+        self,
+        address: ZMQConfig,
+        object_storage_address: ObjectStorageConfig | None,
+        preload: str | None,
+        worker_io_threads: int,
+        worker_names: list[str],
+        per_worker_capabilities: dict[str, int],
+        per_worker_task_queue_size: int,
+        heartbeat_interval_seconds: float,
+        task_timeout_seconds: float,
+        death_timeout_seconds: float,
+        garbage_collect_interval_seconds: float,
+        trim_memory_threshold_bytes: int,
+        hard_processor_suspend: bool,
+        event_loop: str,
+        logging_paths: tuple[str, ...],
+        logging_config_file: str | None,
+        logging_level: str,
+    ) -> None:
+        super().__init__("WorkerMaster")
+        # Its checks are those of the command: a wrong value raises here, not in a process that nobody looks at.
+        ClusterConfig(
+            scheduler_address=address,
+            object_storage_address=object_storage_address,
+            preload=preload,
+            num_of_workers=len(worker_names),
+            worker_names=WorkerNames(list(worker_names)),
+            per_worker_capabilities=WorkerCapabilities(dict(per_worker_capabilities)),
+            per_worker_task_queue_size=per_worker_task_queue_size,
+            heartbeat_interval_seconds=heartbeat_interval_seconds,
+            task_timeout_seconds=task_timeout_seconds,
+            death_timeout_seconds=death_timeout_seconds,
+            garbage_collect_interval_seconds=garbage_collect_interval_seconds,
+            trim_memory_threshold_bytes=trim_memory_threshold_bytes,
+            hard_processor_suspend=hard_processor_suspend,
+            event_loop=event_loop,
+            worker_io_threads=worker_io_threads,
+            logging_paths=logging_paths,
+            logging_level=logging_level,
+            logging_config_file=logging_config_file,
+        )
+        if address.port == 0:
+            raise ConfigurationError(f"a cluster needs the real port of its scheduler, got {address}")
+        self._address = address
+        self._object_storage_address = object_storage_address
+        self._preload = preload
+        self._worker_io_threads = worker_io_threads
+        self._worker_names = list(worker_names)
+        self._per_worker_capabilities = dict(per_worker_capabilities)
+        self._per_worker_task_queue_size = per_worker_task_queue_size
+        self._heartbeat_interval_seconds = heartbeat_interval_seconds
+        self._task_timeout_seconds = task_timeout_seconds
+        self._death_timeout_seconds = death_timeout_seconds
+        self._garbage_collect_interval_seconds = garbage_collect_interval_seconds
+        self._trim_memory_threshold_bytes = trim_memory_threshold_bytes
+        self._hard_processor_suspend = hard_processor_suspend
+        self._event_loop = event_loop
+        self._logging_paths = tuple(logging_paths)
+        self._logging_config_file = logging_config_file
+        self._logging_level = logging_level
+
+    @classmethod
+    def from_config(cls, config: ClusterConfig) -> Cluster:
+        """Make the process of a configuration."""
+        return cls(
+            address=config.scheduler_address,
+            object_storage_address=config.object_storage_address,
+            preload=config.preload,
+            worker_io_threads=config.worker_io_threads,
+            worker_names=config.worker_names.names,
+            per_worker_capabilities=config.per_worker_capabilities.capabilities,
+            per_worker_task_queue_size=config.per_worker_task_queue_size,
+            heartbeat_interval_seconds=config.heartbeat_interval_seconds,
+            task_timeout_seconds=config.task_timeout_seconds,
+            death_timeout_seconds=config.death_timeout_seconds,
+            garbage_collect_interval_seconds=config.garbage_collect_interval_seconds,
+            trim_memory_threshold_bytes=config.trim_memory_threshold_bytes,
+            hard_processor_suspend=config.hard_processor_suspend,
+            event_loop=config.event_loop,
+            logging_paths=config.logging_paths,
+            logging_config_file=config.logging_config_file,
+            logging_level=config.logging_level,
+        )
+
+    def run(self) -> None:
+        """Start the workers and wait for them; exit with status 1 when one of them failed."""
+        setup_logger(self._logging_paths, self._logging_config_file, self._logging_level)
+        workers: list[Worker] = []
+        succeeded = True
+        with StopSignals() as signals:
+            try:
+                self._start_workers(workers)
+                succeeded = _wait_for_all(workers, signals)
+            except StopRequested:
+                logging.info("Cluster: received signal, shutting down")
+            finally:
+                signals.disarm()
+                succeeded = stop_all(workers, STOP_GRACE_SECONDS) and succeeded
+                for worker in workers:
+                    worker.close()
+        logging.info("Cluster: shutdown")
+        if not succeeded:
+            sys.exit(1)
+
+    def _start_workers(self, workers: list[Worker]) -> None:
+        logging.info(
+            "Cluster: starting %d workers, heartbeat_interval_seconds=%g, task_timeout_seconds=%g",
+            len(self._worker_names),
+            self._heartbeat_interval_seconds,
+            self._task_timeout_seconds,
+        )
+        for name in self._worker_names:
+            worker = self._make_worker(name)
+            workers.append(worker)
+            worker.start()
+            logging.info("%r started", worker.identity)
+
+    def _make_worker(self, name: str) -> Worker:
+        from scaler.worker.worker import Worker
+
+        return Worker(
+            event_loop=self._event_loop,
+            name=name,
+            address=self._address,
+            object_storage_address=self._object_storage_address,
+            preload=self._preload,
+            capabilities=self._per_worker_capabilities,
+            io_threads=self._worker_io_threads,
+            task_queue_size=self._per_worker_task_queue_size,
+            heartbeat_interval_seconds=self._heartbeat_interval_seconds,
+            garbage_collect_interval_seconds=self._garbage_collect_interval_seconds,
+            trim_memory_threshold_bytes=self._trim_memory_threshold_bytes,
+            task_timeout_seconds=self._task_timeout_seconds,
+            death_timeout_seconds=self._death_timeout_seconds,
+            hard_processor_suspend=self._hard_processor_suspend,
+            logging_paths=self._logging_paths,
+            logging_level=self._logging_level,
+            logging_config_file=self._logging_config_file,
+        )
+
+
+def _wait_for_all(workers: list[Worker], signals: StopSignals) -> bool:
+    """Wait until every worker has ended, and return whether all of them ended well."""
+    living = list(workers)
+    succeeded = True
+    while living:
+        for worker in wait_for_any(living, signals):
+            living.remove(worker)
+            if worker.exitcode:
+                succeeded = False
+                logging.error("%r ended: %s", worker.identity, describe_exit(worker.exitcode))
+            else:
+                logging.info("%r ended", worker.identity)
+    return succeeded

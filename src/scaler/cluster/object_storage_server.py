@@ -1,0 +1,127 @@
+"""The object storage server as a process, or in this one."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from scaler.cluster.readiness import START_TIMEOUT_SECONDS, Readiness
+from scaler.config.types.object_storage_server import ObjectStorageConfig
+from scaler.utility.logging.utility import CONSOLE_FORMAT, current_level_name, current_paths, setup_logger
+from scaler.utility.network_util import is_loopback
+from scaler.utility.process import ChildProcess
+
+if TYPE_CHECKING:
+    from scaler.object_storage.object_storage_server import ObjectStorageServer
+
+
+class ObjectStorageServerProcess(ChildProcess):
+    """Runs an object storage server. ``run`` may be called directly, to serve in this process until a signal."""
+
+    def __init__(
+        self,
+        object_storage_address: ObjectStorageConfig,
+        logging_paths: tuple[str, ...],
+        logging_level: str,
+        logging_config_file: str | None,
+        memory_limit_bytes: int = 0,
+        get_timeout_seconds: float = 0.0,
+    ) -> None:
+        super().__init__("ObjectStorageServer")
+        self._object_storage_address = object_storage_address
+        self._logging_paths = logging_paths
+        self._logging_level = logging_level
+        self._logging_config_file = logging_config_file
+        self._memory_limit_bytes = memory_limit_bytes
+        self._get_timeout_seconds = get_timeout_seconds
+        self._readiness = Readiness()
+
+    def start(self, pass_fds: Sequence[int] = ()) -> None:
+        """Spawn the server and wait until it listens; raise ProcessStartError when it cannot."""
+        super().start((*pass_fds, self._readiness.open()))
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def wait_until_ready(self, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:
+        """Wait until the server listens; raise ProcessStartError when it could not, ended, or took longer."""
+        self._readiness.wait(self, timeout_seconds)
+
+    @property
+    def address(self) -> ObjectStorageConfig:
+        """The address with the port that is really bound; known once the server is ready."""
+        (port,) = self._readiness.wait(self)
+        return ObjectStorageConfig(self._object_storage_address.host, int(port), self._object_storage_address.identity)
+
+    def run(self) -> None:
+        """Serve until SIGINT or SIGTERM; raise OSError when the address cannot be bound."""
+        try:
+            setup_logger(self._logging_paths, self._logging_config_file, self._logging_level)
+            self._serve()
+        except (OSError, ValueError) as error:
+            if not self._readiness.has_parent:
+                raise
+            self._readiness.report_error(str(error))
+            sys.exit(1)
+
+    def _serve(self) -> None:
+        from scaler.object_storage.object_storage_server import ObjectStorageServer
+
+        server = ObjectStorageServer()
+        stopped_by: list[int] = []
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            stopped_by.append(number)
+            server.shutdown()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        announcer = threading.Thread(target=self._announce, args=(server,), name="announce-ready", daemon=True)
+        announcer.start()
+        host, port = self._object_storage_address.host, self._object_storage_address.port
+        try:
+            server.run(
+                _numeric_host(host),
+                port,
+                self._object_storage_address.identity,
+                current_level_name(),
+                CONSOLE_FORMAT,
+                current_paths() or ("/dev/stdout",),
+                self._memory_limit_bytes,
+                self._get_timeout_seconds,
+            )
+        except OSError as error:
+            if stopped_by:
+                return
+            raise OSError(f"cannot listen at {self._object_storage_address}: {error}") from None
+        if stopped_by:
+            logging.info("ObjectStorageServer: stopped by %s", signal.Signals(stopped_by[0]).name)
+
+    def _announce(self, server: ObjectStorageServer) -> None:
+        try:
+            server.wait_until_ready(START_TIMEOUT_SECONDS)
+        except OSError:
+            return  # run() raises the same error in the main thread, which reports it
+        host = self._object_storage_address.host
+        logging.info("ObjectStorageServer: started, listening at %s", ObjectStorageConfig(host, server.port()))
+        if not is_loopback(host):
+            logging.warning("ObjectStorageServer: %s can be reached from other machines, without authentication", host)
+        self._readiness.report(str(server.port()))
+
+
+def _numeric_host(host: str) -> str:
+    """Return the address of a host name, an IPv4 one if there is one; raise OSError for an unknown name."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise OSError(f"unknown host {host!r}: {error.strerror}") from None
+    found.sort(key=lambda entry: entry[0] is not socket.AF_INET)
+    return str(found[0][4][0])

@@ -1,0 +1,105 @@
+"""Waiting for processes, stopping them in bounded time, and the signals that ask for it."""
+
+from __future__ import annotations
+
+import logging
+import select
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+from typing import TypeVar
+
+from scaler.utility.process import ChildProcess
+
+Process = TypeVar("Process", bound=ChildProcess)
+
+_CHECK_SECONDS = 0.5
+_KILLED_SECONDS = 1.0
+
+
+class StopRequested(BaseException):
+    """A signal asked the process to stop. Not an Exception: nothing but the outermost function may catch it."""
+
+
+class StopSignals:
+    """Context manager: the first SIGINT or SIGTERM raises StopRequested in the main thread, later ones do nothing.
+
+    An exception ends whatever the main thread waits in, be it the start of a child. Outside of the main thread, where
+    handlers cannot be installed, it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._requested = False
+        self._previous: dict[int, object] = {}
+
+    def check(self) -> None:
+        """Raise StopRequested when it was raised before and something swallowed it."""
+        if self._requested:
+            raise StopRequested
+
+    def disarm(self) -> None:
+        """Let further signals do nothing: the process is stopping already."""
+        self._requested = True
+
+    def __enter__(self) -> StopSignals:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() returned
+        self._previous.clear()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if not self._requested:
+            self._requested = True
+            raise StopRequested
+
+
+def wait_for_any(processes: Sequence[Process], signals: StopSignals | None = None) -> list[Process]:
+    """Wait until at least one of the processes has ended, and return those that have."""
+    poller = select.poll()
+    for process in processes:
+        poller.register(process.sentinel, select.POLLIN)
+    while processes:
+        if signals is not None:
+            signals.check()
+        if poller.poll(_CHECK_SECONDS * 1000):
+            ended = [process for process in processes if not process.is_alive()]
+            if ended:
+                return ended
+    return []
+
+
+def stop_all(processes: Sequence[ChildProcess], grace_seconds: float) -> bool:
+    """Terminate the processes, kill what is left after the grace, and return whether nothing had to be killed."""
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + grace_seconds
+    all_ended = True
+    for process in processes:
+        if process.pid is None:
+            continue
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.is_alive():
+            logging.warning("%s did not stop within %g seconds: killing it", process.name, grace_seconds)
+            all_ended = False
+            process.kill()
+            process.join(_KILLED_SECONDS)
+    return all_ended
+
+
+def describe_exit(exit_code: int | None) -> str:
+    """Say how a process ended."""
+    if exit_code is not None and exit_code < 0:
+        try:
+            return f"killed by {signal.Signals(-exit_code).name}"
+        except ValueError:
+            return f"killed by signal {-exit_code}"
+    return f"exit code {exit_code}"

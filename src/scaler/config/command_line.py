@@ -1,0 +1,96 @@
+"""Makes the parser of a command from its section, so that flags, TOML keys, defaults and help cannot disagree."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import enum
+import typing
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from scaler.about import __version__
+from scaler.config.configuration_error import ConfigurationError
+from scaler.config.conversion import field_type, is_many
+from scaler.config.loader import load_config
+from scaler.config.setting import setting_of
+
+Section = TypeVar("Section")
+
+USAGE_ERROR_EXIT_CODE = 2
+
+
+def read_command_line(
+    config_class: type[Section],
+    program: str,
+    section_name: str,
+    description: str,
+    arguments: Sequence[str] | None = None,
+) -> Section:
+    """Return the configuration of a command, or end the process with code 2 and one line that says what is wrong."""
+    parser = make_parser(config_class, program, section_name, description)
+    namespace = parser.parse_args(arguments)
+    try:
+        return load_config(config_class, namespace.config, namespace, section_name)
+    except ConfigurationError as error:
+        parser.exit(USAGE_ERROR_EXIT_CODE, f"{program}: error: {error}\n")
+
+
+def make_parser(config_class: type, program: str, section_name: str, description: str) -> argparse.ArgumentParser:
+    """Make a parser in which everything that was not given is ``None``."""
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        epilog="Every long option is also a key of the TOML file, with _ for -; the command line wins over the file.",
+    )
+    parser.add_argument("--version", action="version", version=f"{program} {__version__}")
+    parser.add_argument(
+        "--config", "-c", metavar="PATH", help=f"TOML file with a section [{section_name}] (default: none)"
+    )
+    kinds = typing.get_type_hints(config_class)
+    for field in dataclasses.fields(config_class):
+        _add_setting(parser, field, field_type(kinds[field.name]))
+    return parser
+
+
+def _add_setting(parser: argparse.ArgumentParser, field: dataclasses.Field[Any], kind: Any) -> None:
+    described = setting_of(field)
+    help_text = f"{described.help} ({_default_text(field)})".replace("%", "%%")
+    if described.positional:
+        parser.add_argument(field.name, nargs="?", metavar=field.name, help=help_text)
+        return
+    flags = ["--" + field.name.replace("_", "-"), *described.short_flags]
+    if kind is bool:
+        parser.add_argument(*flags, action=argparse.BooleanOptionalAction, default=None, help=help_text)
+        return
+    choices = described.choices or _member_names(kind)
+    metavar = "{" + ",".join(choices) + "}" if choices else _metavar(field.name, kind)
+    many: dict[str, Any] = {"nargs": "+"} if is_many(kind) else {}
+    parser.add_argument(*flags, metavar=metavar, help=help_text, **many)
+
+
+def _member_names(kind: Any) -> tuple[str, ...]:
+    return tuple(kind.__members__) if isinstance(kind, type) and issubclass(kind, enum.Enum) else ()
+
+
+def _metavar(name: str, kind: Any) -> str:
+    if kind in (int, float):
+        return "N"
+    return "ADDRESS" if name.endswith("_address") else name.rsplit("_", 1)[-1].upper()
+
+
+def _default_text(field: dataclasses.Field[Any]) -> str:
+    described = setting_of(field)
+    if described.default_text:
+        return f"default: {described.default_text}"
+    if field.default is dataclasses.MISSING:
+        return "required"
+    if field.default is None:
+        return "default: none"
+    if isinstance(field.default, bool):
+        return f"default: {'on' if field.default else 'off'}"
+    if isinstance(field.default, enum.Enum):
+        return f"default: {field.default.name}"
+    if isinstance(field.default, tuple):
+        return f"default: {' '.join(field.default) or 'none'}"
+    return f"default: {field.default if str(field.default) else 'none'}"

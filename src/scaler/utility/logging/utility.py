@@ -1,0 +1,115 @@
+"""The one logging set-up of every process: scheduler, agents, processors, servers and commands."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import os
+import sys
+from collections.abc import Iterable
+
+from scaler.utility.logging.daily_file_handler import DailyFileHandler
+
+LEVELS = {
+    "CRITICAL": logging.CRITICAL,
+    "ERROR": logging.ERROR,
+    "WARNING": logging.WARNING,
+    "INFO": logging.INFO,
+    "DEBUG": logging.DEBUG,
+    "NOTSET": logging.NOTSET,
+}
+DATE_FORMAT = "%Y-%m-%d %H:%M:%S%z"
+CONSOLE_FORMAT = "[%(levelname)s]%(asctime)s: %(message)s"
+FILE_FORMAT = "[%(levelname)s]%(asctime)s: %(module)s:%(funcName)s:%(lineno)d: %(message)s"
+
+_SHORT_NAMES = {
+    logging.INFO: "INFO",
+    logging.WARNING: "WARN",
+    logging.ERROR: "EROR",
+    logging.DEBUG: "DEBG",
+    logging.CRITICAL: "CTIC",
+}
+_STANDARD_OUTPUT = {"-", "/dev/stdout"}
+_STANDARD_ERROR = {"/dev/stderr"}
+
+
+def setup_logger(
+    log_paths: Iterable[str] = ("/dev/stdout",),
+    logging_config_file: str | None = None,
+    logging_level: str = "INFO",
+) -> None:
+    """Log to the paths, or as the configuration file says; replaces what was set up before.
+
+    ``-`` and ``/dev/stdout`` are the standard output, ``/dev/stderr`` the standard error, anything else is a file that
+    is renamed every day. No path and no file leaves logging as it is. Raise ValueError for an unknown level.
+    """
+    for level, name in _SHORT_NAMES.items():
+        logging.addLevelName(level, name)
+    if logging_config_file is not None:
+        print(f"use logging config file: {logging_config_file}", flush=True)
+        logging.config.fileConfig(logging_config_file, disable_existing_loggers=True)
+        return
+    paths = tuple(dict.fromkeys(_resolve(path) for path in log_paths))
+    level_number = level_of(logging_level)
+    if not paths:
+        return
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    for path in paths:
+        root.addHandler(_make_handler(path))
+    root.setLevel(level_number)
+    logging.info("logging to %s", paths)
+
+
+def level_of(name: str) -> int:
+    """Return the number of a level's name, upper or lower case; raise ValueError for an unknown one."""
+    try:
+        return LEVELS[name.upper()]
+    except KeyError:
+        raise ValueError(f"logging_level must be one of {', '.join(LEVELS)}, got {name!r}") from None
+
+
+def paths_of_process(log_paths: Iterable[str], pid: int) -> tuple[str, ...]:
+    """Return the paths for one of many alike processes: files get its process id, so that each has its own."""
+    streams = _STANDARD_OUTPUT | _STANDARD_ERROR
+    return tuple(path if path in streams else f"{path}-{pid}" for path in log_paths)
+
+
+def current_paths() -> tuple[str, ...]:
+    """Return where the root logger writes, as paths; what native code writes to."""
+    paths = []
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            paths.append(handler.baseFilename)
+        elif isinstance(handler, logging.StreamHandler):
+            paths.append("/dev/stderr" if handler.stream is sys.stderr else "/dev/stdout")
+    return tuple(dict.fromkeys(paths))
+
+
+def current_level_name() -> str:
+    """Return the long name of the root logger's level; what native code understands."""
+    number = logging.getLogger().level
+    return next((name for name, level in LEVELS.items() if level == number), "INFO")
+
+
+def _resolve(path: str) -> str:
+    if path in _STANDARD_OUTPUT:
+        return "/dev/stdout"
+    if path in _STANDARD_ERROR:
+        return "/dev/stderr"
+    return os.path.expandvars(os.path.expanduser(path))
+
+
+def _make_handler(path: str) -> logging.Handler:
+    handler: logging.Handler
+    if path == "/dev/stdout":
+        handler = logging.StreamHandler(sys.stdout)
+    elif path == "/dev/stderr":
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        handler = DailyFileHandler(path)
+    is_stream = path in ("/dev/stdout", "/dev/stderr")
+    handler.setFormatter(logging.Formatter(CONSOLE_FORMAT if is_stream else FILE_FORMAT, DATE_FORMAT))
+    return handler
