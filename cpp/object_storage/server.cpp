@@ -124,13 +124,14 @@ Server::Shell::Shell(const Options& options, std::shared_ptr<const Logger> logge
                   .log = [this](ymq::LogLevel level, const std::string& text) { log(fromTransport(level), text); }}) {
     const ymq::Result<ymq::Address> real = transport_.listen(options.address);
     if (!real) {
-        throw BindError(real.error().message());
+        throw BindError(real.error().context);
     }
     address_ = *real;
 }
 
 void Server::Shell::run() {
     log(LogLevel::info, "started");
+    log(LogLevel::info, "listening on " + address_.toString());
     bool isRunning = true;
     while (isRunning) {
         try {

@@ -27,3 +27,6 @@ class ObjectStorageServer:
 
     def shutdown(self) -> None:
         """Let ``run`` return. Any thread may call it."""
+
+    def gauges(self) -> dict[str, int]:
+        """Return the size of every table: connections, waiting_requests, ids, contents, content_bytes."""
