@@ -44,6 +44,8 @@ nb::object hotMessages(nb::module_& module) {
 }  // namespace
 
 NB_MODULE(_codec, module) {
+    // Values that live in globals until the interpreter ends are no fault of the user's.
+    nb::set_leak_warnings(false);
     nb::exception<protocol::CodecError>(module, "CodecError", PyExc_ValueError);
     defineEnums(module);
     defineTask(module);

@@ -3,13 +3,25 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace scaler::protocol {
 
 // The bytes are not a message of the schema, or a value does not fit its field.
 class CodecError : public std::runtime_error {
 public:
-    explicit CodecError(const std::string& text) : std::runtime_error(text) {}
+    // Descriptions may quote a message: whatever is not printable ASCII is replaced.
+    explicit CodecError(std::string text) : std::runtime_error(printable(std::move(text))) {}
+
+private:
+    static std::string printable(std::string text) {
+        for (auto& character : text) {
+            if (character < ' ' || character > '~') {
+                character = '?';
+            }
+        }
+        return text;
+    }
 };
 
 }  // namespace scaler::protocol
