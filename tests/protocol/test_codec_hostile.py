@@ -50,13 +50,15 @@ FRAMES = _frames()
 
 def read(frame: bytes) -> int:
     """Let every reader try; return how many refused."""
-    refusals = 0
-    for reader in READERS:
-        try:
-            reader(frame)  # type: ignore[operator]
-        except codec.CodecError:
-            refusals += 1
-    return refusals
+    return sum(_refuses(reader, frame) for reader in READERS)
+
+
+def _refuses(reader: Any, frame: bytes) -> bool:
+    try:
+        reader(frame)
+    except codec.CodecError:
+        return True
+    return False
 
 
 def frame_of(*words: int) -> bytes:
