@@ -57,7 +57,7 @@ class InformationController:
         self._outbox.send(peer, message.encode("informationResponse", response=json.dumps(answer).encode()))
 
     def publish(self, resource: dict[str, int], rss_free_bytes: int, now_seconds: float) -> None:
-        """Publish the periodic report; ``resource`` is the scheduler's own cpu (tenths of a percent) and rss (bytes)."""
+        """Publish the report; ``resource`` is the scheduler's own cpu (tenths of a percent) and rss (bytes)."""
         if not self._outbox.monitored:
             return
         states: Counter[MonitorState] = Counter(self._reporter.ended_counts)
