@@ -33,6 +33,8 @@ class FunctionStability:
     @staticmethod
     def of(function: Callable[..., Any]) -> FunctionStability | None:
         """Return the snapshot, or None when the function's form must not be reused."""
+        if cloudpickle.list_registry_pickle_by_value():
+            return None
         snapshot = FunctionStability()
         return snapshot if snapshot._include(function, _MAXIMUM_DEPTH) else None
 
@@ -112,4 +114,4 @@ def _is_pickled_by_name(value: Any) -> bool:
     found: Any = sys.modules.get(module_name, _MISSING)
     for part in qualified_name.split("."):
         found = getattr(found, part, _MISSING)
-    return found is value and not cloudpickle.list_registry_pickle_by_value()
+    return found is value

@@ -27,12 +27,12 @@ from scaler.client.agent.object_registry import StoredFunction
 from scaler.client.agent.pending_task import PendingTask
 from scaler.client.agent.resource_meter import ResourceMeter
 from scaler.client.agent.scheduler_link import SchedulerLink
-from scaler.client.agent.storage_link import StorageLink
 from scaler.client.function_record import FunctionRecord
 from scaler.client.future import ScalerFuture
 from scaler.client.new_object import NewObject
 from scaler.client.serializer.mixins import Serializer
 from scaler.client.task_factory import NewTask
+from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
 from scaler.io.ymq.ymq import ErrorCode, PeerEvent
 from scaler.protocol import codec, message
 from scaler.utility.exceptions import ClientQuitException, DisconnectedError, ObjectStorageException
@@ -72,7 +72,7 @@ class ClientAgent:
         self._is_abandoned = False
         self._is_closed = False
         self._pool: concurrent.futures.ThreadPoolExecutor | None = None
-        self._storage: StorageLink | None = None
+        self._storage: SyncObjectStorageConnector | None = None
         self._meter = ResourceMeter()
         self._hot_handlers: dict[type[Any], Callable[[Any], None]] = {
             codec.TaskResult: self._core.on_task_result,
@@ -132,7 +132,7 @@ class ClientAgent:
         )
         self._link.send_all([announcement.encode()], self._is_stopping)
         try:
-            self._storage.store(objects)
+            self._storage.set_objects((item.object_id, item.payload) for item in objects)
         except BaseException:
             with self._changed:
                 self._core.objects.release(object_ids)
@@ -180,7 +180,7 @@ class ClientAgent:
         self.check_usable_for_waiting()
         if self._storage is None:
             raise ObjectStorageException("the client is not connected to an object storage")
-        return self._storage.fetch(object_id, timeout_seconds)
+        return self._storage.get_object(object_id, timeout_seconds=timeout_seconds)
 
     def release(self, object_id: ObjectID) -> None:
         """Let a result be deleted with the next batch. Takes no lock."""
@@ -321,7 +321,7 @@ class ClientAgent:
 
     # --- parts
 
-    def _open_storage(self) -> StorageLink:
+    def _open_storage(self) -> SyncObjectStorageConnector:
         """Wait for the scheduler's first echo, and connect to the storage that it names."""
         try:
             with self._changed:
@@ -334,7 +334,8 @@ class ClientAgent:
                     f"the scheduler at {self._link.address} did not answer within {self._timeout_seconds:g} seconds"
                 )
             host, port = address
-            return StorageLink(f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}")
+            storage_address = f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+            return SyncObjectStorageConnector(storage_address, context=self._link.context)
         except BaseException:
             self.stop()
             raise

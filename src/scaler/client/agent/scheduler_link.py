@@ -24,8 +24,9 @@ class SchedulerLink:
         """Start connecting; the outcome is an event. Raise ValueError for an address that cannot be connected to."""
         self.address = address
         self._timeout_seconds = timeout_seconds
+        self.context = Context(1)
         self._socket = Socket(
-            Context(1),
+            self.context,
             identity,
             IOSocketType.Connector,
             role=Role.client,

@@ -1,0 +1,36 @@
+"""Fixtures of the client's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from client_stand_ins import StandInScheduler, StandInStorage
+
+
+@pytest.fixture
+def storage() -> StandInStorage:
+    """Return an object storage in a dictionary."""
+    return StandInStorage()
+
+
+@pytest.fixture
+def scheduler(storage: StandInStorage, monkeypatch: pytest.MonkeyPatch) -> StandInScheduler:
+    """Let clients of this test talk to a scheduler without sockets."""
+    from scaler.io.ymq.ymq import PeerEvent
+
+    scheduler = StandInScheduler(storage, PeerEvent)
+    monkeypatch.setattr("scaler.client.client.SchedulerLink", lambda identity, address, timeout_seconds: scheduler)
+    monkeypatch.setattr("scaler.client.agent.client_agent.SyncObjectStorageConnector", lambda *_, **__: storage)
+    return scheduler
+
+
+@pytest.fixture(scope="session")
+def combo() -> Iterator[Any]:
+    """Run one cluster of three workers for all tests that need one."""
+    from scaler import SchedulerClusterCombo
+
+    combo = SchedulerClusterCombo(n_workers=3)
+    yield combo
+    combo.shutdown()
