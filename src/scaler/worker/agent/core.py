@@ -98,6 +98,16 @@ class AgentCore:
         self._storage_known = True
         self._start_when_due(now)
 
+    def on_storage_moved(self) -> None:
+        """Replace the processor, which knows only the old address of the storage."""
+        if self._seat is None:
+            return
+        for task in self.tasks.fed():
+            if self._take_back(task):
+                self.tasks.return_to_queue(task)
+        self._seat.ended_tasks += 1  # it does not die for nothing
+        self._kill(self._seat)
+
     def on_heartbeat_echo(self, now: float) -> None:
         """Take note that the scheduler lives."""
         self._link.on_echo(now)
@@ -212,6 +222,14 @@ class AgentCore:
         self._feed()  # slots of revoked tasks become free without a message
         if self._link.is_dead(now):
             self._quit(f"nothing was heard of the scheduler for {self._link.silent_seconds(now):.0f} seconds", 1)
+
+    def waiting_count(self) -> int:
+        """Return how many held tasks have not started."""
+        seat = self._seat
+        if seat is None:
+            return len(self.tasks)
+        fed = sum(seat.gate.state(task.number) is SlotState.fed for task in self.tasks.iterate_fed())
+        return self.tasks.queued_count + fed
 
     # -- feeding and taking back
 

@@ -1,0 +1,59 @@
+"""Decoded objects of a processor by id: functions, serializers and shared arguments."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CACHE_BYTES: Final = 512 * 1024 * 1024
+ABSENT: Final = object()
+"""What ``get`` returns for an object that is not cached; an object may be None."""
+
+
+class ObjectCache:
+    """Keeps the objects used last, bounded by the bytes of their serialized form. Not thread-safe.
+
+    Tasks share what is cached: a task that changes an object changes it for the later tasks of this processor.
+    """
+
+    def __init__(self, maximum_bytes: int = CACHE_BYTES) -> None:
+        self._maximum_bytes = maximum_bytes
+        self._objects: OrderedDict[bytes, tuple[Any, int]] = OrderedDict()  # the oldest use first
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    @property
+    def size_bytes(self) -> int:
+        """The serialized size of everything that is cached."""
+        return self._bytes
+
+    def get(self, object_id: bytes) -> Any:
+        """Return the object, or ABSENT."""
+        entry = self._objects.get(object_id)
+        if entry is None:
+            return ABSENT
+        self._objects.move_to_end(object_id)
+        return entry[0]
+
+    def put(self, object_id: bytes, value: Any, size_bytes: int) -> None:
+        """Keep an object, unless it is larger than the cache, and drop those unused for longest to make room."""
+        self.discard((object_id,))
+        if size_bytes > self._maximum_bytes:
+            return
+        self._objects[object_id] = (value, size_bytes)
+        self._bytes += size_bytes
+        while self._bytes > self._maximum_bytes:
+            _, (_, dropped_bytes) = self._objects.popitem(last=False)
+            self._bytes -= dropped_bytes
+
+    def discard(self, object_ids: Iterable[bytes]) -> None:
+        """Drop objects; those that are not cached do not matter."""
+        for object_id in object_ids:
+            entry = self._objects.pop(object_id, None)
+            if entry is not None:
+                self._bytes -= entry[1]

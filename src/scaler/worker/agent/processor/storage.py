@@ -1,0 +1,77 @@
+"""A processor's connection to the object storage: made when it is first needed, and made again when it was lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from scaler.utility.exceptions import ObjectStorageException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from typing_extensions import Buffer
+
+Result = TypeVar("Result")
+
+
+class Connector(Protocol):
+    """What is needed of a connector to the object storage."""
+
+    @property
+    def is_closed(self) -> bool: ...
+    def get_objects(self, object_ids: Sequence[bytes]) -> Sequence[Buffer]: ...
+    def set_object(self, object_id: bytes, payload: Buffer | Sequence[Buffer]) -> object: ...
+    def close(self) -> None: ...
+
+
+def connect(address: str) -> Connector:
+    """Return a connector. Raise ObjectStorageException."""
+    # Imported here because many tasks never need the storage once their function is cached.
+    from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
+
+    return SyncObjectStorageConnector(address)
+
+
+class Storage:
+    """Gets and sets objects. Every failure is an ObjectStorageException, and the next call tries anew."""
+
+    def __init__(self, address: str, make_connector: Callable[[str], Connector] = connect) -> None:
+        self._address = address
+        self._make_connector = make_connector
+        self._connector: Connector | None = None
+
+    def get_objects(self, object_ids: Sequence[bytes]) -> Sequence[Buffer]:
+        """Return the payloads of objects, and wait for those that do not exist yet."""
+        return self._call(lambda connector: connector.get_objects(object_ids))
+
+    def set_object(self, object_id: bytes, payload: Buffer | Sequence[Buffer]) -> None:
+        """Store an object."""
+        self._call(lambda connector: connector.set_object(object_id, payload))
+
+    def close(self) -> None:
+        """Close the connection."""
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            connector.close()
+
+    def _call(self, request: Callable[[Connector], Result]) -> Result:
+        """Make a request. One that fails with its connection is repeated once: all are idempotent."""
+        fresh = self._connector is None
+        try:
+            return request(self._connected())
+        except ObjectStorageException:
+            if fresh or not self._connected_is_closed():
+                raise
+            self.close()
+            return request(self._connected())
+        finally:
+            if self._connected_is_closed():
+                self.close()
+
+    def _connected(self) -> Connector:
+        if self._connector is None:
+            self._connector = self._make_connector(self._address)
+        return self._connector
+
+    def _connected_is_closed(self) -> bool:
+        return self._connector is not None and self._connector.is_closed

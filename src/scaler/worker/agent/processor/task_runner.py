@@ -1,0 +1,129 @@
+"""Runs one task: loads what it needs, calls the function, makes the result. Whatever happens, there is a result."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from scaler.protocol import codec
+from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException, UnserializableError
+from scaler.utility.identifiers import ClientID, ObjectID
+from scaler.utility.serialization import INLINE_VALUE_BYTES, payload_size, serialize, serialize_failure
+from scaler.worker.agent.processor.task_profile import TaskProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from typing_extensions import Buffer
+
+    from scaler.worker.agent.processor.storage import Storage
+    from scaler.worker.agent.processor.task_objects import TaskObjects
+
+_SUCCESS: Final = int(codec.TaskResultType.success)
+_FAILED: Final = int(codec.TaskResultType.failed)
+
+
+class TaskRunner:
+    """Turns Task messages into frames of TaskResult messages.
+
+    ``announce`` sends a frame that has to reach the scheduler before the result: the creation of an object.
+    """
+
+    def __init__(self, objects: TaskObjects, storage: Storage, announce: Callable[[bytes], None]) -> None:
+        self._objects = objects
+        self._storage = storage
+        self._announce = announce
+
+    def run(self, task: codec.Task) -> bytes:
+        """Run the task and return the frame of its result."""
+        profile = TaskProfile()
+        try:
+            loaded = self._objects.load(task)
+        except (ObjectStorageException, DeserializeObjectError) as error:
+            return self._failed(task, profile, error, codec.TaskEndCause.objectUnavailable)
+        try:
+            value = loaded.function(*loaded.arguments, **loaded.keywords)
+        except BaseException as error:  # also SystemExit and KeyboardInterrupt: the task ends, not the processor
+            return self._failed(task, profile, _without_own_frame(error), codec.TaskEndCause.exception)
+        try:
+            payload = serialize(loaded.serializer, value)
+        except BaseException as error:  # code of the result's own class
+            return self._failed(task, profile, _unserializable(value, error), codec.TaskEndCause.exception)
+        return self._succeeded(task, profile, payload)
+
+    def _succeeded(self, task: codec.Task, profile: TaskProfile, payload: Buffer | Sequence[Buffer]) -> bytes:
+        try:
+            return self._result(task, _SUCCESS, codec.TaskEndCause.none, profile, payload)
+        except ObjectStorageException as error:
+            return self._failed(task, profile, error, codec.TaskEndCause.objectUnavailable)
+
+    def _failed(self, task: codec.Task, profile: TaskProfile, error: BaseException, cause: codec.TaskEndCause) -> bytes:
+        logging.error("task %s failed: %s", task.task_id.hex(), type(error).__name__, exc_info=error)
+        try:
+            return self._result(task, _FAILED, cause, profile, serialize_failure(error))
+        except ObjectStorageException as storage_error:  # a failure too large for a message, and no storage
+            text = f"the task raised {type(error).__name__}, which could not be stored: {storage_error}"
+            payload = serialize_failure(UnserializableError(text))
+            return self._result(task, _FAILED, codec.TaskEndCause.objectUnavailable, profile, payload)
+
+    def _result(
+        self,
+        task: codec.Task,
+        result_type: int,
+        cause: codec.TaskEndCause,
+        profile: TaskProfile,
+        payload: Buffer | Sequence[Buffer],
+    ) -> bytes:
+        value: Buffer | None = None
+        results: list[bytes] = []
+        if payload_size(payload) > INLINE_VALUE_BYTES:
+            results = [self._store(task, payload)]
+        else:
+            value = b"".join(payload) if isinstance(payload, list | tuple) else payload  # type: ignore[assignment]
+        return codec.TaskResult(
+            task_id=task.task_id,
+            result_type=result_type,
+            metadata=profile.finish(),
+            results=results,
+            attempt=task.attempt,
+            cause=cause,
+            value=value,
+        ).encode()
+
+    def _store(self, task: codec.Task, payload: Buffer | Sequence[Buffer]) -> bytes:
+        """Store a large result and return its id.
+
+        It is announced first: should the processor be killed in between, its owner's end removes what was stored.
+        """
+        object_id = ObjectID.generate_object_id(ClientID(task.source))
+        announcement = codec.ObjectInstruction(
+            instruction_type=codec.ObjectInstructionType.create,
+            object_user=task.source,
+            object_ids=[object_id],
+            object_types=[codec.ObjectContentType.object],
+            object_names=[f"<res {object_id!r}>".encode()],
+        )
+        self._announce(announcement.encode())
+        self._storage.set_object(object_id, payload)
+        return bytes(object_id)
+
+
+def _without_own_frame(error: BaseException) -> BaseException:
+    """Return the exception with a traceback that begins in the user's function."""
+    if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+        return error.with_traceback(error.__traceback__.tb_next)
+    return error
+
+
+def _unserializable(value: Any, error: BaseException) -> UnserializableError:
+    kind = type(value)
+    try:
+        reason = f"{type(error).__name__}: {error}"
+    except Exception:  # an exception whose text cannot be made is the user's code, too
+        reason = type(error).__name__
+    failure = UnserializableError(
+        f"the result of the task, a {kind.__module__}.{kind.__qualname__}, could not be serialized: {reason}",
+        type_name=f"{kind.__module__}.{kind.__qualname__}",
+    )
+    failure.__cause__ = error
+    return failure

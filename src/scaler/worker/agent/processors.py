@@ -1,0 +1,95 @@
+"""Starts, watches and kills the processor processes of an agent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from scaler.utility.identifiers import ProcessorID
+from scaler.worker.agent.processor.processor import Processor
+from scaler.worker.agent.processor.processor_settings import ProcessorSettings
+from scaler.worker.agent.task_gate import TaskGate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scaler.worker.worker_settings import WorkerSettings
+
+GATE_SLOTS = 256
+
+
+class Processors:
+    """The living processors by identity. The kernel tells the loop at once when one ends."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        agent_address: str,
+        loop: asyncio.AbstractEventLoop,
+        on_exit: Callable[[bytes, int | None], None],
+    ) -> None:
+        self._settings = settings
+        self._agent_address = agent_address
+        self._loop = loop
+        self._on_exit = on_exit
+        self._living: dict[bytes, Processor] = {}
+
+    def __len__(self) -> int:
+        return len(self._living)
+
+    def start(self, object_storage_address: str) -> tuple[bytes, int, TaskGate]:
+        """Start a processor and return its identity, process id and gate. Raise OSError when the system refuses."""
+        gate = TaskGate.create(GATE_SLOTS)
+        settings = self._settings
+        processor = Processor(
+            ProcessorSettings(
+                processor_id=bytes(ProcessorID.generate_processor_id()),
+                agent_address=self._agent_address,
+                gate_descriptor=gate.fileno(),
+                scheduler_address=settings.scheduler_address,
+                object_storage_address=object_storage_address,
+                preload=settings.preload,
+                garbage_collect_interval_seconds=settings.garbage_collect_interval_seconds,
+                trim_memory_threshold_bytes=settings.trim_memory_threshold_bytes,
+                logging_paths=settings.logging_paths,
+                logging_level=settings.logging_level,
+            )
+        )
+        processor.start(pass_fds=(gate.fileno(),))
+        assert processor.pid is not None
+        self._living[processor.processor_id] = processor
+        self._loop.add_reader(processor.sentinel, self._on_sentinel, processor)
+        return processor.processor_id, processor.pid, gate
+
+    def kill(self, processor_id: bytes) -> None:
+        """Kill a processor and the processes its tasks have started in its session; do nothing when it has ended."""
+        processor = self._living.get(processor_id)
+        if processor is None or processor.pid is None or not processor.is_alive():
+            return
+        try:
+            os.killpg(processor.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            processor.kill()  # it has left the group it was started in
+
+    def kill_all(self) -> None:
+        """Kill every processor."""
+        for processor_id in list(self._living):
+            self.kill(processor_id)
+
+    def close(self) -> None:
+        """Kill, reap and forget every processor."""
+        for processor in self._living.values():
+            self._loop.remove_reader(processor.sentinel)
+            processor.close()
+        self._living.clear()
+
+    def _on_sentinel(self, processor: Processor) -> None:
+        self._loop.remove_reader(processor.sentinel)
+        exit_code = processor.exitcode
+        processor.close()
+        del self._living[processor.processor_id]
+        logging.info("processor %s ended, exit code %s", processor.pid, exit_code)
+        self._on_exit(processor.processor_id, exit_code)
