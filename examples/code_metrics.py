@@ -24,7 +24,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def measure_file(path: str) -> tuple[str, int, list[tuple[int, str, int]]]:
-    """Return the path, the number of lines (-1 when it does not parse) and (complexity, name, line) of the functions."""
+    """Return the path, the lines (-1 when it does not parse) and (complexity, name, line) of the functions."""
     try:
         with tokenize.open(path) as file:
             text = file.read()

@@ -12,7 +12,9 @@ from scaler.config.types.object_storage_server import ObjectStorageConfig
 
 
 def make_server(address: str, **settings) -> ObjectStorageServerProcess:
-    return ObjectStorageServerProcess(ObjectStorageConfig.from_string(address), ("/dev/stdout",), "INFO", None, **settings)
+    return ObjectStorageServerProcess(
+        ObjectStorageConfig.from_string(address), ("/dev/stdout",), "INFO", None, **settings
+    )
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:0", "tcp://localhost:0", "tcp://[::1]:0"])
@@ -54,7 +56,7 @@ def test_port_in_use_is_told_at_once():
 
 
 def test_unknown_host_and_unwritable_log_are_told():
-    with pytest.raises(ProcessStartError, match="unknown host 'no-such-host.invalid'"):
+    with pytest.raises(ProcessStartError, match=r"unknown host 'no-such-host\.invalid'"):
         make_server("tcp://no-such-host.invalid:0").start()
     server = ObjectStorageServerProcess(
         ObjectStorageConfig.from_string("tcp://127.0.0.1:0"), ("/nowhere/log",), "INFO", None

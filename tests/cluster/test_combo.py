@@ -1,0 +1,168 @@
+"""A local cluster: real ports, bounded ends, errors at once."""
+
+import gc
+import socket
+import time
+
+import pytest
+
+from scaler import Client, Cluster, SchedulerClusterCombo
+from scaler.cluster.readiness import ProcessStartError
+from scaler.config.types.zmq import ZMQConfig
+
+QUIET = {"logging_level": "ERROR"}
+
+
+def test_free_port_is_reported_and_runs_tasks(leftovers):
+    with SchedulerClusterCombo(n_workers=2, **QUIET) as combo:
+        assert ZMQConfig.from_string(combo.get_address()).port > 0
+        combo.wait_for_workers()
+        with Client(address=combo.get_address()) as client:
+            assert client.submit(abs, -4).result(timeout=20) == 4
+    leftovers.wait_until_none(1.0)
+
+
+def test_shutdown_is_bounded_and_idempotent(leftovers):
+    combo = SchedulerClusterCombo(n_workers=1, **QUIET)
+    began = time.monotonic()
+    combo.shutdown()
+    assert time.monotonic() - began < 10
+    combo.shutdown()
+    leftovers.wait_until_none(0.5)
+
+
+def test_dropped_combo_ends(leftovers):
+    combo = SchedulerClusterCombo(n_workers=0, **QUIET)
+    del combo
+    gc.collect()
+    leftovers.wait_until_none(1.0)
+
+
+def test_explicit_addresses_are_honoured(chosen_port, leftovers):
+    with SchedulerClusterCombo(
+        n_workers=1,
+        address=f"tcp://127.0.0.1:{chosen_port}",
+        object_storage_address=f"tcp://127.0.0.1:{chosen_port + 1}",
+        **QUIET,
+    ) as combo:
+        assert combo.get_address() == f"tcp://127.0.0.1:{chosen_port}"
+        assert str(combo._object_storage_address) == f"tcp://127.0.0.1:{chosen_port + 1}"
+        assert combo._scheduler.monitor_address.port == chosen_port + 2
+        with Client(address=combo.get_address()) as client:
+            assert client.submit(abs, -4).result(timeout=20) == 4
+
+
+@pytest.mark.parametrize("host", ["localhost", "[::1]"])
+def test_names_and_ipv6(host, leftovers):
+    with SchedulerClusterCombo(n_workers=1, address=f"tcp://{host}:0", **QUIET) as combo:
+        combo.wait_for_workers()
+        with Client(address=combo.get_address()) as client:
+            assert client.submit(abs, -4).result(timeout=20) == 4
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2])
+def test_port_in_use_raises_at_once_and_leaves_nothing(offset, chosen_port, leftovers):
+    with socket.create_server(("127.0.0.1", chosen_port + offset)):
+        began = time.monotonic()
+        with pytest.raises(ProcessStartError, match=str(chosen_port + offset)):
+            SchedulerClusterCombo(
+                n_workers=1,
+                address=f"tcp://127.0.0.1:{chosen_port}",
+                object_storage_address=f"tcp://127.0.0.1:{chosen_port + 1}",
+                **QUIET,
+            )
+        assert time.monotonic() - began < 5
+        leftovers.wait_until_none(0.5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"address": "127.0.0.1:1"},
+        {"heartbeat_interval_seconds": 0},
+        {"per_worker_task_queue_size": 0},
+        {"worker_timeout_seconds": -1},
+        {"scheduler_io_threads": 0},
+        {"logging_level": "LOUD"},
+        {"event_loop": "trio"},
+        {"n_workers": -1},
+    ],
+    ids=str,
+)
+def test_wrong_settings_raise_and_leave_nothing(settings, leftovers):
+    with pytest.raises((ValueError, TypeError, ProcessStartError)):
+        SchedulerClusterCombo(**{"n_workers": 1, **QUIET, **settings})
+    leftovers.wait_until_none(0.5)
+
+
+def test_waiting_for_workers_that_never_come(leftovers):
+    with SchedulerClusterCombo(n_workers=0, **QUIET) as combo:
+        combo.wait_for_workers()
+        with pytest.raises(TimeoutError, match=r"0 of 1 workers have registered within 0\.3 seconds"):
+            combo.wait_for_workers(1, timeout_seconds=0.3)
+
+
+def test_waiting_for_workers_of_a_dead_cluster(leftovers):
+    with SchedulerClusterCombo(n_workers=1, **QUIET) as combo:
+        combo._cluster.kill()
+        with pytest.raises(RuntimeError, match="WorkerMaster has ended, killed by SIGKILL"):
+            combo.wait_for_workers(2, timeout_seconds=10)
+
+
+def make_cluster(combo: SchedulerClusterCombo, names: list[str], **changes) -> Cluster:
+    """Clone the cluster of a combo, with other workers."""
+    original = combo._cluster
+    settings = {
+        "address": original._address,
+        "object_storage_address": None,
+        "preload": None,
+        "worker_io_threads": original._worker_io_threads,
+        "worker_names": names,
+        "per_worker_capabilities": {},
+        "per_worker_task_queue_size": original._per_worker_task_queue_size,
+        "heartbeat_interval_seconds": original._heartbeat_interval_seconds,
+        "task_timeout_seconds": original._task_timeout_seconds,
+        "death_timeout_seconds": original._death_timeout_seconds,
+        "garbage_collect_interval_seconds": original._garbage_collect_interval_seconds,
+        "trim_memory_threshold_bytes": original._trim_memory_threshold_bytes,
+        "hard_processor_suspend": original._hard_processor_suspend,
+        "event_loop": original._event_loop,
+        "logging_paths": original._logging_paths,
+        "logging_config_file": original._logging_config_file,
+        "logging_level": original._logging_level,
+    }
+    return Cluster(**{**settings, **changes})
+
+
+def test_separate_cluster(leftovers):
+    with SchedulerClusterCombo(n_workers=0, **QUIET) as combo:
+        cluster = make_cluster(combo, ["a", "a"])
+        cluster.start()
+        combo.wait_for_workers(2)
+        with Client(address=combo.get_address()) as client:
+            assert client.map(abs, [(-1,), (-2,)]) == [1, 2]
+        cluster.terminate()
+        cluster.join(10)
+        assert cluster.exitcode == 0
+        cluster.close()
+
+
+def test_cluster_without_workers_ends_at_once(leftovers):
+    with SchedulerClusterCombo(n_workers=0, **QUIET) as combo:
+        combo._cluster.join(10)
+        assert combo._cluster.exitcode == 0
+
+
+def test_cluster_without_a_scheduler_ends_after_its_death_timeout(leftovers):
+    with SchedulerClusterCombo(n_workers=0, **QUIET) as combo:
+        cluster = make_cluster(combo, ["a", "b"], death_timeout_seconds=2)
+    cluster.start()
+    cluster.join(12)
+    assert cluster.exitcode is not None
+    cluster.close()
+
+
+def test_many_starts_and_stops(leftovers):
+    for _ in range(5):
+        with SchedulerClusterCombo(n_workers=1, **QUIET):
+            pass
