@@ -17,34 +17,47 @@ from scaler.protocol import codec, message
 
 CALLS_PER_ROUND = 5_000
 
-TASK: dict[str, Any] = {
-    "task_id": bytes(16),
-    "source": b"Client|0123456789abcdef0123456789abcdef",
-    "func_object_id": bytes(32),
-    "metadata": bytes(6),
-    "priority": 1,
-}
+TASK_ID = bytes(16)
+SOURCE = b"Client|0123456789abcdef0123456789abcdef"
+FUNCTION = bytes(32)
+FLAGS = bytes(6)
+PROFILE = bytes(16)
 VALUE = b"v" * 64
-CAPNP_TASK: dict[str, Any] = {
-    "taskId": TASK["task_id"],
-    "source": TASK["source"],
-    "funcObjectId": TASK["func_object_id"],
-    "metadata": TASK["metadata"],
-    "priority": TASK["priority"],
-    "functionArgs": [{"type": "value", "data": VALUE}],
-}
-RESULT: dict[str, Any] = {"task_id": bytes(16), "result_type": 0, "metadata": bytes(16), "value": VALUE}
-CAPNP_RESULT: dict[str, Any] = {"taskId": bytes(16), "resultType": "success", "metadata": bytes(16), "value": VALUE}
 
 
-def native_task() -> bytes:
-    """Build and encode a task natively."""
-    return codec.Task(function_args=(codec.Argument(2, VALUE),), **TASK).encode()
+def native_task() -> codec.Task:
+    """Build a task natively."""
+    return codec.Task(
+        task_id=TASK_ID,
+        source=SOURCE,
+        func_object_id=FUNCTION,
+        metadata=FLAGS,
+        priority=1,
+        function_args=(codec.Argument(2, VALUE),),
+    )
 
 
-def native_result() -> bytes:
-    """Build and encode a result natively."""
-    return codec.TaskResult(**RESULT).encode()
+def capnp_task() -> bytes:
+    """Build and encode the same task through pycapnp."""
+    return message.encode(
+        "task",
+        taskId=TASK_ID,
+        source=SOURCE,
+        funcObjectId=FUNCTION,
+        metadata=FLAGS,
+        priority=1,
+        functionArgs=[{"type": "value", "data": VALUE}],
+    )
+
+
+def native_result() -> codec.TaskResult:
+    """Build a result natively."""
+    return codec.TaskResult(task_id=TASK_ID, result_type=0, metadata=PROFILE, value=VALUE)
+
+
+def capnp_result() -> bytes:
+    """Build and encode the same result through pycapnp."""
+    return message.encode("taskResult", taskId=TASK_ID, resultType="success", metadata=PROFILE, value=VALUE)
 
 
 def read_native_task(frame: bytes) -> object:
@@ -97,14 +110,14 @@ def peek_capnp_result(frame: bytes) -> object:
 
 def cases() -> list[tuple[str, Callable[[], object], Callable[[], object] | None]]:
     """Return what is measured: a name, the native way, and pycapnp's when it has one."""
-    task, result = native_task(), native_result()
-    built = codec.Task(function_args=(codec.Argument(2, VALUE),), **TASK)
+    built = native_task()
+    task, result = built.encode(), native_result().encode()
     return [
-        ("build and encode a task", native_task, lambda: message.encode("task", **CAPNP_TASK)),
+        ("build and encode a task", lambda: native_task().encode(), capnp_task),
         ("encode a task that is built", built.encode, None),
         ("decode a task and read it", lambda: read_native_task(task), lambda: read_capnp_task(task)),
         ("peek into a task", lambda: codec.peek_task(task), lambda: peek_capnp_task(task)),
-        ("build and encode a result", native_result, lambda: message.encode("taskResult", **CAPNP_RESULT)),
+        ("build and encode a result", lambda: native_result().encode(), capnp_result),
         ("decode a result and read it", lambda: read_native_result(result), lambda: read_capnp_result(result)),
         ("peek into a result", lambda: codec.peek_result(result), lambda: peek_capnp_result(result)),
         ("tell the kind of a frame", lambda: codec.which(task), lambda: _open(task).which()),
