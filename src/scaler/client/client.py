@@ -254,4 +254,4 @@ def _resolve_address(address: str | None) -> str:
     processor = Processor.get_current_processor()
     if processor is None:
         raise ValueError("No scheduler address provided, and not running inside a worker context")
-    return str(processor.scheduler_address())
+    return processor.scheduler_address

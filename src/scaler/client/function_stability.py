@@ -26,7 +26,7 @@ class FunctionStability:
     __slots__ = ("_absent_modules", "_functions", "_globals")
 
     def __init__(self) -> None:
-        self._functions: list[tuple[types.FunctionType, tuple[Any, ...]]] = []
+        self._functions: list[tuple[types.FunctionType, types.CodeType, Any, dict[str, Any] | None]] = []
         self._globals: list[tuple[dict[str, Any], str, Any]] = []
         self._absent_modules: list[str] = []
 
@@ -42,8 +42,10 @@ class FunctionStability:
         """Return whether nothing has changed since the snapshot."""
         if cloudpickle.list_registry_pickle_by_value():
             return False
-        for function, parts in self._functions:
-            if not _is_same(_parts(function), parts) or function.__dict__:
+        for function, code, defaults, keyword_defaults in self._functions:
+            if function.__code__ is not code or function.__defaults__ is not defaults or function.__dict__:
+                return False
+            if function.__kwdefaults__ is not None and not _is_same(function.__kwdefaults__, keyword_defaults):
                 return False
         for namespace, name, value in self._globals:
             if namespace.get(name, _MISSING) is not value:
@@ -60,14 +62,15 @@ class FunctionStability:
             return True
         if type(value) is not types.FunctionType or depth == 0:
             return False
-        if any(value is function for function, _ in self._functions):  # recursion
+        if any(value is function for function, *_ in self._functions):  # recursion
             return True
         if value.__closure__ or value.__dict__:
             return False
         defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
         if any(type(default) not in _IMMUTABLE_TYPES for default in defaults):
             return False
-        self._functions.append((value, _parts(value)))
+        keyword_defaults = None if value.__kwdefaults__ is None else dict(value.__kwdefaults__)
+        self._functions.append((value, value.__code__, value.__defaults__, keyword_defaults))
         names = _names(value.__code__)
         return all(self._include_global(value.__globals__, name, names, depth) for name in names)
 
@@ -86,13 +89,11 @@ class FunctionStability:
         return True
 
 
-def _parts(function: types.FunctionType) -> tuple[Any, ...]:
-    keyword_defaults = function.__kwdefaults__
-    return (function.__code__, function.__defaults__, *(keyword_defaults.values() if keyword_defaults else ()))
-
-
-def _is_same(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
-    return len(left) == len(right) and all(a is b for a, b in zip(left, right))  # noqa: B905  # lengths are equal
+def _is_same(now: dict[str, Any], before: dict[str, Any] | None) -> bool:
+    """Return whether two tables of defaults hold the very same objects."""
+    if before is None or now.keys() != before.keys():
+        return False
+    return all(now[name] is value for name, value in before.items())
 
 
 def _names(code: types.CodeType) -> set[str]:

@@ -1,7 +1,7 @@
 """The client's shell around its core: socket, clock and threads.
 
 One daemon thread receives (without the GIL while it waits), lets the core handle the batch, and ends futures. Callers'
-threads send directly through the socket, which is thread-safe. ``_changed`` guards the core; it is never held while
+threads send directly through the socket, which is thread-safe. ``_lock`` guards the core; it is never held while
 something is sent, fetched or stored, nor while futures end, since these take their own locks. User code (callbacks)
 and fetches run on a small pool that is made when it is first needed.
 
@@ -66,7 +66,8 @@ class ClientAgent:
         self._link = link
         self._timeout_seconds = timeout_seconds
         self._pid = os.getpid()
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._core = ClientCore(identity, link.address, timeout_seconds, heartbeat_interval_seconds, time.monotonic())
         self._released: collections.deque[ObjectID] = collections.deque()  # appended to by finalizers, without a lock
         self._is_abandoned = False
@@ -98,8 +99,7 @@ class ClientAgent:
     def check_usable(self) -> None:
         """Raise ClientQuitException after a stop, and RuntimeError in a forked child."""
         self.check_usable_for_waiting()
-        if self._is_stopping():
-            raise ClientQuitException("client is already stopped.") from self._core.failure
+        self._check_running()
 
     def check_usable_for_waiting(self) -> None:
         """Raise RuntimeError in a forked child, where nothing receives."""
@@ -108,12 +108,12 @@ class ClientAgent:
 
     def acquire_function(self, record: FunctionRecord, references: int = 1) -> StoredFunction:
         """Return the function's place in the storage, with references for so many tasks."""
-        with self._changed:
+        with self._lock:
             return self._core.objects.acquire_function(record, references)
 
     def release_function(self, function: StoredFunction, references: int = 1) -> None:
         """Take back references of tasks that were not started."""
-        with self._changed:
+        with self._lock:
             self._core.objects.release_function(function, references)
 
     def store(self, objects: Sequence[NewObject]) -> None:
@@ -134,14 +134,14 @@ class ClientAgent:
         try:
             self._storage.set_objects((item.object_id, item.payload) for item in objects)
         except BaseException:
-            with self._changed:
+            with self._lock:
                 self._core.objects.release(object_ids)
             raise
 
     def store_sent(self, item: NewObject) -> None:
         """Store an object that lives until ``clear``."""
         self.store([item])
-        with self._changed:
+        with self._lock:
             self._core.objects.add_sent(item.object_id)
 
     def is_known_reference(self, object_id: ObjectID) -> bool:
@@ -157,14 +157,14 @@ class ClientAgent:
             PendingTask(ScalerFuture(task.task_id, self), function, tuple([item.object_id for item in task.objects]))
             for task in tasks
         ]
-        with self._changed:
+        with self._lock:
             for task in pending:
                 self._core.on_submit(task)
         try:
-            self.check_usable()  # after the registration, so that a stop meanwhile ends these tasks too
+            self._check_running()  # after the registration, so that a stop meanwhile ends these tasks too
             self._link.send_all([task.frame for task in tasks], self._is_stopping)
         except BaseException:
-            with self._changed:
+            with self._lock:
                 for task in pending:
                     self._core.on_submit_failed(task.future.task_id)
             raise
@@ -188,7 +188,7 @@ class ClientAgent:
 
     def run_elsewhere(self, job: Callable[[], None]) -> None:
         """Run the job on the pool; when the client has gone, here."""
-        with self._changed:
+        with self._lock:
             pool = self._pool
             if pool is None and not self._is_closed:
                 pool = self._pool = concurrent.futures.ThreadPoolExecutor(_POOL_THREADS, "scaler client pool")
@@ -205,7 +205,7 @@ class ClientAgent:
     def clear(self) -> None:
         """Cancel all tasks, wait for the verdicts within a bound, and delete all objects."""
         self.check_usable()
-        with self._changed:
+        with self._lock:
             tasks = self._core.on_cancel_all_requested()
         self._flush()
         concurrent.futures.wait([task.future for task in tasks], min(_CANCEL_SECONDS, self._timeout_seconds))
@@ -219,7 +219,7 @@ class ClientAgent:
         """
         self.check_usable()
         limit = min(_CANCEL_SECONDS, self._timeout_seconds)
-        with self._changed:
+        with self._lock:
             self._core.on_shutdown_requested()
         self._link.send_all([message.encode("clientDisconnect", disconnectType="shutdown")], self._is_stopping)
         with self._changed:
@@ -313,7 +313,7 @@ class ClientAgent:
         frame = message.encode(
             "clientHeartbeat", resource={"cpu": usage.cpu_permille, "rss": usage.rss_bytes}, latencyUS=latency_us
         )
-        with self._changed:
+        with self._lock:
             if not self._link.send([frame]):  # full: what is queued says as much as a heartbeat
                 self._core.on_heartbeat_sent(now_seconds)
             else:
@@ -348,7 +348,7 @@ class ClientAgent:
         self._flush()
 
     def _flush(self) -> None:
-        with self._changed:
+        with self._lock:
             core = self._core
             if not core.outbox and not core.endings:
                 return
@@ -357,7 +357,7 @@ class ClientAgent:
         self._run_endings(endings)
         kept = self._link.send(frames) if frames else []
         if kept:  # the queue is full: the next batch tries again
-            with self._changed:
+            with self._lock:
                 core.outbox[:0] = kept
 
     def _run_endings(self, endings: list[Callable[[], None]]) -> None:
@@ -369,6 +369,10 @@ class ClientAgent:
             ending()
         except concurrent.futures.InvalidStateError:  # somebody else has set the future's result
             self._core.counters["futures that had ended"] += 1
+
+    def _check_running(self) -> None:
+        if self._is_stopping():
+            raise ClientQuitException("client is already stopped.") from self._core.failure
 
     def _is_stopping(self) -> bool:
         return self._core.state is ClientState.stopped or self._is_abandoned
@@ -391,7 +395,7 @@ class ClientAgent:
         self._link.close()
         if self._storage is not None:
             self._storage.close()
-        with self._changed:
+        with self._lock:
             self._is_closed = True
             pool, self._pool = self._pool, None
         if pool is not None:
