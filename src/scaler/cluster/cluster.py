@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from scaler.cluster.supervision import StopRequested, StopSignals, describe_exit, stop_all, wait_for_any
-from scaler.config.configuration_error import ConfigurationError
 from scaler.config.section.cluster import ClusterConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
@@ -70,8 +69,6 @@ class Cluster(ChildProcess):
             logging_level=logging_level,
             logging_config_file=logging_config_file,
         )
-        if address.port == 0:
-            raise ConfigurationError(f"a cluster needs the real port of its scheduler, got {address}")
         self._address = address
         self._object_storage_address = object_storage_address
         self._preload = preload

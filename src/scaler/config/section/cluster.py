@@ -110,6 +110,10 @@ class ClusterConfig:
             number = len(self.worker_names) or defaults.DEFAULT_NUMBER_OF_WORKER
             object.__setattr__(self, "num_of_workers", number)
         check_settings(self)
+        if self.scheduler_address.port == 0:
+            raise ConfigurationError(
+                f"scheduler_address must have the scheduler's real port, got {self.scheduler_address}"
+            )
         if not len(self.worker_names):
             object.__setattr__(self, "worker_names", default_worker_names(self.num_of_workers))
         if len(self.worker_names) != self.num_of_workers:
