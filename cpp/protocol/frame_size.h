@@ -11,7 +11,7 @@
 
 namespace scaler::protocol {
 
-// Starts with what every frame has: the segment table, the pointer to the message, the message, and its member.
+// Starts with what every frame has: the segment table, the pointer to the message, and the message.
 class FrameSize {
 public:
     // Adds a struct of the schema.

@@ -168,9 +168,3 @@ def test_aliased_data_is_not_amplified() -> None:
     words[9:] = [list_pointer(1, 2, 8), *[0] * (2 * count - 1)]
     decoded: Any = codec.decode(frame_of(*words))
     assert len(decoded.object_ids) == count
-
-
-def test_deep_nesting_is_refused() -> None:
-    """Known structs nest only so far, so the depth is reached through a graph whose tasks are crafted."""
-    frame = frame_of(struct_pointer(0, 1, 1), codec.MessageKind.graphTask, struct_pointer(-3, 1, 1))
-    assert read(frame) >= 3

@@ -65,7 +65,7 @@ class TaskEndCause(IntEnum):
     rejected = 7
 
 class ArgumentType(IntEnum):
-    """What the data of an argument is."""
+    """What the data of an argument is. Use int(member): an enumerant named value hides the attribute of that name."""
 
     task = 0
     objectID = 1
