@@ -23,7 +23,7 @@ class StandInOwner:
     """A future's client: counts what the future asks for."""
 
     def __init__(self, payloads: dict[bytes, bytes] | None = None) -> None:
-        self.future_lock = threading.Lock()
+        self.future_lock = threading.RLock()
         self.serializer = DefaultSerializer()
         self.payloads = payloads if payloads is not None else {}
         self.fetched: list[ObjectID] = []

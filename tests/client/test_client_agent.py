@@ -92,6 +92,20 @@ def test_malformed_address_is_a_value_error(address: str) -> None:
         Client(address)
 
 
+@pytest.mark.parametrize("times", [{"timeout_seconds": 0}, {"heartbeat_interval_seconds": -1}])
+def test_times_that_are_not_positive_are_value_errors(times: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        Client(ADDRESS, **times)
+
+
+def test_finalizers_may_use_the_client_anywhere(client: Client) -> None:
+    """The garbage collector calls finalizers in any thread, also while that holds the client's locks."""
+    agent = client._agent
+    with agent._lock, agent.future_lock:
+        assert client.submit(identity, 1).cancelled() is False
+        agent._core.on_tick(time.monotonic())
+
+
 # --- tasks
 
 

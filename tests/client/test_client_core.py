@@ -236,6 +236,13 @@ def test_first_echo_makes_the_client_ready() -> None:
     assert core.latency_seconds == 0.25
 
 
+def test_short_timeout_shortens_the_heartbeat_interval() -> None:
+    core = ClientCore(CLIENT, "a", timeout_seconds=0.9, heartbeat_interval_seconds=2.0, now_seconds=0.0)
+    core.on_connected(0.0)
+    core.on_heartbeat_sent(0.0)
+    assert core.is_heartbeat_due(0.31)
+
+
 def test_heartbeats_go_on_without_an_echo(client: CoreFixture) -> None:
     for _ in range(3):
         client.now += 2

@@ -51,8 +51,11 @@ class Client:
 
         Without an address, the one of the worker is used inside a task. ``profiling`` has no effect: what a task cost
         is always measured. With ``stream_output`` what tasks print appears here. Raise ValueError for a malformed
-        address, and DisconnectedError (a TimeoutError) when no scheduler answers within ``timeout_seconds``.
+        address or a time that is not positive, and DisconnectedError (a TimeoutError) when no scheduler answers within
+        ``timeout_seconds``.
         """
+        if timeout_seconds <= 0 or heartbeat_interval_seconds <= 0:
+            raise ValueError("timeout_seconds and heartbeat_interval_seconds must be positive")
         self._address = _resolve_address(address)
         self._profiling = profiling
         self._timeout_seconds = timeout_seconds

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from scaler.client.serializer.mixins import Serializer
@@ -17,7 +17,7 @@ class FutureOwner(Protocol):
     """Cancels tasks, fetches and releases results, and runs what must not run where results arrive."""
 
     @property
-    def future_lock(self) -> threading.Lock:
+    def future_lock(self) -> AbstractContextManager[bool]:
         """Guard the state of all futures for which no thread waits. Held for a few assignments only."""
 
     @property

@@ -20,9 +20,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 from scaler.client.agent.core import ClientCore, ClientState
+from scaler.client.agent.job_pool import JobPool
 from scaler.client.agent.object_registry import StoredFunction
 from scaler.client.agent.pending_task import PendingTask
 from scaler.client.agent.resource_meter import ResourceMeter
@@ -45,7 +47,6 @@ logger = logging.getLogger(__name__)
 
 _STOP_SECONDS: Final = 5.0
 _CANCEL_SECONDS: Final = 10.0
-_POOL_THREADS: Final = 4
 
 
 class ClientAgent:
@@ -60,19 +61,19 @@ class ClientAgent:
         heartbeat_interval_seconds: float,
     ) -> None:
         """Connect to scheduler and object storage. Raise DisconnectedError when no scheduler answers in time."""
-        self.future_lock = threading.Lock()
+        # Both can be entered again by their holder: the garbage collector may call users' finalizers anywhere.
+        self.future_lock: AbstractContextManager[bool] = threading.RLock()
         self.serializer = serializer
         self._identity = identity
         self._link = link
         self._timeout_seconds = timeout_seconds
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._core = ClientCore(identity, link.address, timeout_seconds, heartbeat_interval_seconds, time.monotonic())
         self._released: collections.deque[ObjectID] = collections.deque()  # appended to by finalizers, without a lock
         self._is_abandoned = False
-        self._is_closed = False
-        self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+        self._pool = JobPool()
         self._storage: SyncObjectStorageConnector | None = None
         self._meter = ResourceMeter()
         self._hot_handlers: dict[type[Any], Callable[[Any], None]] = {
@@ -187,18 +188,8 @@ class ClientAgent:
         self._released.append(object_id)
 
     def run_elsewhere(self, job: Callable[[], None]) -> None:
-        """Run the job on the pool; when the client has gone, here."""
-        with self._lock:
-            pool = self._pool
-            if pool is None and not self._is_closed:
-                pool = self._pool = concurrent.futures.ThreadPoolExecutor(_POOL_THREADS, "scaler client pool")
-        if pool is not None:
-            try:
-                pool.submit(job)
-                return
-            except RuntimeError:  # shut down meanwhile
-                pass
-        job()
+        """Run the job on the pool."""
+        self._pool.run(job)
 
     # --- the client's life, called by users' threads
 
@@ -395,9 +386,5 @@ class ClientAgent:
         self._link.close()
         if self._storage is not None:
             self._storage.close()
-        with self._lock:
-            self._is_closed = True
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=False)
+        self._pool.close()
         atexit.unregister(self.stop)

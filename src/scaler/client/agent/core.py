@@ -61,7 +61,8 @@ class ClientCore:
         self._identity = identity
         self._scheduler_address = scheduler_address
         self._timeout_seconds = timeout_seconds
-        self._heartbeat_interval_seconds = heartbeat_interval_seconds
+        # with fewer heartbeats a scheduler that answers each of them would still be taken for silent
+        self._heartbeat_interval_seconds = min(heartbeat_interval_seconds, timeout_seconds / 3)
         self._tasks: dict[bytes, PendingTask] = {}
         self._unanswered_heartbeats: collections.deque[float] = collections.deque()
         self._last_contact_seconds = self._last_tick_seconds = now_seconds
