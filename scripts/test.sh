@@ -7,7 +7,7 @@ ensure_environment
 install_project "dev,test"
 
 say "building the C++ tests"
-cd "$root"
+cd "$root" && mkdir -p build
 cmake --preset dev -DPython_EXECUTABLE="$environment/bin/python" -Wno-dev > build/configure-dev.log 2>&1 ||
     { tail -n 30 build/configure-dev.log >&2; fail "cmake could not configure: see build/configure-dev.log"; }
 cmake --build --preset dev
