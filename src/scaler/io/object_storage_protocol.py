@@ -1,6 +1,6 @@
 """The client's side of the object storage protocol without any I/O: layouts, matching of answers, deadlines.
 
-Both connectors are shells over ``ObjectStorageProtocol``. It is imported by every processor, so it imports next to nothing.
+Both connectors are shells over ``ObjectStorageProtocol``. Every processor imports this, so it imports next to nothing.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ _EXPECTED: Final = {
 _WAITING_TYPES: Final = frozenset({RequestType.GET_OBJECT, RequestType.DUPLICATE_OBJECT_ID})
 
 
-def pack_header(object_id: bytes, payload_length: int, request_id: int, request_type: int, timeout_ms: int = 0) -> bytes:
+def pack_header(
+    object_id: bytes, payload_length: int, request_id: int, request_type: int, timeout_ms: int = 0
+) -> bytes:
     """Return the 80 bytes of a header; requests and answers share the layout."""
     fields = _OBJECT_ID_FIELDS.unpack(object_id)
     return _HEADER.pack(
@@ -231,24 +233,24 @@ class ObjectStorageProtocol:
         """Return the number of unanswered requests."""
         return len(self._pending)
 
-    def set_object(self, object_id: bytes, payload: Payload, now: float, timeout_seconds: float) -> Request:
+    def set_object(self, now: float, timeout_seconds: float, object_id: bytes, payload: Payload) -> Request:
         """Start to store an object; the result is True."""
         size = payload_size(payload)
         return self._start(RequestType.SET_OBJECT, object_id, size, payload, size, now, timeout_seconds)
 
-    def get_object(self, object_id: bytes, maximum_bytes: int, now: float, timeout_seconds: float) -> Request:
+    def get_object(self, now: float, timeout_seconds: float, object_id: bytes, maximum_bytes: int) -> Request:
         """Start to read an object; the result is its buffer."""
         return self._start(RequestType.GET_OBJECT, object_id, maximum_bytes, None, 0, now, timeout_seconds)
 
-    def delete_object(self, object_id: bytes, now: float, timeout_seconds: float) -> Request:
+    def delete_object(self, now: float, timeout_seconds: float, object_id: bytes) -> Request:
         """Start to delete an object; the result tells whether it existed."""
         return self._start(RequestType.DELETE_OBJECT, object_id, 0, None, 0, now, timeout_seconds)
 
-    def duplicate_object_id(self, original: bytes, copy: bytes, now: float, timeout_seconds: float) -> Request:
+    def duplicate_object_id(self, now: float, timeout_seconds: float, original: bytes, new: bytes) -> Request:
         """Start to give an object a second id; the result is True."""
         message = pack_object_id_message(original)
         return self._start(
-            RequestType.DUPLICATE_OBJECT_ID, copy, len(message), message, len(message), now, timeout_seconds
+            RequestType.DUPLICATE_OBJECT_ID, new, len(message), message, len(message), now, timeout_seconds
         )
 
     def get_info_total(self, now: float, timeout_seconds: float) -> Request:
@@ -374,6 +376,10 @@ class Window:
     def rest(self) -> list[Request]:
         """Return the requests that ``to_await`` has not yielded."""
         return self._requests[self._first :]
+
+    def all(self) -> list[Request]:
+        """Return every request."""
+        return self._requests
 
 
 def _wire_timeout(timeout_seconds: float) -> int:

@@ -1,0 +1,212 @@
+"""The object storage client for threads.
+
+Any number of threads may use one connector at once. There is no thread behind it: of those that wait for answers, one
+reads for all of them, and when it has its own answer it leaves that to another. Nobody holds the lock while reading, so
+a thread that waits for an object never holds up another one's request.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from scaler.io.object_storage_link import DEFAULT_CONNECT_TIMEOUT_SECONDS, DEFAULT_TIMEOUT_SECONDS, StorageLink
+from scaler.io.object_storage_protocol import ALL_BYTES, ObjectStorageProtocol, Request, Window
+from scaler.io.ymq.ymq import Bytes, Context, YMQException
+from scaler.utility.exceptions import ObjectStorageException
+
+if TYPE_CHECKING:
+    from scaler.io.object_storage_protocol import Payload
+
+    _Start = Callable[..., Request]
+
+# What starts a request, once it is given the protocol and the time.
+_set = ObjectStorageProtocol.set_object
+_get = ObjectStorageProtocol.get_object
+_delete = ObjectStorageProtocol.delete_object
+_duplicate = ObjectStorageProtocol.duplicate_object_id
+_count = ObjectStorageProtocol.get_info_total
+
+
+class SyncObjectStorageConnector:
+    """Stores, reads and deletes objects; blocks until the server has answered.
+
+    Every method raises ObjectStorageException when the connection fails, ObjectStorageTimeoutError when nothing moved
+    for the time-out, ObjectStorageFullError when the server has no room. After a failure the next call connects anew.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        connect_timeout_seconds: float = DEFAULT_CONNECT_TIMEOUT_SECONDS,
+        context: Context | None = None,
+    ) -> None:
+        """Connect, or raise ObjectStorageException."""
+        self._address = address
+        self._timeout_seconds = timeout_seconds
+        self._connect_timeout_seconds = connect_timeout_seconds
+        self._context = Context() if context is None else context
+        self._changed = threading.Condition(threading.Lock())
+        self._reading: set[StorageLink] = set()
+        self._is_closed = False
+        self._link = self._open_link()
+        with self._changed:
+            while not self._link.is_connected and self._link.failure is None:
+                self._step(self._link)
+        if self._link.failure is not None:
+            self.close()
+            raise ObjectStorageException(self._link.failure)
+
+    def __enter__(self) -> SyncObjectStorageConnector:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def address(self) -> str:
+        """Return the server's address."""
+        return self._address
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether ``close`` was called."""
+        return self._is_closed
+
+    def set_object(self, object_id: bytes, payload: Payload, timeout_seconds: float | None = None) -> None:
+        """Store an object, in place of what the id named before. Several buffers are stored as one object."""
+        timeout = self._timeout(timeout_seconds)
+        self._call([partial(_set, timeout_seconds=timeout, object_id=object_id, payload=payload)])
+
+    def set_objects(self, objects: Iterable[tuple[bytes, Payload]], timeout_seconds: float | None = None) -> None:
+        """Store many objects without waiting for each."""
+        timeout = self._timeout(timeout_seconds)
+        self._call(
+            partial(_set, timeout_seconds=timeout, object_id=object_id, payload=payload)
+            for object_id, payload in objects
+        )
+
+    def get_object(
+        self, object_id: bytes, maximum_bytes: int = ALL_BYTES, timeout_seconds: float | None = None
+    ) -> Bytes:
+        """Return an object, or its first bytes; wait for it to exist, at most for the time-out."""
+        timeout = self._timeout(timeout_seconds)
+        result: Bytes = self._call(
+            [partial(_get, timeout_seconds=timeout, object_id=object_id, maximum_bytes=maximum_bytes)]
+        )[0]
+        return result
+
+    def get_objects(self, object_ids: Iterable[bytes], timeout_seconds: float | None = None) -> list[Bytes]:
+        """Return many objects, in the order of their ids, without waiting for each."""
+        timeout = self._timeout(timeout_seconds)
+        return self._call(
+            partial(_get, timeout_seconds=timeout, object_id=object_id, maximum_bytes=ALL_BYTES)
+            for object_id in object_ids
+        )
+
+    def delete_object(self, object_id: bytes, timeout_seconds: float | None = None) -> bool:
+        """Delete an object and return whether it existed."""
+        return self.delete_objects([object_id], timeout_seconds)[0]
+
+    def delete_objects(self, object_ids: Iterable[bytes], timeout_seconds: float | None = None) -> list[bool]:
+        """Delete many objects and return whether each existed."""
+        timeout = self._timeout(timeout_seconds)
+        return self._call(partial(_delete, timeout_seconds=timeout, object_id=object_id) for object_id in object_ids)
+
+    def duplicate_object_id(self, original: bytes, new: bytes, timeout_seconds: float | None = None) -> None:
+        """Give an object a second id; wait for it to exist, at most for the time-out."""
+        timeout = self._timeout(timeout_seconds)
+        self._call([partial(_duplicate, timeout_seconds=timeout, original=original, new=new)])
+
+    def get_info_total(self, timeout_seconds: float | None = None) -> tuple[int, int, int]:
+        """Return how many ids and distinct contents the server holds, and the bytes of the contents."""
+        timeout = self._timeout(timeout_seconds)
+        result: tuple[int, int, int] = self._call([partial(_count, timeout_seconds=timeout)])[0]
+        return result
+
+    def close(self) -> None:
+        """Close the connection; calls under way fail, in whichever thread. Idempotent."""
+        with self._changed:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._link.fail("the connector was closed")
+            self._changed.notify_all()
+        self._link.socket.close(0)
+
+    def _timeout(self, timeout_seconds: float | None) -> float:
+        return self._timeout_seconds if timeout_seconds is None else timeout_seconds
+
+    def _open_link(self) -> StorageLink:
+        return StorageLink(
+            type(self).__name__, self._address, self._context, time.monotonic(), self._connect_timeout_seconds
+        )
+
+    def _live_link(self) -> StorageLink:
+        if self._is_closed:
+            raise ObjectStorageException(f"the connector to object storage server {self._address} is closed")
+        if self._link.failure is not None:
+            self._link.socket.close(0)
+            self._link = self._open_link()
+        return self._link
+
+    def _call(self, starts: Iterable[_Start]) -> list[Any]:
+        """Send requests as fast as the window allows, and return their results in order."""
+        window = Window()
+        with self._changed:
+            link = self._live_link()
+            try:
+                for start in starts:
+                    self._await(link, window.to_await())
+                    request = start(link.protocol, now=time.monotonic())
+                    window.add(request)
+                    self._finish(link.send([request]))
+                self._await(link, window.rest())
+            finally:
+                for request in window.all():
+                    link.protocol.abandon(request)
+        return window.outcomes()
+
+    def _await(self, link: StorageLink, requests: Iterable[Request]) -> None:
+        for request in requests:
+            while not request.is_done:
+                self._step(link)
+
+    def _step(self, link: StorageLink) -> None:
+        """Wait until something has happened: read, or let another thread read. The lock is held before and after."""
+        now = time.monotonic()
+        wake = link.next_wake(now)
+        if wake <= now:
+            self._finish(link.on_time(now))
+        elif link in self._reading:
+            self._changed.wait(wake - now)
+        else:
+            self._read(link, wake - now)
+
+    def _read(self, link: StorageLink, timeout_seconds: float) -> None:
+        self._reading.add(link)
+        self._changed.release()
+        received: Sequence[Any] = ()
+        failure = None
+        try:
+            received = link.socket.recv_batch(timeout_seconds)
+        except YMQException as error:
+            failure = error.message
+        finally:
+            self._changed.acquire()
+            self._reading.discard(link)
+            self._changed.notify_all()
+        now = time.monotonic()
+        link.take(received, now)
+        if failure is not None:
+            link.fail(failure)
+        link.on_time(now)
+
+    def _finish(self, ended: Sequence[Request]) -> None:
+        if ended:
+            self._changed.notify_all()
