@@ -81,6 +81,7 @@ class Processors:
 
     def close(self) -> None:
         """Kill, reap and forget every processor."""
+        self.kill_all()
         for processor in self._living.values():
             self._loop.remove_reader(processor.sentinel)
             processor.close()

@@ -1,0 +1,365 @@
+"""A real worker: agent and processor processes between a stand-in for the scheduler and a real object storage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import psutil
+import pytest
+import worker_test_tasks as tasks
+from worker_bench import SchedulerStandIn, StorageThread, make_worker, processors_of, wait_gone
+
+from scaler.protocol import codec
+from scaler.utility.exceptions import (
+    DeserializeObjectError,
+    ObjectStorageException,
+    ProcessorDiedError,
+    TaskTimeoutError,
+)
+from scaler.utility.metadata.profile_result import ProfileResult
+
+CANCELED = codec.TaskCancelConfirmType.canceled
+SERVES_AGAIN_SECONDS = 2.0
+
+
+@pytest.fixture(scope="module")
+def storage():
+    server = StorageThread()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def scheduler(storage):
+    stand_in = SchedulerStandIn(storage)
+    yield stand_in
+    stand_in.close()
+
+
+@pytest.fixture
+def start(scheduler):
+    """Return a function that starts workers; they are gone after the test, and so are their processors."""
+    workers = []
+
+    def start_worker(**fields):
+        worker = make_worker(fields.pop("address", scheduler.address), **fields)
+        worker.start()
+        workers.append(worker)
+        return worker
+
+    yield start_worker
+    processors, others = [], []
+    for worker in workers:
+        if worker.is_alive():
+            processors += processors_of(worker)
+            others += psutil.Process(worker.pid).children(recursive=True)
+        worker.close()
+    wait_gone(processors)
+    for process in others:  # what tasks have started outlives an agent that is killed
+        if process.is_running():
+            process.kill()
+
+
+@pytest.fixture
+def worker(start, scheduler):
+    process = start()
+    scheduler.wait_ready()
+    return process
+
+
+def wait_running(path):
+    """Return the pids that a task has left in the file."""
+    deadline = time.monotonic() + 10
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return [int(text) for text in path.read_text().split()]
+
+
+# -- work
+
+
+def test_registers_at_once_and_tells_about_itself(start, scheduler):
+    worker = start(capabilities={"gpu": 2}, task_queue_size=17)
+    seconds = scheduler.wait_until(lambda: scheduler.heartbeats)
+    first = scheduler.heartbeats[0]
+    assert scheduler.worker_id == worker.identity
+    assert (first.queueSize, first.queuedTasks, first.heldTasks, first.heldDigest) == (17, 0, 0, 0)
+    assert [(each.name, each.value) for each in first.capabilities] == [("gpu", 2)]
+    assert first.agent.rss > 0 and first.rssFree > 0
+    pid = scheduler.wait_ready()
+    assert seconds < 5
+    assert [process.pid for process in processors_of(worker)] == [pid]
+    last = scheduler.heartbeats[-1].processors[0]
+    assert last.initialized and not last.hasTask and last.resource.rss > 0
+
+
+def test_runs_tasks(worker, scheduler):
+    ids = [scheduler.submit(tasks.add, number, 1) for number in range(500)]
+    assert [scheduler.result(each) for each in ids] == [number + 1 for number in range(500)]
+    profile = ProfileResult.deserialize(scheduler.ends[ids[0]].metadata)
+    assert profile.duration_s > 0
+    scheduler.wait_until(lambda: scheduler.heartbeats[-1].heldTasks == 0)
+
+
+def test_reports_held_tasks(worker, scheduler):
+    for _ in range(3):
+        scheduler.submit(tasks.sleep, 60)
+    scheduler.wait_until(lambda: scheduler.heartbeats[-1].heldTasks == 3)
+    scheduler.wait_until(lambda: scheduler.heartbeats[-1].queuedTasks == 2)
+    assert scheduler.heartbeats[-1].heldDigest != 0
+
+
+def test_stores_and_announces_large_results(worker, scheduler):
+    task_id = scheduler.submit(tasks.make_bytes, 1_000_000)
+    assert scheduler.result(task_id) == bytes(1_000_000)
+    assert [each.object_ids for each in scheduler.created] == [scheduler.ends[task_id].results]
+    assert scheduler.created[0].object_user == scheduler.client
+
+
+def test_reports_failures_and_goes_on_with_the_same_processor(worker, scheduler):
+    pid = scheduler.call(os.getpid)
+    error = scheduler.failure(scheduler.submit(tasks.add, 1, "a"))
+    assert isinstance(error, TypeError)
+    assert isinstance(scheduler.failure(scheduler.submit(tasks.exit_by_exception)), SystemExit)
+    assert isinstance(scheduler.failure(scheduler.submit(tasks.add, 1)), TypeError)
+    assert scheduler.call(os.getpid) == pid
+
+
+def test_tells_tasks_their_processor(worker, scheduler):
+    task_id = scheduler.submit(tasks.current_processors)
+    same, current_id, address = scheduler.result(task_id)
+    assert same == [True, True, True]
+    assert current_id == task_id
+    assert address == scheduler.address
+
+
+def test_runs_tasks_in_the_main_thread_of_their_own_process_group(worker, scheduler):
+    assert scheduler.call(tasks.environment) == (True, True)
+
+
+def test_processor_loads_no_heavy_modules(worker, scheduler):
+    modules = set(scheduler.call(tasks.modules_loaded))
+    assert modules.isdisjoint({"asyncio", "capnp", "psutil", "argparse", "ssl", "scaler.client.client"})
+
+
+# -- cancel
+
+
+def test_a_forced_cancel_kills_the_task_and_what_it_started(worker, scheduler, tmp_path):
+    marker = tmp_path / "pids"
+    running = scheduler.submit(tasks.hold_marker_open, str(marker), 60)
+    waiting = scheduler.submit(tasks.add, 1, 2)
+    pids = wait_running(marker)
+    processes = [psutil.Process(pid) for pid in pids]
+    started = time.monotonic()
+    scheduler.cancel(running, force=True)
+    assert scheduler.end(running).cancel_confirm_type == CANCELED
+    assert scheduler.result(waiting) == 3
+    assert time.monotonic() - started < SERVES_AGAIN_SECONDS
+    wait_gone(processes)
+
+
+def test_retraction_takes_back_only_what_has_not_started(worker, scheduler, tmp_path):
+    marker = tmp_path / "pids"
+    running = scheduler.submit(tasks.hold_marker_open, str(marker), 60)
+    waiting = [scheduler.submit(tasks.add, 1, number) for number in range(100)]
+    wait_running(marker)
+    scheduler.cancel(running, force=False)
+    for task_id in waiting:
+        scheduler.cancel(task_id, force=False)
+    for task_id in waiting:
+        assert scheduler.end(task_id).cancel_confirm_type == CANCELED
+    assert scheduler.verdicts[0].cancel_confirm_type == codec.TaskCancelConfirmType.cancelFailed
+    scheduler.cancel(waiting[0], force=True)
+    scheduler.wait_until(lambda: len(scheduler.verdicts) == 102)
+    assert scheduler.verdicts[-1].cancel_confirm_type == codec.TaskCancelConfirmType.cancelNotFound
+
+
+def test_stops_a_task_at_its_limit(start, scheduler):
+    start(task_timeout_seconds=0.5)
+    scheduler.wait_ready()
+    error = scheduler.failure(scheduler.submit(tasks.sleep, 60))
+    assert isinstance(error, TaskTimeoutError) and "0.5 seconds" in str(error)
+    assert scheduler.call(tasks.add, 1, 2) == 3
+
+
+# -- death of a processor
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "text"),
+    [
+        (tasks.exit_at_once, (3,), "exited with code 3"),
+        (tasks.exit_at_once, (0,), "exited with code 0"),
+        (tasks.segfault, (), "signal 11 (SIGSEGV)"),
+    ],
+)
+def test_names_the_end_of_a_processor_and_serves_again(worker, scheduler, function, arguments, text):
+    pid = scheduler.call(os.getpid)
+    failing = scheduler.submit(function, *arguments)
+    others = [scheduler.submit(tasks.add, number, 1) for number in range(10)]
+    error = scheduler.failure(failing)
+    failed_at = time.monotonic()
+    assert isinstance(error, ProcessorDiedError)
+    assert scheduler.ends[failing].cause == codec.TaskEndCause.processorDied
+    assert text in str(error) and f"pid {pid}" in str(error) and failing.hex() in str(error)
+    assert (error.pid, error.task_id, error.attempt) == (pid, failing, 0)
+    assert [scheduler.result(each) for each in others] == [number + 1 for number in range(10)]
+    assert time.monotonic() - failed_at < SERVES_AGAIN_SECONDS
+    assert all(scheduler.ends[each].attempt == 0 for each in others)
+
+
+def test_a_killed_processor_fails_exactly_its_running_task(worker, scheduler, tmp_path):
+    marker = tmp_path / "pids"
+    finished = scheduler.submit(tasks.add, 1, 1)
+    running = scheduler.submit(tasks.hold_marker_open, str(marker), 60)
+    waiting = [scheduler.submit(tasks.add, number, 1) for number in range(100)]
+    pid, child_pid = wait_running(marker)
+    os.kill(pid, signal.SIGKILL)
+    killed_at = time.monotonic()
+    error = scheduler.failure(running)
+    assert "signal 9 (SIGKILL)" in str(error) and error.signal == 9
+    assert [scheduler.result(each) for each in waiting] == [number + 1 for number in range(100)]
+    assert time.monotonic() - killed_at < SERVES_AGAIN_SECONDS
+    assert scheduler.result(finished) == 2
+    os.kill(child_pid, signal.SIGKILL)
+
+
+def test_an_idle_processor_is_replaced(worker, scheduler):
+    pid = scheduler.call(os.getpid)
+    os.kill(pid, signal.SIGKILL)
+    assert scheduler.call(os.getpid) != pid
+
+
+# -- the end of the agent
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_leaves_in_order_at_a_signal(worker, scheduler, number):
+    processors = processors_of(worker)
+    scheduler.submit(tasks.sleep, 60)
+    scheduler.serve(0.2)
+    os.kill(worker.pid, number)
+    scheduler.wait_until(lambda: not worker.is_alive(), 5)
+    assert worker.exitcode == 0
+    assert scheduler.farewells == 1
+    assert scheduler.ends == {}, "the scheduler places the task elsewhere"
+    wait_gone(processors)
+
+
+def test_leaves_also_when_the_scheduler_does_not_answer(worker, scheduler):
+    scheduler.answers_farewell = False
+    worker.terminate()
+    scheduler.wait_until(lambda: not worker.is_alive(), 5)
+    assert worker.exitcode == 0
+
+
+def test_leaves_when_the_cluster_shuts_down(worker, scheduler):
+    scheduler.shut_down()
+    scheduler.wait_until(lambda: not worker.is_alive(), 5)
+    assert worker.exitcode == 0
+
+
+def test_processors_follow_a_killed_agent(worker, scheduler):
+    processors = processors_of(worker)
+    scheduler.submit(tasks.sleep, 60)
+    scheduler.serve(0.2)
+    worker.kill()
+    wait_gone(processors)
+    scheduler.wait_until(lambda: scheduler.losses == 1, 5)
+
+
+def test_gives_up_when_there_is_no_scheduler(start, free_address):
+    worker = start(address=free_address, death_timeout_seconds=1)
+    worker.join(10)
+    assert worker.exitcode == 1
+
+
+def test_drops_its_work_and_registers_anew_when_the_session_is_lost(start, storage):
+    first = SchedulerStandIn(storage)
+    worker = start(address=first.address)
+    pid = first.wait_ready()
+    first.submit(tasks.sleep, 60)
+    first.serve(0.2)
+    first.close()
+    second = SchedulerStandIn(storage, first.address)
+    try:
+        second.wait_until(lambda: second.heartbeats)
+        assert second.worker_id == worker.identity
+        assert second.heartbeats[-1].heldTasks == 0
+        second.wait_ready()
+        assert second.call(os.getpid) != pid
+    finally:
+        second.close()
+
+
+@pytest.fixture
+def free_address(storage):
+    stand_in = SchedulerStandIn(storage)
+    stand_in.close()
+    return stand_in.address
+
+
+# -- storage
+
+
+def test_a_lost_storage_fails_tasks_but_not_the_processor(storage):
+    own_storage = StorageThread()
+    scheduler = SchedulerStandIn(own_storage)
+    worker = make_worker(scheduler.address)
+    worker.start()
+    try:
+        scheduler.wait_ready()
+        pid = scheduler.call(os.getpid)
+        task_id = scheduler.submit(tasks.make_bytes, 5)
+        scheduler.result(task_id)
+        own_storage.close()
+        error = scheduler.failure(scheduler.submit(tasks.make_bytes, 1_000_000))
+        assert isinstance(error, ObjectStorageException)
+        assert scheduler.call(os.getpid) == pid
+    finally:
+        worker.close()
+        scheduler.close()
+
+
+def test_uses_the_storage_it_was_given(start, scheduler, storage):
+    start(object_storage_address=storage.address)
+    scheduler.wait_ready()
+    assert scheduler.call(tasks.add, 1, 2) == 3
+
+
+def test_names_what_cannot_be_decoded(worker, scheduler, monkeypatch):
+    monkeypatch.setattr(tasks.add, "__module__", "no_such_module_anywhere")
+    module = type(sys)("no_such_module_anywhere")
+    module.add = tasks.add
+    monkeypatch.setitem(sys.modules, "no_such_module_anywhere", module)
+    error = scheduler.failure(scheduler.submit(tasks.add, 1, 2))
+    assert isinstance(error, DeserializeObjectError)
+    assert "no_such_module_anywhere" in str(error)
+
+
+# -- preload
+
+
+def test_preloads_every_processor(start, scheduler):
+    start(preload="worker_test_tasks:preload_hook('ready')")
+    pid = scheduler.wait_ready()
+    assert scheduler.call(tasks.get_preloaded) == "ready"
+    os.kill(pid, signal.SIGKILL)
+    assert scheduler.call(tasks.get_preloaded) == "ready"
+
+
+def test_a_failing_preload_ends_the_worker_with_an_error(start, scheduler, tmp_path):
+    worker = start(preload="worker_test_tasks:preload_failure()", logging_paths=(str(tmp_path / "log"),))
+    scheduler.wait_until(lambda: not worker.is_alive())
+    assert worker.exitcode == 1
+    assert "exited with code 1 before it could serve" in (tmp_path / "log").read_text()
+    logs = [path.read_text() for path in tmp_path.glob("log-*")]
+    assert len(logs) == 5
+    for text in logs:
+        assert "preloading: worker_test_tasks:preload_failure with args" in text
+        assert "this hook always fails" in text
