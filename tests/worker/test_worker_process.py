@@ -251,6 +251,16 @@ def test_leaves_in_order_at_a_signal(worker, scheduler, number):
     wait_gone(processors)
 
 
+@pytest.mark.parametrize("delay_seconds", [0.05, 0.1, 0.2, 0.3])
+def test_leaves_in_order_while_it_starts(start, scheduler, delay_seconds):
+    worker = start()
+    scheduler.wait_until(lambda: psutil.Process(worker.pid).name() == "Agent")
+    scheduler.serve(delay_seconds)
+    worker.terminate()
+    scheduler.wait_until(lambda: not worker.is_alive(), 5)
+    assert worker.exitcode == 0
+
+
 def test_leaves_also_when_the_scheduler_does_not_answer(worker, scheduler):
     scheduler.answers_farewell = False
     worker.terminate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from scaler.utility.process import ChildProcess
 from scaler.worker.worker_settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from types import FrameType
     from typing import Protocol
 
     class Address(Protocol):
@@ -75,6 +77,7 @@ class Worker(ChildProcess):
 
     def run(self) -> None:
         """Be the agent until it leaves; called in the child."""
+        _on_stop_signals(_exit_at_once)  # nothing has begun yet; the agent's loop takes the signals over
         # Imported here: who only starts workers needs none of it.
         from scaler.utility.event_loop import run_in_event_loop
         from scaler.utility.logging.utility import setup_logger
@@ -83,8 +86,18 @@ class Worker(ChildProcess):
         settings = self._settings
         setup_logger(settings.logging_paths, settings.logging_config_file, settings.logging_level)
         exit_code = run_in_event_loop(settings.event_loop, run_agent(settings))
+        _on_stop_signals(signal.SIG_IGN)  # it has left already
         if exit_code != 0:
             sys.exit(exit_code)
+
+
+def _on_stop_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+def _exit_at_once(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def _check_event_loop(event_loop: str) -> None:
