@@ -1,6 +1,8 @@
 """Programs as users write them: without a guard, from any folder, started as a file."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,50 @@ def test_code_metrics(tmp_path, leftovers):
     assert re.search(r"^speed-up +\d+\.\d\d  over one worker$", output, re.M)
     table = output.split("place\n")[1].split("\n\n")[0].splitlines()
     assert len(table) == 10
+
+
+FORKING = """
+import os, sys, warnings
+from scaler import Client, SchedulerClusterCombo
+
+warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of every fork
+with SchedulerClusterCombo(n_workers=1, logging_level="ERROR") as combo:
+    if os.fork() == 0:
+        sys.exit(0)  # runs what is registered for the exit of the copy
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+    with Client(address=combo.get_address()) as client:
+        print(client.submit(abs, -1).result())
+"""
+
+
+def test_exit_of_a_forked_copy_does_not_stop_the_cluster(tmp_path, leftovers):
+    assert written_by_program(run_script(FORKING, tmp_path)) == ["1"]
+
+
+INTERACTIVE = """
+from scaler import Client, SchedulerClusterCombo
+
+def local(value):
+    return helper(value) + 1
+
+def helper(value):
+    return value * 2
+
+combo = SchedulerClusterCombo(n_workers=1, logging_level="ERROR")
+client = Client(address=combo.get_address())
+print(client.submit(local, 20).result())
+client.disconnect()
+combo.shutdown()
+"""
+
+
+def test_main_module_without_a_file(leftovers):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-"],
+        input=INTERACTIVE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=50,
+    )
+    assert (done.returncode, written_by_program(done.stdout)) == (0, ["41"]), done.stdout
