@@ -100,8 +100,8 @@ capnp_compile() {
 }
 
 capnp_install() {
-    local build=$cache/compiled/capnproto-$(capnp_version)
-    local archives
+    local archives build
+    build=$cache/compiled/capnproto-$(capnp_version)
     mapfile -t archives < <(find "$build" -name libkj.a -o -name libcapnp.a 2>/dev/null)
     [ "${#archives[@]}" -eq 2 ] || fail "nothing to install: run '$0 capnp compile' first"
     mkdir -p "$prefix/lib"

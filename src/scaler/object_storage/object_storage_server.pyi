@@ -1,4 +1,4 @@
-"""The object storage server, native. Only ``scaler.cluster.object_storage_server`` and its command import this module."""
+"""The object storage server, native. Only its process and its command import this module."""
 
 class ObjectStorageServer:
     def __init__(self) -> None: ...
