@@ -346,6 +346,13 @@ def test_scheduler_that_goes_before_its_answer_arrives_has_shut_down(client: Cor
     assert client.core.state is ClientState.stopped
 
 
+def test_silence_is_no_answer_to_a_shutdown(client: CoreFixture) -> None:
+    client.core.on_shutdown_requested()
+    client.pass_time(11)
+    assert client.core.shutdown_answer is None
+    assert isinstance(client.core.failure, DisconnectedError)
+
+
 def test_log_is_written_before_the_result_is_seen(client: CoreFixture, capsys: pytest.CaptureFixture[str]) -> None:
     future = client.submit()
     for kind, text in ((codec.LogType.stdout, "out\n"), (codec.LogType.stderr, "error\n")):

@@ -136,7 +136,7 @@ class ClientCore:
             self.shutdown_answer = True
             self.on_failure(ClientShutdownException("the cluster was shut down"))
             return
-        self.on_failure(DisconnectedError(f"the connection to the scheduler at {self._scheduler_address} {reason}"))
+        self._fail_disconnected(reason)
 
     def on_failure(self, failure: BaseException) -> None:
         """End every task with the failure, and stop."""
@@ -152,7 +152,7 @@ class ClientCore:
         self._last_tick_seconds = now_seconds
         if now_seconds - self._last_contact_seconds > self._timeout_seconds and self.state is not ClientState.stopped:
             kind = "is lost: it gave no sign of life for" if self._is_connected else "could not be made within"
-            self.on_lost(f"{kind} {self._timeout_seconds:g} seconds")
+            self._fail_disconnected(f"{kind} {self._timeout_seconds:g} seconds")
         self._delete_objects()
 
     def is_heartbeat_due(self, now_seconds: float) -> bool:
@@ -243,6 +243,9 @@ class ClientCore:
             if task.object_ids:
                 self.objects.release(task.object_ids)
         return task
+
+    def _fail_disconnected(self, reason: str) -> None:
+        self.on_failure(DisconnectedError(f"the connection to the scheduler at {self._scheduler_address} {reason}"))
 
     def _end_all(self, ending: Callable[[Any], Callable[[], None]]) -> None:
         tasks, self._tasks = self._tasks, {}
