@@ -15,6 +15,8 @@ static_assert(std::endian::native == std::endian::little, "headers are copied as
 
 inline constexpr std::size_t kHeaderBytes = 8;
 inline constexpr std::uint64_t kMaximumIdentityBytes = 1024;
+// Of every frame that is not data; the longest is a hello.
+inline constexpr std::uint64_t kMaximumControlBytes = 4096;
 inline constexpr std::uint64_t kLengthMask = (std::uint64_t {1} << 56) - 1;
 
 // What our own peers open with, and what release 2.x of the reference opens with.

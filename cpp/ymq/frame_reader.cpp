@@ -61,6 +61,7 @@ FrameReader::Status FrameReader::next(std::uint64_t limit, Frame& frame) {
         if (kind > kLastFrameKind) return Status::unknownKind;
         frame.kind = static_cast<FrameKind>(kind);
         length &= kLengthMask;
+        if (frame.kind != FrameKind::data) limit = std::min(limit, kMaximumControlBytes);
     }
     if (length > limit) return Status::tooLarge;
     if (length > available - kHeaderBytes) {

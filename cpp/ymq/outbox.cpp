@@ -7,9 +7,13 @@
 namespace scaler::ymq {
 
 void Outbox::append(std::span<const MessagePart> parts, std::uint64_t token) {
+    appendFrame(FrameKind::data, parts, token);
+}
+
+void Outbox::appendFrame(FrameKind kind, std::span<const MessagePart> parts, std::uint64_t token) {
     std::uint64_t length = 0;
     for (const MessagePart& part: parts) length += part.data.size();
-    const FrameHeader header = encodeHeader(FrameKind::data, length);
+    const FrameHeader header = encodeHeader(kind, length);
     copyIn(header);
     for (const MessagePart& part: parts) {
         if (part.data.size() >= kReferredBytes && !part.owner.isNull()) {

@@ -42,6 +42,9 @@ public:
     // Appends one data frame of these parts. A token other than 0 is given back by advance() once the frame is written.
     void append(std::span<const MessagePart> parts, std::uint64_t token = 0);
 
+    // Appends the frame that ends a session on purpose; nothing may be appended behind it.
+    void appendGoodbye() { appendFrame(FrameKind::goodbye, {}, 0); }
+
     // Fills vectors with what is to be written next and returns their number; stops behind the frame at the cursor when
     // `only_current_frame` is set.
     std::size_t gather(std::span<iovec> vectors, std::size_t maximum_bytes, bool only_current_frame) const noexcept;
@@ -58,6 +61,12 @@ public:
     // Drops everything that is not written, and returns the tokens that will not complete.
     std::vector<std::uint64_t> clear();
 
+    // From now on drops frames once they are written.
+    void dropWritten() {
+        keep_ = Keep::untilWritten;
+        dropFrames(frame_index_);
+    }
+
     bool atFrameBoundary() const noexcept { return frame_offset_ == 0; }
     bool hasUnwritten() const noexcept { return frame_index_ != frame_sizes_.size(); }
     bool empty() const noexcept { return frame_sizes_.empty(); }
@@ -69,6 +78,8 @@ public:
     std::uint64_t droppedFrames() const noexcept { return dropped_frames_; }
 
 private:
+    void appendFrame(FrameKind kind, std::span<const MessagePart> parts, std::uint64_t token);
+
     struct Segment {
         Bytes block;
         const std::byte* data;

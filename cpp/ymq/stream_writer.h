@@ -39,6 +39,9 @@ public:
     // Makes every later write fail; for when the descriptor is about to be closed.
     void invalidate() noexcept { descriptor_ = -1; }
 
+    // -1 once invalidated.
+    int descriptor() const noexcept { return descriptor_; }
+
     // Of the last write that failed.
     int failure() const noexcept { return failure_; }
 

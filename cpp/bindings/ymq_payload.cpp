@@ -1,0 +1,77 @@
+// Taking buffers from Python.
+#include "bindings/ymq_payload.h"
+
+#include <memory>
+
+#include "bindings/ymq_released.h"
+
+namespace nb = nanobind;
+
+namespace scaler::bindings {
+
+namespace {
+
+std::span<const std::byte> spanOf(const void* data, Py_ssize_t size) {
+    return {static_cast<const std::byte*>(data), static_cast<std::size_t>(size)};
+}
+
+}  // namespace
+
+ymq::Bytes copyBuffer(nb::handle value) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(value.ptr(), &view, PyBUF_SIMPLE) != 0) throw nb::python_error();
+    ymq::Bytes bytes = ymq::Bytes::copy(spanOf(view.buf, view.len));
+    PyBuffer_Release(&view);
+    return bytes;
+}
+
+Payload::Payload(nb::handle value) {
+    try {
+        if (!PyList_Check(value.ptr()) && !PyTuple_Check(value.ptr())) {
+            add(value);
+            return;
+        }
+        const Py_ssize_t number = PySequence_Fast_GET_SIZE(value.ptr());
+        parts_.reserve(static_cast<std::size_t>(number));
+        for (Py_ssize_t index = 0; index < number; ++index) add(PySequence_Fast_GET_ITEM(value.ptr(), index));
+    } catch (...) {
+        releaseViews();
+        throw;
+    }
+}
+
+Payload::~Payload() { releaseViews(); }
+
+void Payload::releaseViews() noexcept {
+    for (Py_buffer* view: views_) {
+        PyBuffer_Release(view);
+        delete view;
+    }
+    views_.clear();
+}
+
+void Payload::add(nb::handle value) {
+    PyObject* object = value.ptr();
+    const bool is_bytes = PyBytes_CheckExact(object);
+    if (is_bytes && static_cast<std::size_t>(PyBytes_GET_SIZE(object)) < kReferredBytes) {
+        // The caller's reference lasts until the parts have been copied.
+        parts_.emplace_back(spanOf(PyBytes_AS_STRING(object), PyBytes_GET_SIZE(object)));
+    } else if (!is_bytes && nb::isinstance<ymq::Bytes>(value)) {
+        parts_.emplace_back(*nb::inst_ptr<ymq::Bytes>(value));
+    } else {
+        auto view = std::make_unique<Py_buffer>();
+        if (PyObject_GetBuffer(object, view.get(), PyBUF_SIMPLE) != 0) throw nb::python_error();
+        const std::span<const std::byte> data = spanOf(view->buf, view->len);
+        if (data.size() < kReferredBytes) {
+            parts_.emplace_back(data);
+            views_.push_back(view.release());
+        } else {
+            const auto release = [](void* owner) noexcept { releaseLater(static_cast<Py_buffer*>(owner)); };
+            parts_.emplace_back(ymq::Bytes::external(data.data(), data.size(), release, view.get()));
+            (void)view.release();
+        }
+    }
+    size_ += parts_.back().data.size();
+}
+
+}  // namespace scaler::bindings

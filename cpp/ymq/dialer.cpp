@@ -1,0 +1,137 @@
+// Connecting with retries.
+#include "ymq/dialer.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace scaler::ymq {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array kDelays {0ms, 50ms, 100ms, 200ms, 400ms, 1000ms};
+constexpr auto kAttemptTimeout = 5s;
+
+}  // namespace
+
+Dialer::Dialer(
+    boost::asio::io_context& context, Address address, OnConnected on_connected, OnGivenUp on_given_up)
+    : context_(context),
+      address_(std::move(address)),
+      on_connected_(std::move(on_connected)),
+      on_given_up_(std::move(on_given_up)),
+      timer_(context),
+      resolver_(context) {}
+
+void Dialer::start(std::chrono::steady_clock::time_point deadline, std::size_t delays_to_skip) {
+    stop();
+    deadline_ = deadline;
+    attempts_ = delays_to_skip;
+    scheduleAttempt();
+}
+
+void Dialer::retry(const std::string& why) {
+    last_failure_ = why;
+    scheduleAttempt();
+}
+
+void Dialer::stop() {
+    ++generation_;
+    timer_.cancel();
+    resolver_.cancel();
+    socket_.reset();
+}
+
+void Dialer::scheduleAttempt() {
+    const auto delay = kDelays[std::min(attempts_++, kDelays.size() - 1)];
+    timer_.expires_at(std::min<std::chrono::steady_clock::time_point>(std::chrono::steady_clock::now() + delay, deadline_));
+    timer_.async_wait([self = shared_from_this(), generation = generation_](const auto& cancelled) {
+        if (cancelled || generation != self->generation_) return;
+        if (self->attempts_ > 1 && std::chrono::steady_clock::now() >= self->deadline_) {
+            self->stop();
+            self->on_given_up_(self->address_.toString() + ": " + self->last_failure_);
+            return;
+        }
+        self->attempt();
+    });
+}
+
+void Dialer::attempt() {
+    endpoints_.clear();
+    next_endpoint_ = 0;
+    if (address_.scheme == Address::Scheme::ipc) {
+        endpoints_.push_back(ipcEndpoint(address_));
+        tryNext();
+    } else if (isLiteral(address_)) {
+        const Result<std::vector<StreamEndpoint>> endpoints = resolve(address_);
+        if (endpoints) endpoints_ = *endpoints;
+        tryNext();
+    } else {
+        resolveName();
+    }
+}
+
+void Dialer::resolveName() {
+    resolver_.async_resolve(
+        address_.host, std::to_string(address_.port),
+        [self = shared_from_this(), generation = generation_](
+            const auto& failure, const boost::asio::ip::tcp::resolver::results_type& results) {
+            if (generation != self->generation_) return;
+            if (failure) {
+                self->onAttemptFailed(failure.message());
+                return;
+            }
+            for (const auto& entry: results) self->endpoints_.emplace_back(entry.endpoint());
+            self->tryNext();
+        });
+}
+
+void Dialer::tryNext() {
+    if (next_endpoint_ == endpoints_.size()) {
+        onAttemptFailed(last_failure_);
+        return;
+    }
+    const StreamEndpoint endpoint = endpoints_[next_endpoint_++];
+    Descriptor descriptor(
+        ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    boost::system::error_code unusable;
+    socket_ = std::make_unique<StreamSocket>(context_);
+    socket_->assign(boost::asio::generic::stream_protocol(endpoint.protocol().family(), 0), descriptor.get(), unusable);
+    if (unusable) {
+        onAttemptFailed(errorText(errno));
+        return;
+    }
+    descriptor.release();
+    timer_.expires_after(kAttemptTimeout);
+    timer_.async_wait([self = shared_from_this(), generation = generation_](const auto& cancelled) {
+        boost::system::error_code ignored;
+        if (!cancelled && generation == self->generation_ && self->socket_) self->socket_->close(ignored);
+    });
+    socket_->async_connect(endpoint, [self = shared_from_this(), generation = generation_](const auto& failure) {
+        if (generation != self->generation_) return;
+        self->timer_.cancel();
+        if (failure) {
+            self->last_failure_ = failure == boost::asio::error::operation_aborted ? "timed out" : failure.message();
+            self->tryNext();
+            return;
+        }
+        StreamSocket socket = std::move(*self->socket_);
+        self->socket_.reset();
+        ++self->generation_;
+        boost::system::error_code ignored;
+        socket.non_blocking(true, ignored);
+        setConnectionOptions(socket.native_handle(), socket.local_endpoint(ignored).protocol().family());
+        self->on_connected_(std::move(socket));
+    });
+}
+
+void Dialer::onAttemptFailed(const std::string& why) {
+    socket_.reset();
+    last_failure_ = why;
+    ++generation_;
+    scheduleAttempt();
+}
+
+}  // namespace scaler::ymq

@@ -1,0 +1,224 @@
+// Reading, writing and leaving of one connection; the greeting is in link_greeting.cpp.
+#include "ymq/link.h"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+
+#include "ymq/socket_core.h"
+
+namespace scaler::ymq {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A connection that leaves must make progress with its last bytes at least this often.
+constexpr auto kLeavePatience = 5s;
+constexpr auto kLongestLeaveCheck = 50ms;
+
+bool isLocal(const StreamSocket& socket) {
+    error_code ignored;
+    return socket.local_endpoint(ignored).protocol().family() == AF_UNIX;
+}
+
+}  // namespace
+
+Link::Link(std::shared_ptr<SocketCore> core, StreamSocket socket, std::string description, bool dialed)
+    : core_(std::move(core)),
+      socket_(std::move(socket)),
+      description_(std::move(description)),
+      dialed_(dialed),
+      local_(isLocal(socket_)),
+      stage_(dialed ? Stage::peer_identity : Stage::magic),
+      writer_(socket_.native_handle()),
+      timer_(core_->context()),
+      started_(Clock::now()) {}
+
+void Link::read() {
+    if (stage_ == Stage::closed || reading_ || (paused_ && stage_ != Stage::leaving)) return;
+    // What a leaving peer still sends is of no interest, so all such connections may read into the same memory.
+    static thread_local std::array<std::byte, 16 * 1024> ignored;
+    const std::span<std::byte> memory = stage_ == Stage::leaving ? std::span<std::byte>(ignored) : reader_.prepare();
+    if (memory.empty()) {
+        fail("out of memory for a frame");
+        return;
+    }
+    reading_ = true;
+    const bool wanted = stage_ != Stage::leaving;
+    socket_.async_read_some(
+        asio::buffer(memory.data(), memory.size()),
+        [self = shared_from_this(), wanted](const error_code& failure, std::size_t size) {
+            self->reading_ = false;
+            if (wanted && !failure) self->reader_.commit(size);
+            self->onRead(failure);
+        });
+}
+
+void Link::onRead(const error_code& failure) {
+    if (stage_ == Stage::closed) return;
+    if (failure) {
+        fail(failure == asio::error::eof ? "closed by the peer" : failure.message());
+        return;
+    }
+    if (stage_ != Stage::leaving) onBytes();
+    read();
+}
+
+void Link::onBytes() {
+    if (stage_ < Stage::established && !greet()) {
+        if (stage_ < Stage::established) startGreetingTimer();
+        return;
+    }
+    takeFrames();
+}
+
+void Link::takeFrames() {
+    std::uint64_t bytes = 0;
+    Frame frame;
+    FrameReader::Status status = FrameReader::Status::frame;
+    while ((status = reader_.next(core_->options().maximum_frame_bytes, frame)) == FrameReader::Status::frame) {
+        if (frame.kind == FrameKind::data) {
+            bytes += frame.payload.size();
+            batch_.push_back(Received::message(peer_->name, std::move(frame.payload)));
+        } else {
+            controls_.push_back(std::move(frame));
+        }
+    }
+    bool sound = true;
+    {
+        const std::lock_guard lock(core_->lock());
+        if (stage_ == Stage::established) sound = core_->onFramesLocked(*this, batch_, bytes, controls_);
+    }
+    batch_.clear();
+    controls_.clear();
+    if (!sound) {
+        fail("the peer broke the protocol");
+    } else if (checkStatus(status) && stage_ == Stage::established) {
+        paused_ = core_->mustPauseReading();
+    }
+}
+
+bool Link::checkStatus(FrameReader::Status status) {
+    switch (status) {
+        case FrameReader::Status::frame:
+        case FrameReader::Status::needMore: return true;
+        case FrameReader::Status::tooLarge: fail("a frame of more bytes than allowed"); return false;
+        case FrameReader::Status::unknownKind: fail("a frame of an unknown kind"); return false;
+        case FrameReader::Status::outOfMemory: fail("out of memory for a frame"); return false;
+    }
+    return true;
+}
+
+void Link::resumeReading() {
+    paused_ = false;
+    read();
+}
+
+void Link::fail(const std::string& why) {
+    if (stage_ == Stage::leaving) {
+        core_->onLeft(*this);
+    } else if (stage_ != Stage::closed) {
+        core_->onLinkFailed(*this, why);
+    }
+}
+
+void Link::writeLocked() {
+    if (stage_ == Stage::closed || waiting_for_room_ || !writer_.hasUnwritten()) return;
+    if (stage_ == Stage::established && !plain_ && peer_->session.owesAcknowledgement()) {
+        writer_.appendControlFrame(FrameKind::ack, asBytes(encodeCount(peer_->session.acknowledgeNow())));
+    }
+    const StreamWriter::Status status = writer_.write(tokens_);
+    if (peer_ != nullptr) peer_->last_sent = Clock::now();
+    if (!tokens_.empty()) core_->onWrittenLocked(tokens_);
+    if (status == StreamWriter::Status::drained) {
+        if (stage_ != Stage::leaving || half_closed_) return;
+        half_closed_ = true;
+        ::shutdown(socket_.native_handle(), SHUT_WR);
+    } else if (status == StreamWriter::Status::failed) {
+        asio::post(core_->context(), [self = shared_from_this()] { self->fail(errorText(self->writer_.failure())); });
+    } else {
+        waiting_for_room_ = true;
+        asio::post(core_->context(), [self = shared_from_this()] { self->waitForRoom(); });
+    }
+}
+
+void Link::waitForRoom() {
+    if (stage_ == Stage::closed) return;
+    socket_.async_wait(StreamSocket::wait_write, [self = shared_from_this()](const error_code& failure) {
+        const std::lock_guard lock(self->core_->lock());
+        self->waiting_for_room_ = false;
+        if (!failure) self->writeLocked();
+    });
+}
+
+void Link::sendControlLocked(FrameKind kind, std::string_view payload) {
+    writer_.appendControlFrame(kind, asBytes(payload));
+}
+
+void Link::establishLocked(const PeerPointer& peer) {
+    stage_ = Stage::established;
+    peer_ = peer;
+    writer_.setOutbox(&peer->session.outbox());
+    timer_.cancel();
+}
+
+void Link::leaveLocked() {
+    if (stage_ == Stage::leaving || stage_ == Stage::closed) return;
+    stage_ = Stage::leaving;
+    // Queued data goes first, so a goodbye cannot be a control frame, which would overtake it.
+    if (peer_ != nullptr && !plain_) peer_->session.outbox().appendGoodbye();
+    if (!writer_.hasUnwritten()) {
+        half_closed_ = true;
+        ::shutdown(socket_.native_handle(), SHUT_WR);
+    } else {
+        writeLocked();
+    }
+    paused_ = false;
+    left_at_ = Clock::now();
+    asio::post(core_->context(), [self = shared_from_this()] {
+        self->read();
+        self->scheduleLeaveCheck(1ms);
+    });
+}
+
+void Link::scheduleLeaveCheck(std::chrono::milliseconds delay) {
+    if (stage_ != Stage::leaving) return;
+    timer_.expires_after(delay);
+    timer_.async_wait([self = shared_from_this(), delay](const error_code& cancelled) {
+        if (cancelled || self->stage_ != Stage::leaving) return;
+        if (self->everythingArrived() || Clock::now() > self->left_at_ + kLeavePatience) {
+            self->core_->onLeft(*self);
+        } else {
+            self->scheduleLeaveCheck(std::min<std::chrono::milliseconds>(delay * 2, kLongestLeaveCheck));
+        }
+    });
+}
+
+bool Link::everythingArrived() const {
+    const std::lock_guard lock(core_->lock());
+    if (!half_closed_ || local_) return half_closed_;
+    int unsent = 0;
+    // A connection closed with unread input is reset, and a reset drops what the other kernel has not yet got.
+    return ::ioctl(writer_.descriptor(), SIOCOUTQ, &unsent) != 0 || unsent == 0;
+}
+
+void Link::closeLocked() {
+    if (stage_ == Stage::closed) return;
+    stage_ = Stage::closed;
+    writer_.invalidate();
+    timer_.cancel();
+    error_code ignored;
+    socket_.close(ignored);
+    peer_.reset();
+}
+
+}  // namespace scaler::ymq

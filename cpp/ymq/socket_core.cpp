@@ -1,0 +1,220 @@
+// What users ask of a socket apart from sending and stopping, and what comes in.
+#include "ymq/socket_core.h"
+
+#include <sys/timerfd.h>
+
+#include <boost/asio/post.hpp>
+
+namespace scaler::ymq {
+
+namespace asio = boost::asio;
+
+SocketCore::SocketCore(asio::io_context& context, SocketOptions options)
+    : context_(context),
+      options_(std::move(options)),
+      tick_timer_(context),
+      soon_timer_(context, ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {}
+
+void SocketCore::log(LogLevel level, const std::string& text) const {
+    if (options_.log) options_.log(level, text);
+}
+
+Result<Address> SocketCore::bind(const Address& address) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) return Error {ErrorCode::ioSocketStopRequested, {}};
+        if (options_.type == SocketType::uninit) return Error {ErrorCode::configurationError, "the socket has no type"};
+        if (bound_) return Error {ErrorCode::multipleBindToNotSupported, address.toString()};
+        bound_ = true;
+    }
+    auto listener = std::make_shared<Listener>(
+        context_,
+        [self = weak_from_this()](StreamSocket socket, std::string description) {
+            if (const auto core = self.lock()) core->onAccepted(std::move(socket), std::move(description));
+        },
+        options_.log);
+    Result<Address> real = listener->open(address);
+    if (!real) {
+        const std::lock_guard lock(mutex_);
+        bound_ = false;
+        return real;
+    }
+    asio::post(context_, [self = shared_from_this(), listener] {
+        {
+            const std::lock_guard lock(self->mutex_);
+            if (self->stopping_) {
+                listener->close();
+                return;
+            }
+        }
+        self->listener_ = listener;
+        listener->start();
+    });
+    return real;
+}
+
+Result<void> SocketCore::connect(const Address& address, std::chrono::milliseconds give_up) {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return Error {ErrorCode::ioSocketStopRequested, {}};
+    if (options_.type == SocketType::uninit) return Error {ErrorCode::configurationError, "the socket has no type"};
+    const bool connected = only_peer_ != nullptr && only_peer_->state == Peer::State::live;
+    if (dialed_peer_ != nullptr || connected) {
+        return Error {ErrorCode::multipleConnectToNotSupported, address.toString()};
+    }
+    used_up_ = false;
+    if (options_.type != SocketType::connector) {
+        dialed_peer_ = newPeerLocked();
+    } else {
+        if (only_peer_ == nullptr) only_peer_ = newPeerLocked();
+        dialed_peer_ = only_peer_;
+    }
+    dialed_peer_->dialed = true;
+    give_up_ = give_up;
+    asio::post(context_, [self = shared_from_this(), address, deadline = Clock::now() + give_up] {
+        const std::weak_ptr<SocketCore> weak(self);
+        self->dialer_ = std::make_shared<Dialer>(
+            self->context_, address,
+            [weak](StreamSocket socket) {
+                if (const auto core = weak.lock()) core->onDialed(std::move(socket));
+            },
+            [weak](const std::string& why) {
+                if (const auto core = weak.lock()) core->onGivenUp(why);
+            });
+        self->dialer_->start(deadline);
+    });
+    return {};
+}
+
+void SocketCore::setSessionTimeout(Role role, std::chrono::milliseconds timeout) {
+    asio::post(context_, [self = shared_from_this(), role, timeout] {
+        const std::lock_guard lock(self->mutex_);
+        self->session_timeouts_[role] = timeout;
+        self->peers_.forEach([&](const PeerPointer& peer) {
+            if (!peer->dialed && peer->role == role) peer->session_timeout = timeout;
+        });
+        self->scheduleTickLocked(Clock::now());
+    });
+}
+
+Role SocketCore::peerRole(std::string_view identity) {
+    const std::lock_guard lock(mutex_);
+    const PeerPointer peer = peers_.find(identity);
+    return peer == nullptr ? Role::unknown : peer->role;
+}
+
+SocketStatistics SocketCore::statistics() {
+    const std::lock_guard lock(mutex_);
+    SocketStatistics statistics = counters_;
+    statistics.peers = peers_.size();
+    statistics.inbound_bytes = inbox_.bytes();
+    peers_.forEach([&](const PeerPointer& peer) { statistics.outbound_bytes += peer->session.outbox().bytes(); });
+    if (only_peer_ != nullptr && only_peer_->state == Peer::State::waiting) {
+        statistics.outbound_bytes += only_peer_->session.outbox().bytes();
+    }
+    return statistics;
+}
+
+std::string SocketCore::refusal() {
+    const std::lock_guard lock(mutex_);
+    return refusal_;
+}
+
+void SocketCore::onAccepted(StreamSocket socket, std::string description) {
+    startLink(std::move(socket), std::move(description), false);
+}
+
+void SocketCore::onDialed(StreamSocket socket) {
+    startLink(std::move(socket), dialer_->address().toString(), true);
+}
+
+void SocketCore::startLink(StreamSocket socket, std::string description, bool dialed) {
+    const auto link = std::make_shared<Link>(shared_from_this(), std::move(socket), std::move(description), dialed);
+    {
+        const std::lock_guard lock(mutex_);
+        if (closed_ || (stopping_ && !dialed) || (dialed && dialed_peer_ == nullptr)) {
+            link->closeLocked();
+            return;
+        }
+        links_.insert(link);
+    }
+    link->start();
+}
+
+bool SocketCore::onFramesLocked(
+    Link& link, std::vector<Received>& messages, std::uint64_t bytes, const std::vector<Frame>& controls) {
+    const PeerPointer peer = link.peer();
+    Session& session = peer->session;
+    peer->last_heard = Clock::now();
+    if (!messages.empty()) {
+        if (!session.owesAcknowledgement()) peer->owes_since = peer->last_heard;
+        session.onData(messages.size(), bytes);
+        counters_.received_messages += messages.size();
+        inbox_.push(messages);
+    }
+    for (const Frame& frame: controls) {
+        if (!onControlLocked(*peer, link, frame)) return false;
+        if (frame.kind == FrameKind::goodbye) {
+            endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
+            return true;
+        }
+    }
+    if (session.mustAcknowledge()) link.sendControlLocked(FrameKind::ack, encodeCount(session.acknowledgeNow()));
+    link.writeLocked();
+    scheduleTickLocked(tickWritesLocked(*peer, peer->last_heard));
+    return true;
+}
+
+bool SocketCore::onControlLocked(Peer& peer, Link& link, const Frame& frame) {
+    switch (frame.kind) {
+        case FrameKind::goodbye: return true;
+        case FrameKind::ack:
+        case FrameKind::ping:
+        case FrameKind::pong: {
+            const std::optional<std::uint64_t> count = decodeCount(frame.payload.span());
+            if (!count || !peer.session.onAcknowledged(*count)) return false;
+            if (frame.kind == FrameKind::ping) {
+                link.sendControlLocked(FrameKind::pong, encodeCount(peer.session.acknowledgeNow()));
+            }
+            return true;
+        }
+        case FrameKind::data:
+        case FrameKind::hello:
+        case FrameKind::accept:
+        case FrameKind::refuse: return false;
+    }
+    return false;
+}
+
+void SocketCore::onWrittenLocked(std::vector<std::uint64_t>& tokens) {
+    for (const std::uint64_t token: tokens) inbox_.push(Received::completion(token, ErrorCode::uninit));
+    tokens.clear();
+}
+
+bool SocketCore::mustPauseReading() {
+    if (inbox_.bytes() <= options_.inbound_bound_bytes) return false;
+    // The order matters: whoever takes the last message afterwards sees the flag, or it is seen here that it was taken.
+    paused_ = true;
+    if (inbox_.bytes() > options_.inbound_bound_bytes / 2) return true;
+    return !paused_.exchange(false);
+}
+
+std::vector<Received> SocketCore::take(std::size_t maximum) {
+    std::vector<Received> taken = inbox_.take(maximum);
+    if (paused_ && inbox_.bytes() <= options_.inbound_bound_bytes / 2 && paused_.exchange(false)) {
+        asio::post(context_, [self = shared_from_this()] { self->resumeReading(); });
+    }
+    return taken;
+}
+
+void SocketCore::resumeReading() {
+    std::vector<std::shared_ptr<Link>> paused;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& link: links_) {
+            if (link->isPaused()) paused.push_back(link);
+        }
+    }
+    for (const auto& link: paused) link->resumeReading();
+}
+
+}  // namespace scaler::ymq

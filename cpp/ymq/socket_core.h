@@ -1,0 +1,166 @@
+// The state of one socket, shared by the calling threads and its I/O thread.
+//
+// One lock guards the peers, their sessions and what is written to their connections. It is never held while waiting,
+// and no user code runs under it; the lock of the inbox is taken inside it. User threads append messages and write;
+// everything else, and above all every change of a peer's state, happens on the I/O thread. Stopping goes: requestStop
+// (no new peers, goodbye to all), connections end when all is written, close() ends what is left after its linger.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "ymq/address.h"
+#include "ymq/dialer.h"
+#include "ymq/inbox.h"
+#include "ymq/link.h"
+#include "ymq/listener.h"
+#include "ymq/peer_table.h"
+#include "ymq/socket_options.h"
+#include "ymq/socket_statistics.h"
+
+namespace scaler::ymq {
+
+class SocketCore: public std::enable_shared_from_this<SocketCore> {
+public:
+    SocketCore(boost::asio::io_context& context, SocketOptions options);
+
+    // For user threads; see socket.h. In socket_core.cpp:
+    Result<Address> bind(const Address& address);
+    Result<void> connect(const Address& address, std::chrono::milliseconds give_up);
+    void setSessionTimeout(Role role, std::chrono::milliseconds timeout);
+    Role peerRole(std::string_view identity);
+    std::vector<Received> take(std::size_t maximum);
+    SocketStatistics statistics();
+    std::string refusal();
+    // In socket_send.cpp:
+    ErrorCode send(std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token);
+    ErrorCode queue(std::optional<std::string_view> address, std::span<const MessagePart> parts);
+    void flush();
+    ErrorCode sendSoon(
+        std::optional<std::string_view> address, std::span<const MessagePart> parts, std::chrono::nanoseconds delay);
+    // In socket_stop.cpp:
+    void closeConnection(std::string identity);
+    void requestStop();
+    bool close(std::chrono::milliseconds linger);
+
+    // For links, on the I/O thread; names ending in Locked are called with the lock. In socket_sessions.cpp:
+    std::string helloLocked() const;
+    void onHelloLocked(Link& link, const Hello& hello);
+    void onAcceptLocked(Link& link, const Accept& accept);
+    void onRefused(Link& link, const Refuse& refuse);
+    void refuseLocked(Link& link, const Refuse& refuse);
+    void onPlainGreetingLocked(Link& link);
+    void onLinkFailed(Link& link, const std::string& why);
+    // In socket_core.cpp: data frames, then the other frames that came with them; false when the peer broke the protocol.
+    bool onFramesLocked(
+        Link& link, std::vector<Received>& messages, std::uint64_t bytes, const std::vector<Frame>& controls);
+    void onWrittenLocked(std::vector<std::uint64_t>& tokens);
+    bool mustPauseReading();
+    // In socket_stop.cpp: a connection that was leaving has ended.
+    void onLeft(Link& link);
+
+    std::mutex& lock() noexcept { return mutex_; }
+    boost::asio::io_context& context() noexcept { return context_; }
+    const SocketOptions& options() const noexcept { return options_; }
+    Inbox& inbox() noexcept { return inbox_; }
+
+private:
+    // socket_core.cpp
+    void onAccepted(StreamSocket socket, std::string description);
+    void onDialed(StreamSocket socket);
+    void startLink(StreamSocket socket, std::string description, bool dialed);
+    bool onControlLocked(Peer& peer, Link& link, const Frame& frame);
+    void resumeReading();
+    void log(LogLevel level, const std::string& text) const;
+
+    // socket_send.cpp
+    ErrorCode appendLocked(
+        std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token,
+        std::vector<PeerPointer>& receivers);
+    ErrorCode chooseLocked(std::optional<std::string_view> address, PeerPointer& peer);
+    ErrorCode appendToLocked(Peer& peer, std::span<const MessagePart> parts, std::uint64_t token);
+    ErrorCode publishLocked(
+        std::string_view prefix, std::span<const MessagePart> parts, std::vector<PeerPointer>& receivers);
+    void writeLocked(Peer& peer);
+    void armSoonTimerLocked(std::chrono::nanoseconds delay);
+    void waitForSoonTimer();
+
+    // socket_sessions.cpp
+    PeerPointer newPeerLocked();
+    std::optional<Refuse> judgeLocked(const Hello& hello, PeerPointer& peer);
+    void acceptLocked(Link& link, const PeerPointer& peer, const Hello& hello);
+    void establishLocked(Link& link, const PeerPointer& peer);
+    void dropLinkLocked(Link& link);
+    void detachLocked(const PeerPointer& peer);
+    void endLocked(const PeerPointer& peer, PeerEvent event, ErrorCode code);
+    void dialLocked(Clock::time_point deadline, std::size_t delays_to_skip);
+    void onGivenUp(const std::string& why);
+    std::chrono::milliseconds timeoutOfLocked(Role role) const;
+
+    // socket_liveness.cpp
+    void scheduleTickLocked(Clock::time_point when);
+    void onTick();
+    Clock::time_point tickLocked(const PeerPointer& peer, Clock::time_point now);
+    Clock::time_point tickDetachedLocked(const PeerPointer& peer, Clock::time_point now);
+    Clock::time_point tickDialedLocked(const PeerPointer& peer, Clock::time_point now);
+    Clock::time_point tickWritesLocked(Peer& peer, Clock::time_point now);
+
+    // socket_stop.cpp
+    void leaveLocked(const PeerPointer& peer);
+    void stopOnIoThread();
+    void closeOnIoThread();
+    bool isQuietLocked() const;
+
+    boost::asio::io_context& context_;
+    const SocketOptions options_;
+    Inbox inbox_ {};
+
+    std::mutex mutex_ {};
+    std::condition_variable quiet_ {};
+    PeerTable peers_ {};
+    // Of a connector: its one peer, from the first use to its end; null when the socket is idle.
+    PeerPointer only_peer_ {};
+    // The peer connect() is about; null when the socket does not connect.
+    PeerPointer dialed_peer_ {};
+    // A connector had a peer, which has ended: sends fail until the next one.
+    bool used_up_ {false};
+    bool bound_ {false};
+    bool stopping_ {false};
+    // The I/O thread has begun to stop; from then on the socket is quiet once nothing is left to write.
+    bool stopped_ {false};
+    bool closed_ {false};
+    bool all_written_ {true};
+    bool soon_armed_ {false};
+    bool soon_started_ {false};
+    std::uint32_t next_epoch_ {1};
+    std::chrono::milliseconds give_up_ {0};
+    std::vector<PeerPointer> touched_ {};
+    std::vector<PeerPointer> soon_ {};
+    std::map<Role, std::chrono::milliseconds> session_timeouts_ {};
+    std::string refusal_ {};
+    SocketStatistics counters_ {};
+    std::unordered_set<std::shared_ptr<Link>> links_ {};
+    std::atomic<bool> paused_ {false};
+
+    // On the I/O thread only.
+    std::shared_ptr<Listener> listener_ {};
+    std::shared_ptr<Dialer> dialer_ {};
+    boost::asio::steady_timer tick_timer_;
+    Clock::time_point next_tick_ {Clock::time_point::max()};
+    boost::asio::posix::stream_descriptor soon_timer_;
+    Clock::time_point established_at_ {};
+};
+
+}  // namespace scaler::ymq

@@ -1,0 +1,104 @@
+// What has to happen at a time: acknowledgements, pings, and the ends of silent sessions.
+//
+// One timer per socket stands at the earliest of these times, so an idle socket sleeps until its next ping.
+#include <algorithm>
+
+#include "ymq/process_name.h"
+#include "ymq/socket_core.h"
+
+namespace scaler::ymq {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kAcknowledgeDelay = 200ms;
+constexpr auto kDeathCheckInterval = 50ms;
+// While a frame is received in part, or reading is paused, the other side hears from us at least this often.
+constexpr auto kSignOfLifeInterval = 500ms;
+constexpr auto kNever = Clock::time_point::max();
+
+}  // namespace
+
+void SocketCore::scheduleTickLocked(Clock::time_point when) {
+    if (when >= next_tick_ || closed_) return;
+    next_tick_ = when;
+    tick_timer_.expires_at(when);
+    tick_timer_.async_wait([self = weak_from_this()](const boost::system::error_code& cancelled) {
+        const auto core = self.lock();
+        if (!cancelled && core != nullptr) core->onTick();
+    });
+}
+
+void SocketCore::onTick() {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    next_tick_ = kNever;
+    auto next = kNever;
+    for (const PeerPointer& peer: peers_.all()) next = std::min(next, tickLocked(peer, now));
+    if (next != kNever) scheduleTickLocked(std::max<Clock::time_point>(next, now + 1ms));
+}
+
+Clock::time_point SocketCore::tickLocked(const PeerPointer& peer, Clock::time_point now) {
+    if (peer->state != Peer::State::live || peer->plain) return kNever;
+    if (peer->link == nullptr) return tickDetachedLocked(peer, now);
+    if (peer->link->isPaused()) peer->last_heard = now;
+    const auto heard_until = peer->last_heard + peer->session_timeout;
+    if (!peer->dialed && now >= heard_until) {
+        endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
+        return kNever;
+    }
+    const auto next = peer->dialed ? tickDialedLocked(peer, now) : heard_until;
+    if (peer->link == nullptr) return next;
+    return std::min(next, tickWritesLocked(*peer, now));
+}
+
+Clock::time_point SocketCore::tickDetachedLocked(const PeerPointer& peer, Clock::time_point now) {
+    const auto deadline = peer->last_heard + peer->session_timeout;
+    if (now >= deadline || isKnownDead(peer->process)) {
+        endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
+        return kNever;
+    }
+    const bool local = peer->process.host == thisProcess().host;
+    return local ? std::min<Clock::time_point>(deadline, now + kDeathCheckInterval) : deadline;
+}
+
+Clock::time_point SocketCore::tickDialedLocked(const PeerPointer& peer, Clock::time_point now) {
+    const auto interval = std::min<std::chrono::milliseconds>(options_.ping_interval, peer->session_timeout / 4);
+    const auto patience = std::min<std::chrono::milliseconds>(peer->session_timeout, 2 * interval + 1000ms);
+    if (now >= peer->last_heard + patience) {
+        dropLinkLocked(*peer->link);
+        detachLocked(peer);
+        return kNever;
+    }
+    const auto due = std::max(std::min(peer->last_heard, peer->last_sent), peer->last_ping) + interval;
+    if (now < due) return std::min<Clock::time_point>(due, peer->last_heard + patience);
+    peer->last_ping = now;
+    peer->link->sendControlLocked(FrameKind::ping, encodeCount(peer->session.acknowledgeNow()));
+    peer->link->writeLocked();
+    return std::min<Clock::time_point>(now + interval, peer->last_heard + patience);
+}
+
+Clock::time_point SocketCore::tickWritesLocked(Peer& peer, Clock::time_point now) {
+    auto next = kNever;
+    if (peer.plain || peer.link == nullptr) return next;
+    if (peer.session.owesAcknowledgement()) {
+        const auto due = peer.owes_since + kAcknowledgeDelay;
+        if (now >= due) {
+            peer.link->sendControlLocked(FrameKind::ack, encodeCount(peer.session.acknowledgeNow()));
+            peer.link->writeLocked();
+        } else {
+            next = due;
+        }
+    }
+    if (peer.link->isInsideFrame() || peer.link->isPaused()) {
+        const auto due = peer.last_sent + kSignOfLifeInterval;
+        if (now < due) return std::min<Clock::time_point>(next, due);
+        peer.link->sendControlLocked(FrameKind::pong, encodeCount(peer.session.acknowledgeNow()));
+        peer.link->writeLocked();
+        next = std::min<Clock::time_point>(next, now + kSignOfLifeInterval);
+    }
+    return next;
+}
+
+}  // namespace scaler::ymq
