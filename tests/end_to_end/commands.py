@@ -1,5 +1,6 @@
 """Starts the commands as a user does in a terminal, and reads what they write."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -86,4 +87,4 @@ def run_script(text: str, folder: Path, seconds: float = 50.0) -> str:
 
 def written_by_program(output: str) -> list[str]:
     """Return the lines of a program's output that are not log lines of its cluster."""
-    return [line for line in output.splitlines() if not line.startswith("[")]
+    return [line for line in output.splitlines() if not re.match(r"\[[A-Z]{4}\]\d{4}-", line)]

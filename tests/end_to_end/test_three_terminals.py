@@ -133,7 +133,7 @@ def test_lost_part_ends_the_command_with_a_status(name, chosen_port, leftovers):
                 if command.read().strip() == name:
                     os.kill(pid, signal.SIGKILL)
         assert scheduler.wait() == 1
-        assert "ended: killed by SIGKILL" in scheduler.output
+        assert "killed by SIGKILL" in scheduler.output
 
 
 def test_killed_worker_makes_the_cluster_fail(chosen_port, leftovers):

@@ -17,7 +17,7 @@ from scaler.utility.process import ChildProcess
 if TYPE_CHECKING:
     from scaler.worker.worker import Worker
 
-STOP_GRACE_SECONDS = 5.0
+STOP_GRACE_SECONDS = 4.0
 """How long workers have to end their work, their processors and themselves."""
 
 

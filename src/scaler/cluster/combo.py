@@ -11,6 +11,7 @@ from scaler.cluster.object_storage_server import ObjectStorageServerProcess
 from scaler.cluster.scheduler import SchedulerProcess
 from scaler.cluster.supervision import describe_exit, stop_all
 from scaler.config import defaults
+from scaler.config.configuration_error import ConfigurationError
 from scaler.config.section.cluster import default_worker_names
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.scaling_controller_strategy import ScalingControllerStrategy
@@ -19,9 +20,9 @@ from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.utility.process import ChildProcess
 
 _LOCAL_HOST = "127.0.0.1"
-# The grace of the cluster is longer than the one it gives to its workers; together they stay below ten seconds.
-_STOP_GRACE_SECONDS = 6.5
-_STORAGE_GRACE_SECONDS = 1.5
+# The workers take their leave from the scheduler, and the scheduler uses the storage until its end: hence this order.
+# The grace of the cluster is longer than the one it gives to its workers; the sum stays below ten seconds.
+_STOP_ORDER = ((Cluster, 5.0), (SchedulerProcess, 3.0), (ObjectStorageServerProcess, 1.0))
 _ASKING_PERIOD_SECONDS = 0.02
 
 
@@ -61,6 +62,8 @@ class SchedulerClusterCombo:
         logging_level: str = defaults.DEFAULT_LOGGING_LEVEL,
         logging_config_file: str | None = None,
     ) -> None:
+        if n_workers < 0:
+            raise ConfigurationError(f"n_workers must be at least 0, got {n_workers}")
         self._n_workers = n_workers
         self._processes: list[ChildProcess] = []
         self._finalizer = weakref.finalize(self, _stop, self._processes)
@@ -167,10 +170,8 @@ class SchedulerClusterCombo:
 
 
 def _stop(processes: list[ChildProcess]) -> None:
-    """Stop workers and scheduler together, and the storage, which both of them use, behind them."""
-    storage = [process for process in processes if isinstance(process, ObjectStorageServerProcess)]
-    stop_all([process for process in processes if process not in storage], _STOP_GRACE_SECONDS)
-    stop_all(storage, _STORAGE_GRACE_SECONDS)
+    for kind, grace_seconds in _STOP_ORDER:
+        stop_all([process for process in processes if isinstance(process, kind)], grace_seconds)
     for process in processes:
         process.close()
 

@@ -111,7 +111,6 @@ class ObjectStorageServerProcess(ChildProcess):
         except OSError:
             return  # run() raises the same error in the main thread, which reports it
         host = self._object_storage_address.host
-        logging.info("ObjectStorageServer: listen to %s", ObjectStorageConfig(host, server.port()))
         if not is_loopback(host):
             logging.warning("ObjectStorageServer: %s can be reached from other machines, without authentication", host)
         self._readiness.report(str(server.port()))

@@ -8,6 +8,7 @@ import os
 import select
 import time
 
+from scaler.cluster.supervision import describe_exit
 from scaler.utility.process import ChildProcess
 
 START_TIMEOUT_SECONDS = 30.0
@@ -43,7 +44,7 @@ class Readiness:
         self.close()
         if not line:
             process.join(1.0)
-            raise ProcessStartError(f"{process.name} ended before it was ready, exit code {process.exitcode}")
+            raise ProcessStartError(f"{process.name} ended before it was ready, {describe_exit(process.exitcode)}")
         report = json.loads(line)
         if "error" in report:
             raise ProcessStartError(f"{process.name} could not start: {report['error']}")

@@ -242,6 +242,8 @@ def _forget_children() -> None:
     """Forget, in a forked copy of the application, the children of the original."""
     for child in _living:
         child._close_lifeline()
+        if child._process is not None:
+            child._process.returncode = 0  # not a child of the copy: it neither waits for it nor warns about it
         child._process = None
     _living.clear()
 
