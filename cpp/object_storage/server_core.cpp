@@ -14,7 +14,11 @@ void ServerCore::onConnected(ConnectionId connection) { connections_.try_emplace
 
 void ServerCore::onClosed(ConnectionId connection) {
     waiting_.dropConnection(connection);
-    connections_.erase(connection);
+    const auto found = connections_.find(connection);
+    if (found != connections_.end()) {
+        endIncomplete(found->second);
+        connections_.erase(found);
+    }
 }
 
 std::uint64_t ServerCore::frameLimit(ConnectionId connection) const {
@@ -34,8 +38,19 @@ void ServerCore::onFrame(ConnectionId connection, const ymq::Bytes& frame, Time 
         return;
     }
     const RequestHeader header = *state.incomplete;
-    state.incomplete.reset();
+    endIncomplete(state);
     onPayload(connection, header, frame, now);
+}
+
+bool ServerCore::isCounted(const RequestHeader& header) const {
+    return header.type == RequestType::setObject && header.payloadLength > options_.droppablePayloadBytes;
+}
+
+void ServerCore::endIncomplete(Connection& state) {
+    if (state.incomplete && isCounted(*state.incomplete)) {
+        announcedBytes_ -= state.incomplete->payloadLength;
+    }
+    state.incomplete.reset();
 }
 
 void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq::Bytes& frame, Time now) {
@@ -48,18 +63,7 @@ void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq:
     }
     switch (header->type) {
         case RequestType::setObject:
-            if (header->payloadLength > options_.payloadLimitBytes) {
-                refuse(connection, "set of " + std::to_string(header->payloadLength) +
-                                       " bytes, more than the limit of " + std::to_string(options_.payloadLimitBytes));
-            } else if (!table_.canEverHold(header->payloadLength)) {
-                // Nothing that could follow would make it fit, and taking it in only to drop it would break the limit.
-                answer(connection, *header, ResponseType::storageFull);
-                onClosed(connection);
-                outbox_.closeAfterAnswers(connection, "set of " + std::to_string(header->payloadLength) +
-                                                          " bytes, more than the memory limit");
-            } else {
-                state.incomplete = *header;
-            }
+            beginSet(connection, state, *header);
             return;
         case RequestType::duplicateObjectId:
             if (header->payloadLength != kObjectIdMessageBytes) {
@@ -79,6 +83,21 @@ void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq:
             return;
     }
     refuse(connection, "unknown request type " + std::to_string(static_cast<unsigned>(header->type)));
+}
+
+void ServerCore::beginSet(ConnectionId connection, Connection& state, const RequestHeader& header) {
+    const std::string request = "set of " + std::to_string(header.payloadLength) + " bytes";
+    if (header.payloadLength > options_.payloadLimitBytes) {
+        refuse(connection, request + ", more than the limit of " + std::to_string(options_.payloadLimitBytes));
+    } else if (isCounted(header) && !table_.canEverHold(announcedBytes_ + header.payloadLength)) {
+        // Taking the payload in only to drop it would break the limit, and there is no other way around it.
+        answer(connection, header, ResponseType::storageFull);
+        onClosed(connection);
+        outbox_.closeAfterAnswers(connection, request + ", more than the memory limit leaves room for");
+    } else {
+        announcedBytes_ += isCounted(header) ? header.payloadLength : 0;
+        state.incomplete = header;
+    }
 }
 
 void ServerCore::onPayload(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload, Time now) {

@@ -44,6 +44,9 @@ public:
         // How long a get or duplicate waits that names no time itself; 0 means for ever.
         std::chrono::milliseconds defaultTimeout{0};
         std::uint64_t payloadLimitBytes = 6ULL << 40U;
+        // Payloads up to this are received even when there is no room, so that their refusal does not cost the
+        // connection.
+        std::uint64_t droppablePayloadBytes = 8ULL << 20U;
         // A connection that has more requests waiting is closed, or one peer could fill the memory with them.
         std::size_t waitingLimitPerConnection = 1U << 18U;
     };
@@ -90,12 +93,18 @@ private:
                 const ymq::Bytes& payload = ymq::Bytes());
     void answerGet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& bytes);
     void refuse(ConnectionId connection, const std::string& reason);
+    bool isCounted(const RequestHeader& header) const;
+    void endIncomplete(Connection& state);
+    void beginSet(ConnectionId connection, Connection& state, const RequestHeader& header);
 
     Options options_;
     Outbox& outbox_;
     ObjectTable table_;
     WaitingRequests waiting_;
     std::unordered_map<ConnectionId, Connection> connections_;
+    // What is being received for large sets. It is bounded as the table is, so that both together stay below twice the
+    // limit.
+    std::uint64_t announcedBytes_ = 0;
 };
 
 }  // namespace scaler::object_storage

@@ -45,9 +45,8 @@ def connected(server: RunningServer, **options: Any) -> Iterator[SyncObjectStora
 class SilentServer:
     """Accepts, greets, and sends what a test wants."""
 
-    def __init__(self, answers: bytes = b"") -> None:
+    def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._answers = answers
         self._connections: list[socket.socket] = []
         self.address = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve)
@@ -60,7 +59,7 @@ class SilentServer:
             except OSError:
                 return
             self._connections.append(connection)
-            connection.sendall(frame(b"ObjectStorageServer") + self._answers)
+            connection.sendall(frame(b"ObjectStorageServer"))
 
     def answer(self, answers: bytes) -> None:
         """Wait for a request behind the identity, then send."""
@@ -78,8 +77,8 @@ class SilentServer:
 
 
 @contextmanager
-def silent_server(answers: bytes = b"") -> Iterator[SilentServer]:
-    silent = SilentServer(answers)
+def silent_server() -> Iterator[SilentServer]:
+    silent = SilentServer()
     try:
         yield silent
     finally:
@@ -262,13 +261,15 @@ def test_sync_close_ends_a_waiting_thread(server):
 
 @pytest.mark.parametrize("answers", [frame(b"\xaa" * 80), frame(b"short"), frame(header(0, FIRST, 0, 0))])
 def test_sync_malformed_answer_fails_the_call(answers):
-    with silent_server(answers) as silent:
-        connector = SyncObjectStorageConnector(silent.address)
-        try:
-            with pytest.raises(ObjectStorageException, match="malformed"):
-                connector.delete_object(FIRST)
-        finally:
-            connector.close()
+    with (
+        silent_server() as silent,
+        SyncObjectStorageConnector(silent.address) as connector,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        result = pool.submit(connector.delete_object, FIRST)
+        silent.answer(answers)
+        with pytest.raises(ObjectStorageException, match="malformed"):
+            result.result(DEADLINE_SECONDS)
 
 
 def test_sync_tolerates_an_empty_frame_behind_an_empty_object():

@@ -10,6 +10,7 @@ import pytest
 from scaler.io.object_storage_protocol import (
     ALL_BYTES,
     GRACE_SECONDS,
+    SLOWEST_BYTES_PER_SECOND,
     WINDOW_BYTES,
     WINDOW_REQUESTS,
     ObjectStorageProtocol,
@@ -168,9 +169,23 @@ def test_get_leaves_the_server_time_to_say_why():
     assert protocol.expire(TIMEOUT + GRACE_SECONDS) == [request]
 
 
+def test_known_transfers_extend_deadlines():
+    protocol = ObjectStorageProtocol()
+    large = protocol.set_object(0.0, TIMEOUT, FIRST, memoryview(bytes(5 * SLOWEST_BYTES_PER_SECOND)))
+    behind = protocol.delete_object(0.0, TIMEOUT, FIRST)
+    assert protocol.expire(14.9) == []
+    protocol.on_frame(answer(large, ResponseType.SET_OK))
+    get(protocol, now=0.0)
+    protocol.on_frame(answer(behind, ResponseType.DELETE_OK))
+    waiting = get(protocol, now=0.0)
+    protocol.on_frame(answer(waiting, ResponseType.GET_OK, 3 * SLOWEST_BYTES_PER_SECOND))
+    assert protocol.expire(13.9) == []
+    assert len(protocol.expire(14.0)) == 2
+
+
 def test_moving_data_extends_deadlines():
     protocol = ObjectStorageProtocol()
-    request = protocol.set_object(0.0, TIMEOUT, FIRST, b"x")
+    request = protocol.delete_object(0.0, TIMEOUT, FIRST)
     protocol.on_progress(8.0)
     assert protocol.expire(10.0) == []
     assert protocol.next_deadline() == 18.0

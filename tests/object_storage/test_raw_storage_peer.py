@@ -34,7 +34,9 @@ def test_server_sends_its_identity_first(server):
 
 def test_data_may_follow_the_identity_at_once(server):
     with RawStoragePeer(server.port, greet=False) as peer:
-        peer.socket.sendall(frame(b"me") + frame(header(SET, FIRST, 3)) + frame(b"abc") + frame(header(GET, FIRST, ALL)))
+        peer.socket.sendall(
+            frame(b"me") + frame(header(SET, FIRST, 3)) + frame(b"abc") + frame(header(GET, FIRST, ALL))
+        )
         assert peer.read_frame() == b"ObjectStorageServer"
         assert peer.answer().kind == SET_OK
         assert peer.answer().payload == b"abc"

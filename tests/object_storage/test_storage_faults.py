@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
+import subprocess
+import sys
 
 import pytest
 from raw_storage_peer import (
@@ -194,7 +196,7 @@ def test_memory_limit_is_answered(tmp_path):
 
 def test_object_above_the_memory_limit_is_answered_before_it_is_received(tmp_path):
     with running_server(tmp_path, memory_limit_bytes=1_000_000) as server, RawStoragePeer(server.port) as peer:
-        peer.send(header(SET, FIRST, 2_000_000, 7))
+        peer.send(header(SET, FIRST, 20_000_000, 7))
         answer = peer.answer()
         assert (answer.kind, answer.request_id) == (STORAGE_FULL, 7)
         assert peer.is_closed_by_server()
@@ -225,6 +227,30 @@ def test_many_connections(server):
         assert peer.answer().payload == b"for all"
         peer.socket.close()
     server.wait_for_gauge("connections", 0)
+
+
+FEW_DESCRIPTORS = """
+import resource, sys
+from scaler.object_storage.object_storage_server import ObjectStorageServer
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+ObjectStorageServer().run("127.0.0.1", 0)
+"""
+
+
+def test_server_survives_running_out_of_descriptors():
+    with subprocess.Popen([sys.executable, "-c", FEW_DESCRIPTORS], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        port = int(child.stdout.readline().rsplit(":", 1)[1])
+        with RawStoragePeer(port) as early:
+            crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
+            assert early.info() == (0, 0, 0)
+            for connection in crowd:
+                connection.close()
+            with RawStoragePeer(port) as late:
+                assert late.info() == (0, 0, 0)
+        assert child.poll() is None
+        child.terminate()
 
 
 def test_peer_that_never_greets_does_not_hold_others_up(server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -219,9 +220,9 @@ class AsyncObjectStorageConnector:
 
     def _arm_timer(self, link: StorageLink) -> None:
         """Look after deadlines, as long as there are any."""
-        if self._loop is None or (len(link.protocol) == 0 and link.is_connected) or link.failure is not None:
+        wake = link.next_wake()
+        if self._loop is None or wake == math.inf or link.failure is not None:
             return
-        wake = link.next_wake(self._loop.time())
         if self._timer is not None:
             if self._timer.when() <= wake:
                 return

@@ -5,21 +5,19 @@ The two connectors wait, each in its own way. Not thread-safe: they hold a lock,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from scaler.io.object_storage_protocol import ObjectStorageProtocol, Request, make_identity
+from scaler.io.object_storage_protocol import LARGE_BYTES, ObjectStorageProtocol, Request, make_identity
 from scaler.io.ymq.ymq import Bytes, Context, ErrorCode, Handshake, IOSocketType, PeerEvent, Role, Socket, YMQException
-from scaler.utility.exceptions import ObjectStorageException
+from scaler.utility.exceptions import ObjectStorageException, ObjectStorageFullError
 
 if TYPE_CHECKING:
     from scaler.io.ymq._ymq import Received
 
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
 DEFAULT_CONNECT_TIMEOUT_SECONDS: Final = 8.0
-PROGRESS_CHECK_SECONDS: Final = 5.0
-"""How often it is looked at whether a large transfer still moves."""
-
 _UNBOUNDED: Final = 1 << 62
 """The connectors bound what they send by their windows, and a single object may be larger than any bound."""
 
@@ -34,7 +32,8 @@ class StorageLink:
         self._address = address
         self._connect_timeout_seconds = connect_timeout_seconds
         self._connect_deadline = now + connect_timeout_seconds
-        self._moved_bytes = 0
+        self._tokens = 0
+        self._being_written: dict[Any, Request] = {}
         self.socket = Socket(
             context,
             make_identity(name),
@@ -53,9 +52,11 @@ class StorageLink:
         """Send requests, of which none was sent before; return those that ended because that failed."""
         if self.failure is not None:
             return self.protocol.fail_all(self.failure)
-        messages = [(None, frame) for request in requests for frame in request.frames]
         try:
-            refused = self.socket.send_many(messages)
+            if any(request.size_bytes > LARGE_BYTES for request in requests):
+                self._send_and_watch(requests)
+                return []
+            refused = self.socket.send_many([(None, frame) for request in requests for frame in request.frames])
         except YMQException as error:
             return self.fail(error.message)
         # A missing frame would shift all that follow, so there is no going on after a refusal.
@@ -64,32 +65,26 @@ class StorageLink:
     def take(self, received: Sequence[Received], now: float) -> list[Request]:
         """Handle what the socket received; return the requests that ended."""
         ended: list[Request] = []
-        for _, what in received:
+        for source, what in received:
             if self.failure is not None:
                 break
             if isinstance(what, Bytes):
-                try:
-                    request = self.protocol.on_frame(what)
-                except ObjectStorageException as error:
-                    ended += self.fail(str(error))
-                    break
-                if request is not None:
-                    ended.append(request)
+                ended += self._on_frame(what)
             elif isinstance(what, PeerEvent):
                 ended += self._on_event(what)
-            elif isinstance(what, ErrorCode) and what != ErrorCode.Uninit:
+            elif what == ErrorCode.Uninit:
+                self._being_written.pop(source).is_written = True
+            else:
                 ended += self.fail(what.explanation())
         if received:
             self.protocol.on_progress(now)
         return ended
 
-    def next_wake(self, now: float) -> float:
-        """Return when ``on_time`` is to be called at the latest."""
-        wake = now + PROGRESS_CHECK_SECONDS
-        if not self.is_connected:
-            wake = min(wake, self._connect_deadline)
+    def next_wake(self) -> float:
+        """Return when ``on_time`` is to be called at the latest; infinity for never."""
         deadline = self.protocol.next_deadline()
-        return wake if deadline is None else min(wake, deadline)
+        wake = math.inf if deadline is None else deadline
+        return wake if self.is_connected else min(wake, self._connect_deadline)
 
     def on_time(self, now: float) -> list[Request]:
         """End what took too long; return the requests that ended."""
@@ -97,11 +92,6 @@ class StorageLink:
             return []
         if not self.is_connected and now >= self._connect_deadline:
             return self.fail(f"not connected within {self._connect_timeout_seconds:g} s")
-        statistics = self.socket.statistics()
-        moved_bytes = statistics.inbound_bytes + statistics.outbound_bytes
-        if moved_bytes != self._moved_bytes:
-            self._moved_bytes = moved_bytes
-            self.protocol.on_progress(now)
         return self.protocol.expire(now)
 
     def fail(self, why: str) -> list[Request]:
@@ -110,6 +100,28 @@ class StorageLink:
             self.failure = self._reason(why)
             self.socket.interrupt()
         return self.protocol.fail_all(self.failure)
+
+    def _send_and_watch(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            *head, last = request.frames
+            for frame in head:
+                self.socket.send(None, frame)
+            self._tokens += 1
+            self._being_written[self._tokens] = request
+            self.socket.send(None, last, self._tokens)
+
+    def _on_frame(self, frame: Bytes) -> list[Request]:
+        try:
+            request = self.protocol.on_frame(frame)
+        except ObjectStorageException as error:
+            return self.fail(str(error))
+        if request is None:
+            return []
+        is_refused_unread = isinstance(request.error, ObjectStorageFullError) and not request.is_written
+        if request.size_bytes > LARGE_BYTES and is_refused_unread:
+            # The rest of the payload will never be read; whatever is behind it could not be either.
+            return [request, *self.fail("it had no room for a large object")]
+        return [request]
 
     def _on_event(self, event: PeerEvent) -> list[Request]:
         if event == PeerEvent.connected:

@@ -27,6 +27,12 @@ OBJECT_ID_BYTES: Final = 32
 GRACE_SECONDS: Final = 1.0
 """How much later than the server the client itself gives up a get, so that the server's answer says why."""
 
+SLOWEST_BYTES_PER_SECOND: Final = 4 * 1024 * 1024
+"""Deadlines leave what is known to be on its way the time it takes at this rate."""
+
+LARGE_BYTES: Final = 8 * 1024 * 1024
+"""A server without room refuses larger payloads before it has received them, which costs the connection."""
+
 WINDOW_BYTES: Final = 64 * 1024 * 1024
 WINDOW_REQUESTS: Final = 1024
 """Bounds of what one call of a connector keeps unanswered; more requests follow as answers arrive."""
@@ -121,7 +127,7 @@ class Request:
     """One request and, once it has ended, its result or error.
 
     ``frames`` are to be sent in order without anything between them; they keep the payload alive until the answer.
-    ``waiter`` is the shell's own.
+    ``waiter`` and ``is_written`` are the shell's own.
     """
 
     __slots__ = (
@@ -132,6 +138,7 @@ class Request:
         "error",
         "frames",
         "is_done",
+        "is_written",
         "request_id",
         "result",
         "size_bytes",
@@ -156,6 +163,7 @@ class Request:
         self.frames = frames
         self.size_bytes = size_bytes
         self.is_done = False
+        self.is_written = False
         self.result: Any = None
         self.error: ObjectStorageException | None = None
         self.waiter: Any = None
@@ -167,7 +175,7 @@ class Request:
         return self.result
 
     def deadline(self, last_progress: float = -math.inf) -> float:
-        """Return when the client gives up, not counting time in which data moved."""
+        """Return when the client gives up, counted from the last sign of life."""
         grace = GRACE_SECONDS if self._request_type in _WAITING_TYPES else 0.0
         return max(self._started, last_progress) + self._timeout_seconds + grace
 
@@ -228,6 +236,7 @@ class ObjectStorageProtocol:
         self._next_request_id = 0
         self._header: tuple[int, int, int] | None = None
         self._last_progress = -math.inf
+        self._unanswered_bytes = 0
 
     def __len__(self) -> int:
         """Return the number of unanswered requests."""
@@ -278,7 +287,7 @@ class ObjectStorageProtocol:
         return self._finish(request_id, response_type, self._empty_payload)
 
     def on_progress(self, now: float) -> None:
-        """Note that bytes moved: a large transfer may take longer than the time-out, as long as it goes on."""
+        """Note a sign of life: many transfers together may take longer than the time-out, as long as they go on."""
         self._last_progress = now
 
     def next_deadline(self) -> float | None:
@@ -292,24 +301,26 @@ class ObjectStorageProtocol:
         expired = []
         while (deadline := self.next_deadline()) is not None and deadline <= now:
             _, request_id = heapq.heappop(self._deadlines)
-            later = self._pending[request_id].deadline(self._last_progress)
+            later = self._pending[request_id].deadline(self._last_progress) + self._transfer_seconds()
             if later > now:
                 heapq.heappush(self._deadlines, (later, request_id))
                 continue
-            request = self._pending.pop(request_id)
+            request = self._forget(request_id)
+            assert request is not None
             request.expire()
             expired.append(request)
         return expired
 
     def abandon(self, request: Request) -> None:
         """Forget a request nobody waits for any more; its answer will be dropped."""
-        self._pending.pop(request.request_id, None)
+        self._forget(request.request_id)
 
     def fail_all(self, reason: str) -> list[Request]:
         """End every request because the connection ended, and return them."""
         failed = list(self._pending.values())
         self._pending.clear()
         self._deadlines.clear()
+        self._unanswered_bytes = 0
         for request in failed:
             request.fail(ObjectStorageException(f"{reason}: {request.describe()}"))
         return failed
@@ -333,6 +344,7 @@ class ObjectStorageProtocol:
         frames: list[Payload] = [header] if payload is None else [header, payload]
         request = Request(request_type, object_id, request_id, frames, size_bytes, now, timeout_seconds)
         self._pending[request_id] = request
+        self._unanswered_bytes += size_bytes
         if (deadline := request.deadline()) < math.inf:
             heapq.heappush(self._deadlines, (deadline, request_id))
         return request
@@ -342,8 +354,18 @@ class ObjectStorageProtocol:
         if request is None:
             return None  # the caller gave up
         request.answer(response_type, payload)
-        del self._pending[request_id]
+        self._forget(request_id)
         return request
+
+    def _forget(self, request_id: int) -> Request | None:
+        request = self._pending.pop(request_id, None)
+        if request is not None:
+            self._unanswered_bytes -= request.size_bytes
+        return request
+
+    def _transfer_seconds(self) -> float:
+        incoming_bytes = 0 if self._header is None else self._header[2]
+        return (self._unanswered_bytes + incoming_bytes) / SLOWEST_BYTES_PER_SECOND
 
 
 class Window:

@@ -7,6 +7,7 @@ a thread that waits for an object never holds up another one's request.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -180,15 +181,16 @@ class SyncObjectStorageConnector:
     def _step(self, link: StorageLink) -> None:
         """Wait until something has happened: read, or let another thread read. The lock is held before and after."""
         now = time.monotonic()
-        wake = link.next_wake(now)
-        if wake <= now:
+        wake = link.next_wake()
+        timeout_seconds = None if wake == math.inf else wake - now
+        if timeout_seconds is not None and timeout_seconds <= 0:
             self._finish(link.on_time(now))
         elif link in self._reading:
-            self._changed.wait(wake - now)
+            self._changed.wait(timeout_seconds)
         else:
-            self._read(link, wake - now)
+            self._read(link, timeout_seconds)
 
-    def _read(self, link: StorageLink, timeout_seconds: float) -> None:
+    def _read(self, link: StorageLink, timeout_seconds: float | None) -> None:
         self._reading.add(link)
         self._changed.release()
         received: Sequence[Any] = ()

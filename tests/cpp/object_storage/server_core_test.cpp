@@ -358,6 +358,7 @@ protected:
     static ServerCore::Options options() {
         ServerCore::Options result;
         result.table.memoryLimitBytes = 2 * ObjectTable::kBytesPerId + 10;
+        result.droppablePayloadBytes = 50;
         return result;
     }
     void SetUp() override {
@@ -419,6 +420,35 @@ TEST_F(FullServerCore, SetThatCanNeverFitIsAnsweredAndItsPayloadNotTaken) {
     EXPECT_EQ(lastType(), ResponseType::storageFull);
     EXPECT_NE(outbox_.closedAfterAnswers.at(1).find("memory limit"), std::string::npos);
     EXPECT_EQ(core_.gauges().connections, 1U);
+}
+
+TEST_F(FullServerCore, SmallPayloadIsReceivedBeforeItIsRefused) {
+    set(1, "123");
+    set(2, std::string(50, 'x'));
+    EXPECT_EQ(lastType(), ResponseType::storageFull);
+    EXPECT_TRUE(outbox_.closedAfterAnswers.empty());
+    get(1);
+    EXPECT_EQ(lastType(), ResponseType::getOk);
+}
+
+TEST_F(FullServerCore, WhatIsBeingReceivedIsBoundedToo) {
+    const auto announce = [this](ConnectionId connection, std::uint64_t length) {
+        core_.onFrame(connection, ymq::Bytes::copy(writeRequestHeader({.objectId = id(9), .payloadLength = length})),
+                      {});
+    };
+    core_.onConnected(3);
+    announce(1, 80);
+    announce(2, 80);
+    EXPECT_TRUE(outbox_.answers.empty());
+    announce(3, 80);
+    EXPECT_EQ(lastType(), ResponseType::storageFull);
+    EXPECT_TRUE(outbox_.closedAfterAnswers.contains(3));
+    core_.onClosed(1);
+    core_.onConnected(4);
+    announce(4, 80);
+    EXPECT_EQ(outbox_.closedAfterAnswers.size(), 1U);
+    core_.onFrame(4, ymq::Bytes::copy(std::string_view(std::string(80, 'x'))), {});
+    EXPECT_EQ(lastType(), ResponseType::setOk);
 }
 
 TEST_F(ServerCoreTest, GarbageHeaderClosesTheConnection) {

@@ -211,7 +211,7 @@ TEST_F(ServerTest, SetBeyondTheMemoryLimitIsAnsweredThenClosed) {
     core.table.memoryLimitBytes = 1000;
     start(core);
     Client client(port());
-    client.request({.objectId = id(1), .payloadLength = 5000});
+    client.request({.objectId = id(1), .payloadLength = 10'000'000});
     EXPECT_EQ(client.answerType(), ResponseType::storageFull);
     EXPECT_FALSE(client.answer());
 }
