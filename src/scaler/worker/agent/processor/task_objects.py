@@ -54,54 +54,50 @@ class TaskObjects:
         arguments = task.function_args
         needed = [serializer_id, function_id]
         needed += [argument.data for argument in arguments if argument.type == _OBJECT_ID]
-        fetched = self._fetch(needed)
+        objects = self._find(needed)
 
-        serializer = self._object(serializer_id, "serializer", fetched, pickle.loads)
+        serializer: Serializer = self._take(objects, serializer_id, "serializer", pickle.loads)
 
         def decode(payload: Buffer) -> Any:
             return deserialize(serializer, payload)
 
-        function = self._object(function_id, "function", fetched, decode)
-        values = [self._argument(position, each, fetched, decode) for position, each in enumerate(arguments)]
-        names = task.keyword_names
-        if not names:
-            return LoadedTask(serializer, function, values, {})
-        first_keyword = len(values) - len(names)
-        if first_keyword < 0:
-            raise DeserializeObjectError(
-                f"the task names {len(names)} keyword arguments, but has {len(values)} arguments"
-            )
-        keywords = dict(zip(names, values[first_keyword:], strict=True))
-        return LoadedTask(serializer, function, values[:first_keyword], keywords)
+        function = self._take(objects, function_id, "function", decode)
+        values = []
+        for position, argument in enumerate(arguments):
+            if argument.type == _VALUE:
+                values.append(_decoded(decode, argument.data, "argument", position))
+            elif argument.type == _OBJECT_ID:
+                values.append(self._take(objects, argument.data, "argument", decode, position))
+            else:
+                raise DeserializeObjectError(f"argument {position} is neither an object nor a value")
+        return _loaded(serializer, function, values, task.keyword_names)
 
-    def _argument(
-        self, position: int, argument: codec.Argument, fetched: dict[bytes, Buffer], decode: Callable[[Buffer], Any]
-    ) -> Any:
-        if argument.type == _VALUE:
-            return _decoded(decode, argument.data, f"argument {position}")
-        if argument.type == _OBJECT_ID:
-            return self._object(argument.data, f"argument {position}", fetched, decode)
-        raise DeserializeObjectError(f"argument {position} is neither an object nor a value (type {argument.type})")
+    def _find(self, object_ids: list[bytes]) -> dict[bytes, Any]:
+        """Return the objects by id: the cached ones, and what is not cached as ``_Payload``, got in one go."""
+        get = self._cache.get
+        objects = {each: get(each) for each in object_ids}
+        missing = [each for each, value in objects.items() if value is ABSENT]
+        if missing:
+            for object_id, payload in zip(missing, self._storage.get_objects(missing), strict=True):
+                objects[object_id] = _Payload(payload)
+        return objects
 
-    def _object(
-        self, object_id: bytes, what: str, fetched: dict[bytes, Buffer], decode: Callable[[Buffer], Any]
+    def _take(
+        self,
+        objects: dict[bytes, Any],
+        object_id: bytes,
+        what: str,
+        decode: Callable[[Buffer], Any],
+        position: int | None = None,
     ) -> Any:
-        payload = fetched.get(object_id)
-        value = self._cache.get(object_id)
-        if value is ABSENT:
-            if payload is None:  # an object larger than its share pushed it out of the cache a moment ago
-                payload = self._storage.get_objects([object_id])[0]
-            size_bytes = payload_size(payload)
-            value = _decoded(decode, payload, f"{what} {object_id.hex()}")
-            self._cache.put(object_id, value, size_bytes)
+        """Return one of the objects, decoded and from now on cached."""
+        value = objects[object_id]
+        if type(value) is _Payload:
+            payload = value.buffer
+            value = _decoded(decode, payload, what, position, object_id)
+            self._cache.put(object_id, value, payload_size(payload))
+            objects[object_id] = value
         return value
-
-    def _fetch(self, object_ids: list[bytes]) -> dict[bytes, Buffer]:
-        """Get all objects that are not cached in one go."""
-        missing = list(dict.fromkeys(each for each in object_ids if self._cache.get(each) is ABSENT))
-        if not missing:
-            return {}
-        return dict(zip(missing, self._storage.get_objects(missing), strict=True))
 
     def _serializer_id(self, source: bytes) -> bytes:
         serializer_id = self._serializer_ids.get(source)
@@ -113,13 +109,37 @@ class TaskObjects:
         return serializer_id
 
 
-def _decoded(decode: Callable[[Buffer], Any], payload: Buffer, what: str) -> Any:
+class _Payload:
+    """An object that is not decoded yet."""
+
+    __slots__ = ("buffer",)
+
+    def __init__(self, buffer: Buffer) -> None:
+        self.buffer = buffer
+
+
+def _loaded(
+    serializer: Serializer, function: Callable[..., Any], values: list[Any], keyword_names: list[str]
+) -> LoadedTask:
+    """Return the task; the last values belong to the names."""
+    if not keyword_names:
+        return LoadedTask(serializer, function, values, {})
+    first = len(values) - len(keyword_names)
+    if first < 0:
+        raise DeserializeObjectError(f"{len(keyword_names)} keyword arguments are named, but there are {len(values)}")
+    return LoadedTask(serializer, function, values[:first], dict(zip(keyword_names, values[first:], strict=True)))
+
+
+def _decoded(
+    decode: Callable[[Buffer], Any], payload: Buffer, what: str, position: int | None, object_id: bytes | None = None
+) -> Any:
     """Return the decoded object. Loading runs code of users: whatever it raises must not end the processor."""
     try:
         return decode(payload)
     except BaseException as error:
-        text = f"{what} could not be decoded: {type(error).__name__}: {_text(error)}"
-        raise DeserializeObjectError(text) from error
+        names = [what, None if position is None else str(position), None if object_id is None else object_id.hex()]
+        name = " ".join(filter(None, names))
+        raise DeserializeObjectError(f"{name} could not be decoded: {type(error).__name__}: {_text(error)}") from error
 
 
 def _text(error: BaseException) -> str:

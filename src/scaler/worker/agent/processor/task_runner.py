@@ -9,7 +9,7 @@ from scaler.protocol import codec
 from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException, UnserializableError
 from scaler.utility.identifiers import ClientID, ObjectID
 from scaler.utility.serialization import INLINE_VALUE_BYTES, payload_size, serialize, serialize_failure
-from scaler.worker.agent.processor.task_profile import TaskProfile
+from scaler.worker.agent.processor.task_profiler import TaskProfiler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,45 +33,45 @@ class TaskRunner:
         self._objects = objects
         self._storage = storage
         self._announce = announce
+        self._profiler = TaskProfiler()
 
     def run(self, task: codec.Task) -> bytes:
         """Run the task and return the frame of its result."""
-        profile = TaskProfile()
+        self._profiler.start()
         try:
             loaded = self._objects.load(task)
         except (ObjectStorageException, DeserializeObjectError) as error:
-            return self._failed(task, profile, error, codec.TaskEndCause.objectUnavailable)
+            return self._failed(task, error, codec.TaskEndCause.objectUnavailable)
         try:
             value = loaded.function(*loaded.arguments, **loaded.keywords)
         except BaseException as error:  # also SystemExit and KeyboardInterrupt: the task ends, not the processor
-            return self._failed(task, profile, _without_own_frame(error), codec.TaskEndCause.exception)
+            return self._failed(task, _without_own_frame(error), codec.TaskEndCause.exception)
         try:
             payload = serialize(loaded.serializer, value)
         except BaseException as error:  # code of the result's own class
-            return self._failed(task, profile, _unserializable(value, error), codec.TaskEndCause.exception)
-        return self._succeeded(task, profile, payload)
+            return self._failed(task, _unserializable(value, error), codec.TaskEndCause.exception)
+        return self._succeeded(task, payload)
 
-    def _succeeded(self, task: codec.Task, profile: TaskProfile, payload: Buffer | Sequence[Buffer]) -> bytes:
+    def _succeeded(self, task: codec.Task, payload: Buffer | Sequence[Buffer]) -> bytes:
         try:
-            return self._result(task, _SUCCESS, codec.TaskEndCause.none, profile, payload)
+            return self._result(task, _SUCCESS, codec.TaskEndCause.none, payload)
         except ObjectStorageException as error:
-            return self._failed(task, profile, error, codec.TaskEndCause.objectUnavailable)
+            return self._failed(task, error, codec.TaskEndCause.objectUnavailable)
 
-    def _failed(self, task: codec.Task, profile: TaskProfile, error: BaseException, cause: codec.TaskEndCause) -> bytes:
+    def _failed(self, task: codec.Task, error: BaseException, cause: codec.TaskEndCause) -> bytes:
         logging.error("task %s failed: %s", task.task_id.hex(), type(error).__name__, exc_info=error)
         try:
-            return self._result(task, _FAILED, cause, profile, serialize_failure(error))
+            return self._result(task, _FAILED, cause, serialize_failure(error))
         except ObjectStorageException as storage_error:  # a failure too large for a message, and no storage
             text = f"the task raised {type(error).__name__}, which could not be stored: {storage_error}"
             payload = serialize_failure(UnserializableError(text))
-            return self._result(task, _FAILED, codec.TaskEndCause.objectUnavailable, profile, payload)
+            return self._result(task, _FAILED, codec.TaskEndCause.objectUnavailable, payload)
 
     def _result(
         self,
         task: codec.Task,
         result_type: int,
         cause: codec.TaskEndCause,
-        profile: TaskProfile,
         payload: Buffer | Sequence[Buffer],
     ) -> bytes:
         value: Buffer | None = None
@@ -83,7 +83,7 @@ class TaskRunner:
         return codec.TaskResult(
             task_id=task.task_id,
             result_type=result_type,
-            metadata=profile.finish(),
+            metadata=self._profiler.finish(),
             results=results,
             attempt=task.attempt,
             cause=cause,
