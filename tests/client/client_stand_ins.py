@@ -33,7 +33,7 @@ class StandInOwner:
         self.jobs: list[Callable[[], None]] = []
         self.failure: BaseException | None = None
 
-    def check_usable_for_waiting(self) -> None:
+    def prepare_wait(self) -> None:
         return
 
     def request_cancel(self, task_id: TaskID) -> None:
@@ -128,8 +128,11 @@ class StandInScheduler:
             self._handle(frame)
         return []
 
-    def send_all(self, frames: Sequence[bytes], is_stopping: Callable[[], bool]) -> None:
+    def send_all(self, frames: Sequence[bytes], is_stopping: Callable[[], bool], may_wait: bool = False) -> None:
         self.send(frames)
+
+    def flush(self) -> None:
+        return
 
     def close(self) -> None:
         self.is_closed = True

@@ -202,7 +202,7 @@ def test_objects_are_announced_before_they_are_stored_and_stored_before_the_task
     set_objects, send_all = storage.set_objects, scheduler.send_all
     storage.set_objects = lambda objects: order.append("store") or set_objects(objects)  # type: ignore[method-assign]
 
-    def record(frames: Any, is_stopping: Any) -> None:
+    def record(frames: Any, is_stopping: Any, may_wait: bool = False) -> None:
         order.extend(type(codec.decode(frame)).__name__ for frame in frames)
         send_all(frames, is_stopping)
 
@@ -618,7 +618,7 @@ def test_pending_tasks_are_light(client: Client, scheduler: StandInScheduler) ->
     class Sink:
         """Takes task frames and keeps nothing."""
 
-        def __call__(self, frames: Any, is_stopping: Any) -> None:
+        def __call__(self, frames: Any, is_stopping: Any, may_wait: bool = False) -> None:
             return
 
     client.submit(identity, 1).result(10)

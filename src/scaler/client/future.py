@@ -298,7 +298,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             self._settle(outcome, *self._decode(outcome))
 
     def _wait(self, timeout: float | None) -> None:
-        self._owner.check_usable_for_waiting()
+        self._owner.prepare_wait()
         condition = self._condition
         with condition:
             if not condition.wait_for(self.done, timeout):

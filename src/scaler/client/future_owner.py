@@ -24,8 +24,11 @@ class FutureOwner(Protocol):
     def serializer(self) -> Serializer:
         """Return what encoded the results."""
 
-    def check_usable_for_waiting(self) -> None:
-        """Raise RuntimeError when nothing can ever end a task here: in a forked child of the client's process."""
+    def prepare_wait(self) -> None:
+        """Let everything leave that a thread is about to wait for.
+
+        Raise RuntimeError when nothing can ever end a task here: in a forked child of the client's process.
+        """
 
     def request_cancel(self, task_id: TaskID) -> None:
         """Ask for the task's cancellation, unless that was done. Does not wait."""

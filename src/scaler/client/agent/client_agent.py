@@ -99,13 +99,13 @@ class ClientAgent:
 
     def check_usable(self) -> None:
         """Raise ClientQuitException after a stop, and RuntimeError in a forked child."""
-        self.check_usable_for_waiting()
+        self._check_process()
         self._check_running()
 
-    def check_usable_for_waiting(self) -> None:
-        """Raise RuntimeError in a forked child, where nothing receives."""
-        if os.getpid() != self._pid:
-            raise RuntimeError("a client cannot be used in a forked child of its process: make a new client there")
+    def prepare_wait(self) -> None:
+        """Send what still waits for company. Raise RuntimeError in a forked child, where nothing receives."""
+        self._check_process()
+        self._link.flush()
 
     def acquire_function(self, record: FunctionRecord, references: int = 1) -> StoredFunction:
         """Return the function's place in the storage, with references for so many tasks."""
@@ -163,7 +163,7 @@ class ClientAgent:
                 self._core.on_submit(task)
         try:
             self._check_running()  # after the registration, so that a stop meanwhile ends these tasks too
-            self._link.send_all([task.frame for task in tasks], self._is_stopping)
+            self._link.send_all([task.frame for task in tasks], self._is_stopping, may_wait=True)
         except BaseException:
             with self._lock:
                 for task in pending:
@@ -173,12 +173,12 @@ class ClientAgent:
 
     def request_cancel(self, task_id: TaskID) -> None:
         """Ask for the cancellation of a task. Does not wait."""
-        self.check_usable_for_waiting()
+        self._check_process()
         self._change(lambda core: core.on_cancel_requested(task_id))
 
     def fetch(self, object_id: ObjectID, timeout_seconds: float | None) -> Buffer:
         """Return the bytes of a result. Raise ObjectStorageException, or its subclass that is a TimeoutError."""
-        self.check_usable_for_waiting()
+        self._check_process()
         if self._storage is None:
             raise ObjectStorageException("the client is not connected to an object storage")
         return self._storage.get_object(object_id, timeout_seconds=timeout_seconds)
@@ -360,6 +360,10 @@ class ClientAgent:
             ending()
         except concurrent.futures.InvalidStateError:  # somebody else has set the future's result
             self._core.counters["futures that had ended"] += 1
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise RuntimeError("a client cannot be used in a forked child of its process: make a new client there")
 
     def _check_running(self) -> None:
         if self._is_stopping():
