@@ -9,6 +9,8 @@ import pytest
 
 from scaler.io.object_storage_protocol import (
     ALL_BYTES,
+    BATCH_BYTES,
+    BATCH_REQUESTS,
     GRACE_SECONDS,
     SLOWEST_BYTES_PER_SECOND,
     WINDOW_BYTES,
@@ -220,6 +222,17 @@ def test_id_of_another_size_is_refused(identifier):
     assert len(protocol) == 0
 
 
+def test_window_sends_in_batches():
+    protocol = ObjectStorageProtocol()
+    window = Window()
+    requests = [get(protocol) for _ in range(BATCH_REQUESTS)]
+    assert [window.add(request) for request in requests] == [False] * (BATCH_REQUESTS - 1) + [True]
+    assert window.take_unsent() == requests
+    assert window.take_unsent() == []
+    assert window.add(protocol.set_object(0.0, TIMEOUT, FIRST, memoryview(bytes(BATCH_BYTES))))
+    assert not Window().add(protocol.set_object(0.0, TIMEOUT, FIRST, memoryview(bytes(BATCH_BYTES - 1))))
+
+
 def test_window_bounds_requests_and_bytes():
     protocol = ObjectStorageProtocol()
     window = Window()
@@ -235,7 +248,8 @@ def test_window_bounds_requests_and_bytes():
     window.add(large[1])
     assert list(window.to_await()) == [large[0]]
     window.add(large[2])
-    assert window.rest() == large[1:]
+    assert list(window.to_await()) == [large[1]]
+    assert window.rest() == large[2:] and window.all() == large
 
 
 def test_identity_names_the_connector_and_is_unique():

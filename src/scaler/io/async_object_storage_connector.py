@@ -133,8 +133,7 @@ class AsyncObjectStorageConnector:
         link = self._live_link()
         now = self._now()
         requests = [link.protocol.delete_object(now, self._timeout_seconds, object_id) for object_id in object_ids]
-        self._finish(link, link.send(requests))
-        self._arm_timer(link)
+        self._send(link, requests)
 
     async def duplicate_object_id(self, original: bytes, new: bytes, timeout_seconds: float | None = None) -> None:
         """Give an object a second id; wait for it to exist, at most for the time-out."""
@@ -195,16 +194,19 @@ class AsyncObjectStorageConnector:
         link = self._live_link()
         try:
             for start in starts:
-                await self._ended(link, window.to_await())
-                request = start(link.protocol, now=self._now())
-                window.add(request)
-                self._finish(link, link.send([request]))
-                self._arm_timer(link)
+                if window.add(start(link.protocol, now=self._now())):
+                    self._send(link, window.take_unsent())
+                    await self._ended(link, window.to_await())
+            self._send(link, window.take_unsent())
             await self._ended(link, window.rest())
         finally:
             for request in window.all():
                 link.protocol.abandon(request)
         return window.outcomes()
+
+    def _send(self, link: StorageLink, requests: list[Request]) -> None:
+        self._finish(link, link.send(requests))
+        self._arm_timer(link)
 
     async def _ended(self, link: StorageLink, requests: Iterable[Request]) -> None:
         for request in requests:

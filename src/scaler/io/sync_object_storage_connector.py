@@ -163,10 +163,10 @@ class SyncObjectStorageConnector:
             link = self._live_link()
             try:
                 for start in starts:
-                    self._await(link, window.to_await())
-                    request = start(link.protocol, now=time.monotonic())
-                    window.add(request)
-                    self._finish(link.send([request]))
+                    if window.add(start(link.protocol, now=time.monotonic())):
+                        self._finish(link.send(window.take_unsent()))
+                        self._await(link, window.to_await())
+                self._finish(link.send(window.take_unsent()))
                 self._await(link, window.rest())
             finally:
                 for request in window.all():
