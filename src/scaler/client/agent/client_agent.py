@@ -391,4 +391,5 @@ class ClientAgent:
         if self._storage is not None:
             self._storage.close()
         self._pool.close()
+        self._cold_handlers.clear()  # they refer to this object, which shall go with its last user, descriptors and all
         atexit.unregister(self.stop)
