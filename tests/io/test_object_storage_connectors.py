@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -235,13 +236,24 @@ def test_sync_connects_anew_when_the_server_is_back(tmp_path):
     with running_server(tmp_path) as server:
         connector = SyncObjectStorageConnector(server.address, connect_timeout_seconds=1)
         connector.set_object(FIRST, b"first")
-    for _ in range(2):
-        with pytest.raises(ObjectStorageException):
-            connector.get_info_total()
+        assert not connector.is_closed
+    with pytest.raises(ObjectStorageException, match="connect"):
+        connector.get_info_total()
+    assert connector.is_closed
     with running_server(tmp_path, server.port):
         connector.set_object(FIRST, b"again")
         assert bytes(connector.get_object(FIRST)) == b"again"
+        assert not connector.is_closed
     connector.close()
+
+
+def test_sync_does_not_notice_a_server_that_was_replaced_between_calls(tmp_path):
+    with running_server(tmp_path) as server:
+        connector = SyncObjectStorageConnector(server.address)
+        connector.set_object(FIRST, b"first")
+    assert select.select([connector._link.socket.fileno()], [], [], DEADLINE_SECONDS)[0]
+    with running_server(tmp_path, server.port), connector:
+        assert connector.get_info_total() == (0, 0, 0)
 
 
 def test_sync_close_ends_a_waiting_thread(server):

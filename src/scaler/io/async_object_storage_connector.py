@@ -56,8 +56,8 @@ class AsyncObjectStorageConnector:
 
     @property
     def is_closed(self) -> bool:
-        """Return whether ``close`` was called."""
-        return self._is_closed
+        """Return whether there is no connection: ``close`` was called, or it failed and the next call makes another."""
+        return self._is_closed or (self._link is not None and self._link.failure is not None)
 
     @property
     def is_connected(self) -> bool:

@@ -76,8 +76,8 @@ class SyncObjectStorageConnector:
 
     @property
     def is_closed(self) -> bool:
-        """Return whether ``close`` was called."""
-        return self._is_closed
+        """Return whether there is no connection: ``close`` was called, or it failed and the next call makes another."""
+        return self._is_closed or self._link.failure is not None
 
     def set_object(self, object_id: bytes, payload: Payload, timeout_seconds: float | None = None) -> None:
         """Store an object, in place of what the id named before. Several buffers are stored as one object."""
@@ -151,6 +151,9 @@ class SyncObjectStorageConnector:
     def _live_link(self) -> StorageLink:
         if self._is_closed:
             raise ObjectStorageException(f"the connector to object storage server {self._address} is closed")
+        if self._link not in self._reading:
+            # Nobody reads between calls, so a connection that ended since the last one is noticed here.
+            self._finish(self._link.take(self._link.socket.drain(), time.monotonic()))
         if self._link.failure is not None:
             self._link.socket.close(0)
             self._link = self._open_link()
