@@ -289,6 +289,13 @@ def test_gives_up_when_there_is_no_scheduler(start, free_address):
     assert worker.exitcode == 1
 
 
+def test_gives_up_at_an_address_that_is_none(start, tmp_path):
+    worker = start(address="nowhere", logging_paths=(str(tmp_path / "log"),))
+    worker.join(10)
+    assert worker.exitcode == 1
+    assert "cannot connect to the scheduler at nowhere" in (tmp_path / "log").read_text()
+
+
 def test_drops_its_work_and_registers_anew_when_the_session_is_lost(start, storage):
     first = SchedulerStandIn(storage)
     worker = start(address=first.address)

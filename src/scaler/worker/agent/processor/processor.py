@@ -14,18 +14,19 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections import deque
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from scaler.io.ymq.ymq import Context, IOSocketType, PeerEvent, Role, Socket
+from scaler.io.ymq.ymq import Context, IOSocketType, Role, Socket
 from scaler.protocol import codec
 from scaler.utility.exceptions import UnserializableError
 from scaler.utility.process import ChildProcess
 from scaler.utility.serialization import serialize_failure
+from scaler.worker.agent.processor.agent_link import AgentLink
 from scaler.worker.agent.processor.memory_trimmer import MemoryTrimmer
 from scaler.worker.agent.processor.object_cache import ObjectCache
 from scaler.worker.agent.processor.storage import Storage
+from scaler.worker.agent.processor.task_loop import TaskLoop
 from scaler.worker.agent.processor.task_objects import TaskObjects
 from scaler.worker.agent.processor.task_runner import TaskRunner
 from scaler.worker.agent.task_gate import TaskGate
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from scaler.io.ymq.ymq import Bytes
     from scaler.worker.agent.processor.processor_settings import ProcessorSettings
 
 CONNECT_SECONDS = 30.0
@@ -81,13 +81,26 @@ class Processor(ChildProcess):
         """Set up, tell the agent, and run tasks until the link to the agent ends."""
         _ignore_interrupts()
         self._set_up_logging()
-        gate = TaskGate.attach(self._settings.gate_descriptor)
-        os.close(self._settings.gate_descriptor)  # children of tasks have no use for it
+        settings = self._settings
+        gate = TaskGate.attach(settings.gate_descriptor)
+        os.close(settings.gate_descriptor)  # children of tasks have no use for it
         context = Context(1)
-        socket = Socket(context, self._settings.processor_id, IOSocketType.Connector, role=Role.processor)
-        socket.connect(self._settings.agent_address, CONNECT_SECONDS)
+        socket = Socket(context, settings.processor_id, IOSocketType.Connector, role=Role.processor)
+        socket.connect(settings.agent_address, CONNECT_SECONDS)
         self._preload()
-        _TaskLoop(self, self._settings, socket, gate).run()
+        link = AgentLink(socket)
+        storage = Storage(settings.object_storage_address)
+        cache = ObjectCache(settings.cache_bytes)
+        runner = TaskRunner(TaskObjects(cache, storage), storage, link.send)
+        trimmer = MemoryTrimmer(settings.garbage_collect_interval_seconds, settings.trim_memory_threshold_bytes)
+        trimmer.start()
+
+        def run_task(task: codec.Task) -> bytes:
+            result = self.run_task(task, runner.run)
+            trimmer.on_task()
+            return result
+
+        TaskLoop(link, gate, cache, run_task).run()
         logging.info("processor %d: the agent has gone", os.getpid())
 
     def run_task(self, task: codec.Task, run: Callable[[codec.Task], bytes]) -> bytes:
@@ -123,81 +136,6 @@ class Processor(ChildProcess):
 
         paths = paths_of_process(self._settings.logging_paths, os.getpid())
         setup_logger(paths, None, self._settings.logging_level)
-
-
-class _TaskLoop:
-    """Takes frames from the agent and answers them."""
-
-    def __init__(self, processor: Processor, settings: ProcessorSettings, socket: Socket, gate: TaskGate) -> None:
-        self._processor = processor
-        self._socket = socket
-        self._gate = gate
-        self._inbox: deque[tuple[Any, Any]] = deque()
-        self._next_number = 0  # of the next task frame, as the agent counts them
-        self._is_over = False
-        storage = Storage(settings.object_storage_address)
-        self._cache = ObjectCache(settings.cache_bytes)
-        self._runner = TaskRunner(TaskObjects(self._cache, storage), storage, self._announce)
-        self._trimmer = MemoryTrimmer(settings.garbage_collect_interval_seconds, settings.trim_memory_threshold_bytes)
-        self._handlers: dict[int, Callable[[Bytes], None]] = {
-            codec.MessageKind.task: self._on_task,
-            codec.MessageKind.objectInstruction: self._on_object_instruction,
-        }
-
-    def run(self) -> None:
-        """Serve until the link to the agent ends."""
-        self._trimmer.start()
-        while not self._is_over:
-            self._inbox.extend(self._socket.recv_batch())
-            while self._inbox and not self._is_over:
-                self._on_received(self._inbox.popleft()[1])
-        self._trimmer.stop()
-
-    def _on_received(self, received: Bytes | PeerEvent) -> None:
-        if not isinstance(received, PeerEvent):
-            self._on_frame(received)
-        elif received is PeerEvent.connected:
-            self._socket.send(None, codec.ProcessorInitialized().encode())
-        else:  # lost or refused: the agent answers for everything that was not sent
-            self._is_over = True
-
-    def _on_frame(self, frame: Bytes) -> None:
-        try:
-            handler = self._handlers[codec.which(frame)]
-        except (codec.CodecError, KeyError):
-            logging.error("the agent sent a message that is not understood")
-            return
-        handler(frame)
-
-    def _on_task(self, frame: Bytes) -> None:
-        number = self._next_number
-        self._next_number += 1
-        if not self._gate.try_start(number):
-            return  # it was taken back
-        task = codec.decode(frame)
-        assert isinstance(task, codec.Task)
-        result = self._processor.run_task(task, self._runner.run)
-        self._gate.finish(number)
-        self._trimmer.on_task()
-        self._send(result)
-
-    def _on_object_instruction(self, frame: Bytes) -> None:
-        instruction = codec.decode(frame)
-        assert isinstance(instruction, codec.ObjectInstruction)
-        if instruction.instruction_type == codec.ObjectInstructionType.delete:
-            self._cache.discard(instruction.object_ids)
-
-    def _announce(self, frame: bytes) -> None:
-        self._socket.send(None, frame)
-
-    def _send(self, frame: bytes) -> None:
-        """Send a result: at once when there is nothing else to do, otherwise together with the next ones."""
-        if not self._inbox:
-            self._inbox.extend(self._socket.drain())
-        if self._inbox:
-            self._socket.send_soon(None, frame)
-        else:
-            self._socket.send(None, frame)
 
 
 def _ignore_interrupts() -> None:
