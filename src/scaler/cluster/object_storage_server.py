@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from scaler.object_storage.object_storage_server import ObjectStorageServer
 
 
+_BIND_TIMEOUT_SECONDS = 10.0
+
+
 class ObjectStorageServerProcess(ChildProcess):
     """Runs an object storage server. ``run`` may be called directly, to serve in this process until a signal."""
 
@@ -84,7 +87,7 @@ class ObjectStorageServerProcess(ChildProcess):
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
-        announcer = threading.Thread(target=self._announce, args=(server,), name="announce-ready", daemon=True)
+        announcer = threading.Thread(target=self._announce, args=(server,), name="announce-ready")
         announcer.start()
         host, port = self._object_storage_address.host, self._object_storage_address.port
         try:
@@ -101,13 +104,17 @@ class ObjectStorageServerProcess(ChildProcess):
         except OSError as error:
             if stopped_by:
                 return
-            raise OSError(f"cannot listen at {self._object_storage_address}: {error}") from None
+            reason = str(error).rsplit(": ", 1)[-1]  # the native text names the numeric address first
+            raise OSError(f"cannot listen at {self._object_storage_address}: {reason}") from None
+        finally:
+            # The interpreter must not end while a thread is in native code.
+            announcer.join()
         if stopped_by:
             logging.info("ObjectStorageServer: stopped by %s", signal.Signals(stopped_by[0]).name)
 
     def _announce(self, server: ObjectStorageServer) -> None:
         try:
-            server.wait_until_ready(START_TIMEOUT_SECONDS)
+            server.wait_until_ready(_BIND_TIMEOUT_SECONDS)
         except OSError:
             return  # run() raises the same error in the main thread, which reports it
         host = self._object_storage_address.host
