@@ -78,6 +78,7 @@ class ObjectStorageServerProcess(ChildProcess):
     def _serve(self) -> None:
         from scaler.object_storage.object_storage_server import ObjectStorageServer
 
+        host, port = _numeric_host(self._object_storage_address.host), self._object_storage_address.port
         server = ObjectStorageServer()
         stopped_by: list[int] = []
 
@@ -89,10 +90,9 @@ class ObjectStorageServerProcess(ChildProcess):
             signal.signal(number, stop)
         announcer = threading.Thread(target=self._announce, args=(server,), name="announce-ready")
         announcer.start()
-        host, port = self._object_storage_address.host, self._object_storage_address.port
         try:
             server.run(
-                _numeric_host(host),
+                host,
                 port,
                 self._object_storage_address.identity,
                 current_level_name(),
