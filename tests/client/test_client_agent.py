@@ -80,7 +80,7 @@ def test_no_answer_within_the_timeout(scheduler: StandInScheduler) -> None:
     scheduler.is_answering = False
     start = time.monotonic()
     with pytest.raises(DisconnectedError, match=r"tcp://stand-in:1 .*0\.3 seconds") as info:
-        Client(ADDRESS, timeout_seconds=0.3, heartbeat_interval_seconds=0.1)  # type: ignore[arg-type]
+        Client(ADDRESS, timeout_seconds=0.3, heartbeat_interval_seconds=0.1)
     assert isinstance(info.value, TimeoutError)
     assert time.monotonic() - start < 5
     assert scheduler.is_closed
@@ -132,7 +132,7 @@ def test_wrong_calls_raise_at_submit(client: Client, scheduler: StandInScheduler
         with pytest.raises(TypeError):
             call()
     with pytest.raises(TypeError):
-        client.submit(5)  # type: ignore[arg-type]
+        client.submit(5)
     assert scheduler.sent_of(codec.Task) == []
     assert client.submit(add, 1, profiling=True).result(10) == 111
 
@@ -387,7 +387,7 @@ def test_clear_keeps_unfetched_results_of_ended_futures(client: Client) -> None:
 
 def test_clear_without_verdicts_is_bounded(scheduler: StandInScheduler) -> None:
     scheduler.is_holding, scheduler.cancel_answer = True, None
-    with Client(ADDRESS, timeout_seconds=1, heartbeat_interval_seconds=0.1) as client:  # type: ignore[arg-type]
+    with Client(ADDRESS, timeout_seconds=1, heartbeat_interval_seconds=0.1) as client:
         futures = [client.submit(identity, 1) for _ in range(5)]
         start = time.monotonic()
         client.clear()
@@ -522,7 +522,7 @@ def test_accepted_shutdown_stops_the_client(client: Client, scheduler: StandInSc
 
 
 def test_shutdown_without_an_answer_is_bounded(scheduler: StandInScheduler) -> None:
-    with Client(ADDRESS, timeout_seconds=1, heartbeat_interval_seconds=0.1) as client:  # type: ignore[arg-type]
+    with Client(ADDRESS, timeout_seconds=1, heartbeat_interval_seconds=0.1) as client:
         scheduler.is_answering = False
         with pytest.raises(DisconnectedError):
             client.shutdown()
@@ -542,7 +542,7 @@ def test_lost_scheduler_fails_futures_with_a_distinct_error(client: Client, sche
 
 
 def test_silent_scheduler_is_lost_within_the_timeout(scheduler: StandInScheduler) -> None:
-    client = Client(ADDRESS, timeout_seconds=1, heartbeat_interval_seconds=0.2)  # type: ignore[arg-type]
+    client = Client(ADDRESS, timeout_seconds=1, heartbeat_interval_seconds=0.2)
     scheduler.is_holding, scheduler.is_answering = True, False
     future = client.submit(identity, 1)
     start = time.monotonic()

@@ -294,10 +294,12 @@ def test_lost_session_fails_every_future_at_once(client: CoreFixture) -> None:
 
 
 def test_unexpected_failure_fails_every_future_with_it(client: CoreFixture) -> None:
-    future, failure = client.submit(), RuntimeError("a bug")
-    client.core.on_failure(failure)
+    futures = [client.submit() for _ in range(2)]
+    client.core.on_failure(RuntimeError("a bug"))
     client.end()
-    assert future.exception() is failure
+    failures = [future.exception() for future in futures]
+    assert [repr(failure) for failure in failures] == ["RuntimeError('a bug')"] * 2
+    assert failures[0] is not failures[1]  # or each raise would lengthen the traceback of all
 
 
 def test_stop_cancels_every_future_and_sends_no_deletes(client: CoreFixture) -> None:

@@ -27,7 +27,7 @@ class CallSignature:
         try:
             # what is called is the wrapper, with its own signature, not what it wraps
             self._signature: inspect.Signature | None = inspect.signature(function, follow_wrapped=False)
-        except ValueError:
+        except (TypeError, ValueError):
             self._signature = None
             return
         self._read_limits(self._signature)

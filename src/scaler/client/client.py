@@ -42,8 +42,8 @@ class Client:
         self,
         address: str | None = None,
         profiling: bool = False,
-        timeout_seconds: int = DEFAULT_CLIENT_TIMEOUT_SECONDS,
-        heartbeat_interval_seconds: int = DEFAULT_HEARTBEAT_INTERVAL_SECONDS,
+        timeout_seconds: float = DEFAULT_CLIENT_TIMEOUT_SECONDS,
+        heartbeat_interval_seconds: float = DEFAULT_HEARTBEAT_INTERVAL_SECONDS,
         serializer: Serializer = DefaultSerializer(),  # noqa: B008  # it has no state
         stream_output: bool = False,
     ) -> None:

@@ -7,15 +7,17 @@ futures is appended to ``endings``, functions that the shell calls when it has l
 from __future__ import annotations
 
 import collections
+import copy
 import enum
 import logging
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from scaler.client.agent.object_registry import ObjectRegistry
 from scaler.client.agent.pending_task import PendingTask
+from scaler.client.future import ScalerFuture
 from scaler.protocol import codec
 from scaler.utility.exceptions import (
     ClientShutdownException,
@@ -143,7 +145,7 @@ class ClientCore:
         if self.state is not ClientState.stopped:
             self.state = ClientState.stopped
             self.failure = failure
-            self._end_all(lambda future: partial(_fail, future, failure))
+            self._end_all(lambda future: partial(_fail_with_copy, future, failure))
 
     def on_tick(self, now_seconds: float) -> None:
         """Notice a scheduler that has gone silent, and send what is due."""
@@ -247,7 +249,7 @@ class ClientCore:
     def _fail_disconnected(self, reason: str) -> None:
         self.on_failure(DisconnectedError(f"the connection to the scheduler at {self._scheduler_address} {reason}"))
 
-    def _end_all(self, ending: Callable[[Any], Callable[[], None]]) -> None:
+    def _end_all(self, ending: Callable[[ScalerFuture], Callable[[], None]]) -> None:
         tasks, self._tasks = self._tasks, {}
         for task in tasks.values():
             self.objects.release_function(task.function)
@@ -278,6 +280,16 @@ def _write_log(log: codec.TaskLog) -> None:
     stream.write(log.content)
 
 
-def _fail(future: Any, failure: BaseException) -> None:
+def _fail(future: ScalerFuture, failure: BaseException) -> None:
     if not future.done():
         future.set_exception(failure)
+
+
+def _fail_with_copy(future: ScalerFuture, failure: BaseException) -> None:
+    """Give each future an exception of its own: every ``raise`` of a shared one would lengthen its traceback."""
+    try:
+        own = copy.copy(failure)
+    except Exception:  # code of the exception's own class, which may want other arguments
+        own = failure
+    own.__cause__ = failure.__cause__
+    _fail(future, own)
