@@ -52,7 +52,7 @@ def test_explicit_addresses_are_honoured(chosen_port, leftovers):
             assert client.submit(abs, -4).result(timeout=20) == 4
 
 
-@pytest.mark.parametrize("host", ["localhost", "[::1]"])
+@pytest.mark.parametrize("host", ["localhost", "[::1]", "0.0.0.0"])
 def test_names_and_ipv6(host, leftovers):
     with SchedulerClusterCombo(n_workers=1, address=f"tcp://{host}:0", **QUIET) as combo:
         combo.wait_for_workers()

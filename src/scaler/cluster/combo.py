@@ -76,7 +76,7 @@ class SchedulerClusterCombo:
                 logging_config_file=logging_config_file,
             )
             self._start(self._object_storage)
-            self._object_storage_address = self._object_storage.address
+            self._object_storage_address = self._object_storage.advertised_address
             self._scheduler = SchedulerProcess(
                 address=wanted,
                 object_storage_address=self._object_storage_address,

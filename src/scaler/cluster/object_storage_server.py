@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from scaler.cluster.readiness import START_TIMEOUT_SECONDS, Readiness
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.utility.logging.utility import CONSOLE_FORMAT, current_level_name, current_paths, setup_logger
-from scaler.utility.network_util import is_loopback
+from scaler.utility.network_util import advertised_host, is_loopback
 from scaler.utility.process import ChildProcess
 
 if TYPE_CHECKING:
@@ -63,6 +63,12 @@ class ObjectStorageServerProcess(ChildProcess):
         """The address with the port that is really bound; known once the server is ready."""
         (port,) = self._readiness.wait(self)
         return ObjectStorageConfig(self._object_storage_address.host, int(port), self._object_storage_address.identity)
+
+    @property
+    def advertised_address(self) -> ObjectStorageConfig:
+        """The address that others connect to: it differs when the server listens at every address of this machine."""
+        bound = self.address
+        return ObjectStorageConfig(advertised_host(bound.host), bound.port, bound.identity)
 
     def run(self) -> None:
         """Serve until SIGINT or SIGTERM; raise OSError when the address cannot be bound."""

@@ -16,7 +16,7 @@ from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.zmq import ZMQConfig, ZMQType
 from scaler.entry_points.command import FAILURE_EXIT_CODE, run_command
-from scaler.utility.network_util import MAXIMUM_PORT, advertised_host
+from scaler.utility.network_util import MAXIMUM_PORT
 from scaler.utility.process import ChildProcess
 
 PROGRAM = "scaler_scheduler"
@@ -63,10 +63,7 @@ def _start(config: SchedulerConfig, processes: list[ChildProcess]) -> None:
         )
         processes.append(storage)
         storage.start()
-        bound = storage.address
-        config = dataclasses.replace(
-            config, object_storage_address=ObjectStorageConfig(advertised_host(bound.host), bound.port)
-        )
+        config = dataclasses.replace(config, object_storage_address=storage.advertised_address)
     scheduler = SchedulerProcess.from_config(config)
     processes.append(scheduler)
     scheduler.start()
