@@ -7,24 +7,22 @@ import struct
 
 import pytest
 
-from scaler.io.object_storage_protocol import (
+from scaler.io.object_storage_header import (
     ALL_BYTES,
-    BATCH_BYTES,
-    BATCH_REQUESTS,
-    GRACE_SECONDS,
-    SLOWEST_BYTES_PER_SECOND,
-    WINDOW_BYTES,
-    WINDOW_REQUESTS,
-    ObjectStorageProtocol,
-    Request,
     ResponseType,
-    Window,
-    make_identity,
     pack_header,
     pack_object_id_message,
     payload_size,
     unpack_header,
 )
+from scaler.io.object_storage_protocol import (
+    GRACE_SECONDS,
+    SLOWEST_BYTES_PER_SECOND,
+    ObjectStorageProtocol,
+    Request,
+    make_identity,
+)
+from scaler.io.object_storage_window import BATCH_BYTES, BATCH_REQUESTS, WINDOW_BYTES, WINDOW_REQUESTS, Window
 from scaler.utility.exceptions import ObjectStorageException, ObjectStorageFullError, ObjectStorageTimeoutError
 
 FIRST, SECOND = bytes(range(32)), bytes(range(100, 132))

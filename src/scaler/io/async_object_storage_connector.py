@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from scaler.io.object_storage_header import ALL_BYTES
 from scaler.io.object_storage_link import DEFAULT_CONNECT_TIMEOUT_SECONDS, DEFAULT_TIMEOUT_SECONDS, StorageLink
-from scaler.io.object_storage_protocol import ALL_BYTES, ObjectStorageProtocol, Request, Window
+from scaler.io.object_storage_protocol import ObjectStorageProtocol, Request
+from scaler.io.object_storage_window import Window
 from scaler.io.ymq.ymq import Bytes, Context
 from scaler.utility.exceptions import ObjectStorageException
 
 if TYPE_CHECKING:
-    from scaler.io.object_storage_protocol import Payload
+    from scaler.io.object_storage_header import Payload
 
     _Start = Callable[..., Request]
 

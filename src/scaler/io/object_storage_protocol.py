@@ -1,4 +1,4 @@
-"""The client's side of the object storage protocol without any I/O: layouts, matching of answers, deadlines.
+"""The client's side of the object storage protocol without any I/O: requests, matching of answers, deadlines.
 
 Both connectors are shells over ``ObjectStorageProtocol``. Every processor imports this, so it imports next to nothing.
 """
@@ -10,20 +10,24 @@ import math
 import os
 import struct
 import uuid
-from collections.abc import Iterator, Sequence
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from scaler.io.object_storage_header import (
+    OBJECT_ID_BYTES,
+    RequestType,
+    ResponseType,
+    pack_header,
+    pack_object_id_message,
+    payload_size,
+    unpack_header,
+)
 from scaler.utility.exceptions import ObjectStorageException, ObjectStorageFullError, ObjectStorageTimeoutError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    Payload = Buffer | Sequence[Buffer]
+    from scaler.io.object_storage_header import Payload
 
-HEADER_BYTES: Final = 80
-ALL_BYTES: Final = 2**64 - 1
-OBJECT_ID_BYTES: Final = 32
 GRACE_SECONDS: Final = 1.0
 """How much later than the server the client itself gives up a get, so that the server's answer says why."""
 
@@ -33,45 +37,8 @@ SLOWEST_BYTES_PER_SECOND: Final = 4 * 1024 * 1024
 LARGE_BYTES: Final = 8 * 1024 * 1024
 """A server without room refuses larger payloads before it has received them, which costs the connection."""
 
-WINDOW_BYTES: Final = 64 * 1024 * 1024
-WINDOW_REQUESTS: Final = 1024
-"""Bounds of what one call of a connector keeps unanswered; more requests follow as answers arrive."""
-
-BATCH_BYTES: Final = 1024 * 1024
-BATCH_REQUESTS: Final = 64
-"""Bounds of what one call collects to write it at once."""
-
-_HEADER: Final = struct.Struct("<16sQQH2xI8s4Q")
-_HEADER_PREFIX: Final = struct.pack("<IIIHH", 0, 9, 0, 3, 1)
-_OBJECT_ID_POINTER: Final = struct.pack("<IHH", 0, 4, 0)
-_OBJECT_ID_MESSAGE: Final = struct.Struct("<16s4Q")
-_OBJECT_ID_MESSAGE_PREFIX: Final = struct.pack("<IIIHH", 0, 5, 0, 4, 0)
-_OBJECT_ID_FIELDS: Final = struct.Struct(">4Q")
 _TOTALS: Final = struct.Struct("<3Q")
 _MAXIMUM_WIRE_TIMEOUT: Final = 2**32 - 1
-
-
-class RequestType(IntEnum):
-    """What is asked of the server."""
-
-    SET_OBJECT = 0
-    GET_OBJECT = 1
-    DELETE_OBJECT = 2
-    DUPLICATE_OBJECT_ID = 3
-    INFO_GET_TOTAL = 4
-
-
-class ResponseType(IntEnum):
-    """What the server answers."""
-
-    SET_OK = 0
-    GET_OK = 1
-    DELETE_OK = 2
-    DELETE_NOT_EXISTS = 3
-    DUPLICATE_OK = 4
-    INFO_GET_TOTAL_OK = 5
-    STORAGE_FULL = 6
-    TIMED_OUT = 7
 
 
 _EXPECTED: Final = {
@@ -84,42 +51,6 @@ _EXPECTED: Final = {
     RequestType.INFO_GET_TOTAL: frozenset({ResponseType.INFO_GET_TOTAL_OK}),
 }
 _WAITING_TYPES: Final = frozenset({RequestType.GET_OBJECT, RequestType.DUPLICATE_OBJECT_ID})
-
-
-def pack_header(
-    object_id: bytes, payload_length: int, request_id: int, request_type: int, timeout_ms: int = 0
-) -> bytes:
-    """Return the 80 bytes of a header; requests and answers share the layout."""
-    fields = _OBJECT_ID_FIELDS.unpack(object_id)
-    return _HEADER.pack(
-        _HEADER_PREFIX, payload_length, request_id, request_type, timeout_ms, _OBJECT_ID_POINTER, *fields
-    )
-
-
-def unpack_header(frame: Buffer) -> tuple[bytes, int, int, int]:
-    """Return object id, payload length, request id and type. Raise ObjectStorageException for another layout."""
-    try:
-        prefix, length, request_id, kind, _, pointer, *fields = _HEADER.unpack(frame)
-    except struct.error:
-        raise ObjectStorageException(f"malformed answer: a header of {memoryview(frame).nbytes} bytes") from None
-    if prefix != _HEADER_PREFIX or pointer != _OBJECT_ID_POINTER:
-        raise ObjectStorageException("malformed answer: not the header of an answer")
-    return _OBJECT_ID_FIELDS.pack(*fields), length, request_id, kind
-
-
-def pack_object_id_message(object_id: bytes) -> bytes:
-    """Return the 48 bytes that name the original in a duplicate request."""
-    return _OBJECT_ID_MESSAGE.pack(_OBJECT_ID_MESSAGE_PREFIX, *_OBJECT_ID_FIELDS.unpack(object_id))
-
-
-def payload_size(payload: Payload) -> int:
-    """Return the number of bytes of a buffer, or of the buffers of a list or tuple together."""
-    if isinstance(payload, bytes):
-        return len(payload)
-    if isinstance(payload, list | tuple):
-        return sum(payload_size(part) for part in payload)
-    with memoryview(payload) as view:  # type: ignore[arg-type]  # every other sequence here is a buffer
-        return view.nbytes
 
 
 def make_identity(connector: str) -> bytes:
@@ -370,53 +301,6 @@ class ObjectStorageProtocol:
     def _transfer_seconds(self) -> float:
         incoming_bytes = 0 if self._header is None else self._header[2]
         return (self._unanswered_bytes + incoming_bytes) / SLOWEST_BYTES_PER_SECOND
-
-
-class Window:
-    """The requests of one pipelined call: what is to be sent together, and how many may be unanswered."""
-
-    def __init__(self) -> None:
-        self._requests: list[Request] = []
-        self._sent = 0
-        self._unsent_bytes = 0
-        self._awaited = 0
-        self._unanswered_bytes = 0
-
-    def add(self, request: Request) -> bool:
-        """Take a request; return whether it is time to send."""
-        self._requests.append(request)
-        self._unsent_bytes += request.size_bytes
-        self._unanswered_bytes += request.size_bytes
-        return len(self._requests) - self._sent >= BATCH_REQUESTS or self._unsent_bytes >= BATCH_BYTES
-
-    def take_unsent(self) -> list[Request]:
-        """Return the requests that were not returned before; the caller sends them."""
-        unsent = self._requests[self._sent :]
-        self._sent = len(self._requests)
-        self._unsent_bytes = 0
-        return unsent
-
-    def to_await(self) -> Iterator[Request]:
-        """Yield the oldest requests, each of which must have ended when the next is asked for, until there is room."""
-        while self._awaited < len(self._requests) and (
-            len(self._requests) - self._awaited >= WINDOW_REQUESTS or self._unanswered_bytes >= WINDOW_BYTES
-        ):
-            request = self._requests[self._awaited]
-            self._awaited += 1
-            self._unanswered_bytes -= request.size_bytes
-            yield request
-
-    def rest(self) -> list[Request]:
-        """Return the requests that ``to_await`` has not yielded."""
-        return self._requests[self._awaited :]
-
-    def all(self) -> list[Request]:
-        """Return every request."""
-        return self._requests
-
-    def outcomes(self) -> list[Any]:
-        """Return all results in order, or raise the first error. All requests must have ended."""
-        return [request.outcome() for request in self._requests]
 
 
 def _wire_timeout(timeout_seconds: float) -> int:

@@ -1,0 +1,86 @@
+// What peers do wrong: each fault costs its own connection, with a reason, and nothing else.
+#include "object_storage/server_core_fixture.h"
+
+namespace scaler::object_storage {
+namespace {
+
+using Figures = std::vector<std::uint64_t>;
+
+TEST_F(ServerCoreTest, GarbageHeaderClosesTheConnection) {
+    frame(1, std::string(80, '\xaa'));
+    expectClosed(1, "malformed request header");
+}
+
+TEST_F(ServerCoreTest, ShortHeaderClosesTheConnection) {
+    frame(1, std::string(79, '\0'));
+    expectClosed(1, "header of 79 bytes");
+}
+
+TEST_F(ServerCoreTest, EmptyHeaderClosesTheConnection) {
+    frame(1, "");
+    expectClosed(1, "header of 0 bytes");
+}
+
+TEST_F(ServerCoreTest, LongHeaderIsAboveTheLimitOfTheFrame) {
+    EXPECT_EQ(core_.frameLimit(1), 80U);
+    frame(1, std::string(81, '\0'));
+    expectClosed(1, "header of 81 bytes");
+}
+
+TEST_F(ServerCoreTest, SetAboveThePayloadLimitClosesTheConnection) {
+    header(1, RequestType::setObject, 7, (6ULL << 40U) + 1, 0);
+    expectClosed(1, "more than the limit");
+}
+
+TEST_F(ServerCoreTest, SetOfThePayloadLimitIsAccepted) {
+    header(1, RequestType::setObject, 7, 6ULL << 40U, 0);
+    EXPECT_EQ(core_.frameLimit(1), 6ULL << 40U);
+    EXPECT_TRUE(outbox_.closed.empty());
+}
+
+TEST_F(ServerCoreTest, DuplicateOfAnotherSizeClosesTheConnection) {
+    header(1, RequestType::duplicateObjectId, 7, 47, 0);
+    expectClosed(1, "id of 47 bytes");
+}
+
+TEST_F(ServerCoreTest, ShortPayloadClosesTheConnection) {
+    header(1, RequestType::setObject, 7, 7, 0);
+    EXPECT_EQ(core_.frameLimit(1), 7U);
+    frame(1, "short");
+    expectClosed(1, "payload of 5 bytes instead of the announced 7");
+    EXPECT_EQ(core_.gauges().totals.ids, 1U);
+}
+
+TEST_F(ServerCoreTest, ShortDuplicateClosesTheConnection) {
+    header(1, RequestType::duplicateObjectId, 7, 48, 0);
+    frame(1, "short");
+    expectClosed(1, "payload of 5 bytes");
+}
+
+TEST_F(ServerCoreTest, MalformedObjectIdClosesTheConnection) {
+    header(1, RequestType::duplicateObjectId, 7, 48, 0);
+    frame(1, std::string(48, '\xaa'));
+    expectClosed(1, "malformed object id");
+}
+
+TEST_F(ServerCoreTest, UnknownRequestTypeClosesTheConnection) {
+    header(1, static_cast<RequestType>(5), 7, 0, 0);
+    expectClosed(1, "unknown request type 5");
+}
+
+TEST_F(ServerCoreTest, TooManyWaitingRequestsCloseTheConnection) {
+    for (std::uint64_t number = 0; number <= 1000; ++number) {
+        get(1, number);
+    }
+    expectClosed(1, "more than 1000 waiting requests");
+}
+
+TEST_F(ServerCoreTest, FramesBehindARefusedOneAreIgnored) {
+    frame(1, std::string(80, '\xaa'));
+    set(1, 7, "payload");
+    EXPECT_TRUE(takeAnswers().empty());
+    EXPECT_EQ(info(2), (Figures{0, 0, 0}));
+}
+
+}  // namespace
+}  // namespace scaler::object_storage

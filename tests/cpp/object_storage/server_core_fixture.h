@@ -1,0 +1,128 @@
+// Conversations with a server core: frames in, answers and closed connections out.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "object_storage/server_core.h"
+
+namespace scaler::object_storage {
+
+inline constexpr std::uint64_t kAll = UINT64_MAX;
+
+inline ObjectId id(std::uint64_t number) { return ObjectId{{number, 1, 2, 3}}; }
+
+struct Answer {
+    ConnectionId connection = 0;
+    ResponseType type = ResponseType::setOk;
+    ObjectId objectId;
+    std::uint64_t responseId = 0;
+    std::string payload;
+    const std::byte* memory = nullptr;
+
+    bool operator==(const Answer& other) const {
+        return connection == other.connection && type == other.type && objectId == other.objectId &&
+               responseId == other.responseId && payload == other.payload;
+    }
+};
+
+inline std::ostream& operator<<(std::ostream& stream, const Answer& answer) {
+    return stream << "connection " << answer.connection << " type " << static_cast<int>(answer.type) << " object "
+                  << answer.objectId.fields[0] << " response " << answer.responseId << " payload '" << answer.payload
+                  << "'";
+}
+
+class RecordingOutbox : public Outbox {
+public:
+    void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) override {
+        const auto response = readResponseHeader(header);
+        ASSERT_TRUE(response);
+        ASSERT_EQ(response->payloadLength, payload.size());
+        ASSERT_EQ(payload.isNull(), response->payloadLength == 0);
+        answers.push_back({connection, response->type, response->objectId, response->responseId,
+                           std::string(payload.view()), payload.data()});
+    }
+    void close(ConnectionId connection, const std::string& reason) override { closed[connection] = reason; }
+    void closeAfterAnswers(ConnectionId connection, const std::string& reason) override {
+        closedAfterAnswers[connection] = reason;
+    }
+
+    std::vector<Answer> answers;
+    std::map<ConnectionId, std::string> closed;
+    std::map<ConnectionId, std::string> closedAfterAnswers;
+};
+
+class ServerCoreTest : public testing::Test {
+protected:
+    void SetUp() override {
+        for (const ConnectionId connection : {1, 2, 3}) {
+            core_.onConnected(connection);
+        }
+    }
+    void TearDown() override { EXPECT_TRUE(core_.check()); }
+
+    void frame(ConnectionId connection, ByteView bytes) { core_.onFrame(connection, ymq::Bytes::copy(bytes), now_); }
+    void frame(ConnectionId connection, std::string_view bytes) { frame(connection, std::as_bytes(std::span(bytes))); }
+
+    void header(ConnectionId connection, RequestType type, std::uint64_t object, std::uint64_t length,
+                std::uint64_t requestId, std::uint32_t timeoutMilliseconds = 0) {
+        frame(connection, writeRequestHeader({.objectId = id(object),
+                                              .payloadLength = length,
+                                              .requestId = requestId,
+                                              .type = type,
+                                              .timeoutMilliseconds = timeoutMilliseconds}));
+    }
+    void set(ConnectionId connection, std::uint64_t object, std::string_view content, std::uint64_t requestId = 0) {
+        header(connection, RequestType::setObject, object, content.size(), requestId);
+        frame(connection, content);
+    }
+    void get(ConnectionId connection, std::uint64_t object, std::uint64_t requestId = 0, std::uint64_t maximum = kAll,
+             std::uint32_t timeoutMilliseconds = 0) {
+        header(connection, RequestType::getObject, object, maximum, requestId, timeoutMilliseconds);
+    }
+    void erase(ConnectionId connection, std::uint64_t object, std::uint64_t requestId = 0) {
+        header(connection, RequestType::deleteObject, object, 0, requestId);
+    }
+    void duplicate(ConnectionId connection, std::uint64_t original, std::uint64_t copy, std::uint64_t requestId = 0,
+                   std::uint32_t timeoutMilliseconds = 0) {
+        header(connection, RequestType::duplicateObjectId, copy, kObjectIdMessageBytes, requestId, timeoutMilliseconds);
+        frame(connection, writeObjectIdMessage(id(original)));
+    }
+    std::vector<std::uint64_t> info(ConnectionId connection) {
+        header(connection, RequestType::infoGetTotal, 77, 0, 5);
+        const Answer answer = takeAnswers().at(0);
+        EXPECT_EQ(answer.type, ResponseType::infoGetTotalOk);
+        EXPECT_EQ(answer.objectId, id(77));
+        EXPECT_EQ(answer.payload.size(), 24U);
+        std::vector<std::uint64_t> figures(3);
+        std::memcpy(figures.data(), answer.payload.data(), 24);
+        return figures;
+    }
+
+    std::vector<Answer> takeAnswers() { return std::exchange(outbox_.answers, {}); }
+    void expectAnswers(const std::vector<Answer>& expected) { EXPECT_EQ(takeAnswers(), expected); }
+    void expectClosed(ConnectionId connection, std::string_view part) {
+        ASSERT_TRUE(outbox_.closed.contains(connection));
+        EXPECT_NE(outbox_.closed[connection].find(part), std::string::npos) << outbox_.closed[connection];
+        EXPECT_TRUE(takeAnswers().empty());
+        // The others are served as before, and nothing of the closed connection is left.
+        set(2, 1000, "other");
+        get(2, 1000);
+        EXPECT_EQ(takeAnswers().size(), 2U);
+        EXPECT_EQ(core_.gauges().connections, 2U);
+        EXPECT_EQ(core_.gauges().waitingRequests, 0U);
+    }
+
+    RecordingOutbox outbox_;
+    ServerCore::Options options_{.waitingLimitPerConnection = 1000};
+    ServerCore core_{options_, outbox_};
+    Time now_{std::chrono::hours(1)};
+};
+
+}  // namespace scaler::object_storage
