@@ -18,6 +18,8 @@ from pathlib import Path
 
 from scaler import Client, SchedulerClusterCombo
 
+LIBRARY = sysconfig.get_path("stdlib")
+PACKAGES = sysconfig.get_path("purelib")
 ENOUGH_FILES = 1000
 DECISIONS = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.Assert, ast.comprehension)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -61,11 +63,11 @@ def count_decisions(node: ast.AST) -> int:
 
 def find_files() -> list[str]:
     """Return the standard library's modules; where it is packaged without its tests, the installed packages as well."""
-    library = Path(sysconfig.get_path("stdlib"))
-    files = [path for path in library.rglob("*.py") if not {"site-packages", "dist-packages"} & set(path.parts)]
+    found = Path(LIBRARY).rglob("*.py")
+    files = sorted(str(path) for path in found if not {"site-packages", "dist-packages"} & set(path.parts))
     if len(files) < ENOUGH_FILES:
-        files += Path(sysconfig.get_path("purelib")).rglob("*.py")
-    return [str(path) for path in sorted(files)]
+        files += sorted(str(path) for path in Path(PACKAGES).rglob("*.py"))
+    return files
 
 
 def show_progress(label: str, done: int, total: int) -> None:
@@ -97,10 +99,11 @@ def run_job(files: list[str], n_workers: int) -> tuple[list, float]:
 def print_report(measures: list, seconds: float, single_seconds: float, n_workers: int) -> None:
     parsed = [measure for measure in measures if measure[1] >= 0]
     functions = [(*function, path) for path, _, found in parsed for function in found]
-    library = sysconfig.get_path("stdlib")
     print(f"\n{'complexity':>10}  {'function':<44} place")
     for complexity, name, line, path in sorted(functions, reverse=True)[:10]:
-        print(f"{complexity:>10}  {name[:44]:<44} {os.path.relpath(path, library)}:{line}")
+        print(
+            f"{complexity:>10}  {name[:44]:<44} {path.removeprefix(LIBRARY + '/').removeprefix(PACKAGES + '/')}:{line}"
+        )
     mean = sum(function[0] for function in functions) / max(1, len(functions))
     print(f"\nfiles      {len(measures):>10,}  ({len(measures) - len(parsed)} of them do not parse)")
     print(f"lines      {sum(measure[1] for measure in parsed):>10,}")
@@ -118,7 +121,7 @@ options = parser.parse_args()
 all_files = find_files()[: options.files]
 for each_file in all_files:
     Path(each_file).read_bytes()  # into the system's cache, so that the first of the two runs does not pay for the disk
-print(f"measuring {len(all_files)} files of Python {sys.version.split()[0]}")
+print(f"measuring {len(all_files)} files of Python {sys.version.split()[0]}", flush=True)
 _, seconds_on_one = run_job(all_files, 1)
 results, seconds_on_all = run_job(all_files, options.workers)
 print_report(results, seconds_on_all, seconds_on_one, options.workers)
