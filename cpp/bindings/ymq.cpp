@@ -3,6 +3,8 @@
 
 NB_MODULE(_ymq, module) {
     module.doc() = "Native messaging; use it through scaler.io.ymq.ymq.";
+    // Daemon threads still hold objects at the exit, which is no leak of ours.
+    nanobind::set_leak_warnings(false);
     scaler::bindings::defineEnums(module);
     scaler::bindings::defineException(module);
     scaler::bindings::defineBytes(module);

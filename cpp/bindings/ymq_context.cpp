@@ -2,10 +2,12 @@
 #include "bindings/ymq_context.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include "bindings/ymq_bindings.h"
@@ -22,7 +24,19 @@ using namespace std::chrono_literals;
 // In all, however many sockets there are.
 constexpr auto kExitLinger = 1000ms;
 
+// How long the exit waits for threads to come back from native code.
+constexpr auto kExitPatience = 2000ms;
+
 std::atomic<std::uint64_t> fork_count {0};
+
+std::atomic<bool> exiting {false};
+std::atomic<int> unlocked_threads {0};
+// Set before `exiting`.
+std::thread::id exiting_thread;
+
+[[noreturn]] void sleepForGood() {
+    for (;;) ::pause();
+}
 
 struct Registry {
     std::vector<std::weak_ptr<ymq::Socket>> sockets;
@@ -57,9 +71,20 @@ void closeAll() {
     sockets.clear();
 }
 
+void waitForThreads() {
+    const auto deadline = std::chrono::steady_clock::now() + kExitPatience;
+    while (unlocked_threads != 0 && std::chrono::steady_clock::now() < deadline) {
+        const nb::gil_scoped_release unlocked;
+        std::this_thread::sleep_for(1ms);
+    }
+}
+
 // Threads that still wait in a socket come back before the interpreter ends; nothing native may touch it afterwards.
 void onExit() {
+    exiting_thread = std::this_thread::get_id();
+    exiting = true;
     closeAll();
+    if (forkCount() == 0) waitForThreads();
     for (const auto& context: registry().contexts) {
         const auto alive = context.lock();
         if (alive == nullptr || forkCount() != 0) continue;
@@ -74,6 +99,26 @@ void onExit() {
 
 std::uint64_t forkCount() noexcept { return fork_count.load(std::memory_order_relaxed); }
 
+Unlocked::Unlocked() {
+    ++unlocked_threads;
+    if (!exiting) state_ = PyEval_SaveThread();
+}
+
+Unlocked::~Unlocked() {
+    if (state_ != nullptr && exiting) {
+        --unlocked_threads;
+        sleepForGood();
+    }
+    if (state_ != nullptr) PyEval_RestoreThread(state_);
+    --unlocked_threads;
+}
+
+void sleepIfExiting() {
+    if (!exiting || std::this_thread::get_id() == exiting_thread) return;
+    PyEval_SaveThread();
+    sleepForGood();
+}
+
 Context::Context(std::size_t number_of_threads): native(std::make_shared<ymq::IoContext>(number_of_threads)) {
     Registry::add(registry().contexts, native);
 }
@@ -84,7 +129,7 @@ Context::~Context() {
         (void)new std::shared_ptr<ymq::IoContext>(std::move(native));
         return;
     }
-    const nb::gil_scoped_release unlocked;
+    const Unlocked unlocked;
     native.reset();
 }
 

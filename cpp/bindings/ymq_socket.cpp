@@ -46,7 +46,7 @@ public:
             (void)new std::shared_ptr<ymq::Socket>(std::move(native_));
             return;
         }
-        const nb::gil_scoped_release unlocked;
+        const Unlocked unlocked;
         (void)native_->close(std::chrono::seconds(1));
         native_.reset();
     }
@@ -58,6 +58,7 @@ public:
         if (made_at_fork_ != forkCount()) {
             raise(ErrorCode::configurationError, "the socket belongs to the parent of this forked process");
         }
+        sleepIfExiting();
         releaseNow();
         return *native_;
     }
@@ -94,7 +95,7 @@ private:
 template <typename Function>
 ErrorCode unlockedIfLarge(std::size_t size, Function function) {
     if (size < kUnlockedBytes) return function();
-    const nb::gil_scoped_release unlocked;
+    const Unlocked unlocked;
     return function();
 }
 
@@ -146,7 +147,7 @@ nb::list toList(std::vector<ymq::Received> items) {
 std::string bind(const Socket& self, const std::string& address) {
     ymq::Socket& native = self.native();
     ymq::Result<ymq::Address> real = [&] {
-        const nb::gil_scoped_release unlocked;
+        const Unlocked unlocked;
         return native.bind(address);
     }();
     if (!real) raise(real.error());
@@ -211,7 +212,7 @@ nb::list recvBatch(const Socket& self, std::optional<double> timeout_seconds, st
         if (!items.empty()) return toList(std::move(items));
         ymq::Socket::Wait outcome;
         {
-            const nb::gil_scoped_release unlocked;
+            const Unlocked unlocked;
             outcome = native.wait(deadline);
         }
         switch (outcome) {
@@ -228,7 +229,7 @@ nb::list recvBatch(const Socket& self, std::optional<double> timeout_seconds, st
 
 bool closeSocket(const Socket& self, double linger_seconds) {
     ymq::Socket& native = self.native();
-    const nb::gil_scoped_release unlocked;
+    const Unlocked unlocked;
     return native.close(milliseconds(linger_seconds));
 }
 

@@ -151,15 +151,21 @@ bool SocketCore::onFramesLocked(
         counters_.received_messages += messages.size();
         inbox_.push(messages);
     }
+    bool answered = false;
     for (const Frame& frame: controls) {
         if (!onControlLocked(*peer, link, frame)) return false;
+        answered = answered || frame.kind == FrameKind::ping;
         if (frame.kind == FrameKind::goodbye) {
             endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
             return true;
         }
     }
-    if (session.mustAcknowledge()) link.sendControlLocked(FrameKind::ack, encodeCount(session.acknowledgeNow()));
-    link.writeLocked();
+    if (session.mustAcknowledge()) {
+        link.sendControlLocked(FrameKind::ack, encodeCount(session.acknowledgeNow()));
+        answered = true;
+    }
+    // Otherwise what send_soon left would leave with every frame that comes in.
+    if (answered) link.writeLocked();
     scheduleTickLocked(tickWritesLocked(*peer, peer->last_heard));
     return true;
 }

@@ -97,14 +97,14 @@ private:
     void armSoonTimerLocked(std::chrono::nanoseconds delay);
     void waitForSoonTimer();
 
-    // socket_sessions.cpp
+    // socket_sessions.cpp; those that end a peer take it by value, for they reset the pointers of this object.
     PeerPointer newPeerLocked();
     std::optional<Refuse> judgeLocked(const Hello& hello, PeerPointer& peer);
     void acceptLocked(Link& link, const PeerPointer& peer, const Hello& hello);
     void establishLocked(Link& link, const PeerPointer& peer);
     void dropLinkLocked(Link& link);
-    void detachLocked(const PeerPointer& peer);
-    void endLocked(const PeerPointer& peer, PeerEvent event, ErrorCode code);
+    void detachLocked(PeerPointer peer);
+    void endLocked(PeerPointer peer, PeerEvent event, ErrorCode code);
     void dialLocked(Clock::time_point deadline, std::size_t delays_to_skip);
     void onGivenUp(const std::string& why);
     std::chrono::milliseconds timeoutOfLocked(Role role) const;
@@ -118,7 +118,7 @@ private:
     Clock::time_point tickWritesLocked(Peer& peer, Clock::time_point now);
 
     // socket_stop.cpp
-    void leaveLocked(const PeerPointer& peer);
+    void leaveLocked(PeerPointer peer);
     void stopOnIoThread();
     void closeOnIoThread();
     bool isQuietLocked() const;

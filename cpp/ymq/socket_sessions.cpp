@@ -222,7 +222,7 @@ void SocketCore::dropLinkLocked(Link& link) {
     links_.erase(keep);
 }
 
-void SocketCore::detachLocked(const PeerPointer& peer) {
+void SocketCore::detachLocked(PeerPointer peer) {
     const auto now = Clock::now();
     const auto deadline = peer->last_heard + peer->session_timeout;
     const bool keep = peer->session.reliable() && now < deadline && !(stopping_ && peer->session.outbox().empty());
@@ -238,7 +238,7 @@ void SocketCore::dialLocked(Clock::time_point deadline, std::size_t delays_to_sk
     if (dialer_ != nullptr) dialer_->start(deadline, delays_to_skip);
 }
 
-void SocketCore::endLocked(const PeerPointer& peer, PeerEvent event, ErrorCode code) {
+void SocketCore::endLocked(PeerPointer peer, PeerEvent event, ErrorCode code) {
     if (peer->state == Peer::State::live) peers_.remove(peer);
     peer->state = Peer::State::ended;
     if (peer->link != nullptr) dropLinkLocked(*peer->link);

@@ -28,7 +28,7 @@ void SocketCore::closeConnection(std::string identity) {
 }
 
 // The peer is gone for users at once; its connection still writes what is queued.
-void SocketCore::leaveLocked(const PeerPointer& peer) {
+void SocketCore::leaveLocked(PeerPointer peer) {
     if (peer->link == nullptr) {
         endLocked(peer, PeerEvent::lost, ErrorCode::ioSocketStopRequested);
         return;
