@@ -14,7 +14,7 @@ struct Task {
   capabilities @5 :List(CommonType.TaskCapability);
 
   # additions
-  attempt @6 :UInt32;               # 0 for the first placement, one more for each later one
+  attempt @6 :UInt32;               # 0 at first, one more each time the task may run again
   priority @7 :Int32;               # higher starts first
   deadlineMilliseconds @8 :UInt32;  # remaining time to start in, 0 = none
   timeoutMilliseconds @9 :UInt32;   # of one run, 0 = none
