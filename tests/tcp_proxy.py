@@ -1,7 +1,7 @@
 """A TCP proxy with faults for tests, run by an asyncio loop in a thread of its own.
 
-Connections are made to ``proxy.port`` (or ``proxy.address``) and passed on to one target. Faults set on ``proxy.faults``
-apply to every connection, those that exist included; ``reset_all`` and ``cut`` counters apply to each connection alone.
+Connections are made to ``proxy.port`` (or ``proxy.address``) and passed on to one target. The faults set on
+``proxy.faults`` apply to every connection, those that exist included; what is counted, is counted per connection.
 """
 
 import asyncio
@@ -131,19 +131,15 @@ class TcpProxy:
             for each in connection.writers:
                 each.close()
 
-    async def _pass(
-        self, connection: _Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _pass(self, connection: _Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                while self.faults.black_hole:
-                    await asyncio.sleep(0.005)
+                await self._leave_black_hole()
                 wanted = self.faults.piece_bytes
                 if self.faults.cut_after_bytes:
                     wanted = max(1, min(wanted, self.faults.cut_after_bytes - connection.passed_bytes))
                 data = await reader.read(wanted)
-                while self.faults.black_hole:
-                    await asyncio.sleep(0.005)
+                await self._leave_black_hole()
                 if self.faults.delay_seconds:
                     await asyncio.sleep(self.faults.delay_seconds)
                 if self.faults.bytes_per_second:
@@ -160,6 +156,10 @@ class TcpProxy:
                     return
         except OSError:
             connection.reset()
+
+    async def _leave_black_hole(self) -> None:
+        while self.faults.black_hole:  # noqa: ASYNC110 (set by another thread)
+            await asyncio.sleep(0.005)
 
     async def _drop_when_idle(self, connection: _Connection) -> None:
         while True:

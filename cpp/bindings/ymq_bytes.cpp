@@ -55,8 +55,8 @@ std::string describe(const Message& message) {
 }  // namespace
 
 void defineBytes(nb::module_& module) {
-    nb::class_<Bytes>(
-        module, "Bytes", nb::type_slots(bytes_slots), "An immutable, reference-counted buffer; null and empty differ.")
+    nb::class_<Bytes>(module, "Bytes", nb::type_slots(bytes_slots),
+                      "An immutable, reference-counted buffer; null and empty differ.")
         .def(
             "__init__",
             [](Bytes* self, nb::handle bytes) { new (self) Bytes(bytes.is_none() ? Bytes() : copyBuffer(bytes)); },
@@ -70,7 +70,7 @@ void defineBytes(nb::module_& module) {
             "__init__",
             [](Message* self, nb::handle address, nb::handle payload) {
                 nb::object target = address.is_none() ? nb::none() : toBytes(address);
-                new (self) Message {std::move(target), toBytes(payload)};
+                new (self) Message{std::move(target), toBytes(payload)};
             },
             nb::arg("address").none(), nb::arg("payload"))
         .def_prop_ro("address", [](const Message& self) { return self.address; })

@@ -27,10 +27,10 @@ constexpr auto kExitLinger = 1000ms;
 // How long the exit waits for threads to come back from native code.
 constexpr auto kExitPatience = 2000ms;
 
-std::atomic<std::uint64_t> fork_count {0};
+std::atomic<std::uint64_t> fork_count{0};
 
-std::atomic<bool> exiting {false};
-std::atomic<int> unlocked_threads {0};
+std::atomic<bool> exiting{false};
+std::atomic<int> unlocked_threads{0};
 // Set before `exiting`.
 std::thread::id exiting_thread;
 
@@ -58,13 +58,13 @@ Registry& registry() noexcept {
 void closeAll() {
     if (forkCount() != 0) return;
     std::vector<std::shared_ptr<ymq::Socket>> sockets;
-    for (const auto& socket: registry().sockets) {
+    for (const auto& socket : registry().sockets) {
         if (auto alive = socket.lock()) sockets.push_back(std::move(alive));
     }
     const nb::gil_scoped_release unlocked;
-    for (const auto& socket: sockets) socket->requestStop();
+    for (const auto& socket : sockets) socket->requestStop();
     const auto deadline = std::chrono::steady_clock::now() + kExitLinger;
-    for (const auto& socket: sockets) {
+    for (const auto& socket : sockets) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
         (void)socket->close(std::max(left, 0ms));
     }
@@ -85,7 +85,7 @@ void onExit() {
     exiting = true;
     closeAll();
     if (forkCount() == 0) waitForThreads();
-    for (const auto& context: registry().contexts) {
+    for (const auto& context : registry().contexts) {
         const auto alive = context.lock();
         if (alive == nullptr || forkCount() != 0) continue;
         const nb::gil_scoped_release unlocked;
@@ -119,7 +119,7 @@ void sleepIfExiting() {
     sleepForGood();
 }
 
-Context::Context(std::size_t number_of_threads): native(std::make_shared<ymq::IoContext>(number_of_threads)) {
+Context::Context(std::size_t number_of_threads) : native(std::make_shared<ymq::IoContext>(number_of_threads)) {
     Registry::add(registry().contexts, native);
 }
 

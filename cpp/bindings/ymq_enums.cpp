@@ -40,7 +40,9 @@ void defineErrorCode(nb::module_& module) {
         .value("ConnectFailed", ErrorCode::connectFailed)
         .value("Refused", ErrorCode::refused)
         .value("MessageTooLarge", ErrorCode::messageTooLarge)
-        .def("explanation", [](ErrorCode code) { return ymq::explanation(code); }, "Return the sentence that explains it.");
+        .def(
+            "explanation", [](ErrorCode code) { return ymq::explanation(code); },
+            "Return the sentence that explains it.");
 }
 
 }  // namespace
@@ -53,8 +55,7 @@ void defineEnums(nb::module_& module) {
         .value("Connector", ymq::SocketType::connector)
         .value("Unicast", ymq::SocketType::unicast)
         .value("Multicast", ymq::SocketType::multicast);
-    nb::enum_<ymq::Handshake>(
-        module, "Handshake", "How a socket opens the connections it makes.", nb::is_arithmetic())
+    nb::enum_<ymq::Handshake>(module, "Handshake", "How a socket opens the connections it makes.", nb::is_arithmetic())
         .value("hello", ymq::Handshake::hello)
         .value("plain", ymq::Handshake::plain);
     nb::enum_<ymq::Role>(module, "Role", "What a peer says it is in its hello.", nb::is_arithmetic())
@@ -65,8 +66,8 @@ void defineEnums(nb::module_& module) {
         .value("scheduler", ymq::Role::scheduler)
         .value("storage", ymq::Role::storage)
         .value("monitor", ymq::Role::monitor);
-    nb::enum_<ymq::PeerEvent>(
-        module, "PeerEvent", "What happened to a peer, in order with its messages.", nb::is_arithmetic())
+    nb::enum_<ymq::PeerEvent>(module, "PeerEvent", "What happened to a peer, in order with its messages.",
+                              nb::is_arithmetic())
         .value("connected", ymq::PeerEvent::connected)
         .value("lost", ymq::PeerEvent::lost)
         .value("refused", ymq::PeerEvent::refused);

@@ -42,7 +42,7 @@ void defineException(nb::module_& module) {
 }
 
 void raise(ymq::ErrorCode code, const std::string& context) {
-    const nb::object exception = nb::handle(exception_type)(code, ymq::Error {code, context}.message().c_str());
+    const nb::object exception = nb::handle(exception_type)(code, ymq::Error{code, context}.message().c_str());
     PyErr_SetObject(exception_type, exception.ptr());
     throw nb::python_error();
 }

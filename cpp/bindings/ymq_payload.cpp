@@ -43,7 +43,7 @@ Payload::Payload(nb::handle value) {
 Payload::~Payload() { releaseViews(); }
 
 void Payload::releaseViews() noexcept {
-    for (Py_buffer* view: views_) {
+    for (Py_buffer* view : views_) {
         PyBuffer_Release(view);
         delete view;
     }

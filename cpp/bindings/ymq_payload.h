@@ -33,9 +33,9 @@ private:
     void add(nanobind::handle value);
     void releaseViews() noexcept;
 
-    std::vector<ymq::MessagePart> parts_ {};
-    std::vector<Py_buffer*> views_ {};
-    std::size_t size_ {0};
+    std::vector<ymq::MessagePart> parts_{};
+    std::vector<Py_buffer*> views_{};
+    std::size_t size_{0};
 };
 
 }  // namespace scaler::bindings

@@ -13,8 +13,8 @@ struct List {
     std::mutex mutex;
     std::vector<PyObject*> objects;
     std::vector<Py_buffer*> buffers;
-    std::atomic<bool> waiting {false};
-    std::atomic<bool> stopped {false};
+    std::atomic<bool> waiting{false};
+    std::atomic<bool> stopped{false};
 };
 
 // Never destroyed, for the I/O thread may outlive the module's static objects.
@@ -55,8 +55,8 @@ void releaseNow() {
         buffers.swap(pending.buffers);
         pending.waiting = false;
     }
-    for (PyObject* object: objects) Py_DECREF(object);
-    for (Py_buffer* buffer: buffers) {
+    for (PyObject* object : objects) Py_DECREF(object);
+    for (Py_buffer* buffer : buffers) {
         PyBuffer_Release(buffer);
         delete buffer;
     }

@@ -2,7 +2,6 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,7 +38,7 @@ std::chrono::milliseconds milliseconds(double seconds) {
 
 class Socket {
 public:
-    Socket(const Context& context, ymq::SocketOptions options): native_(makeSocket(context, std::move(options))) {}
+    Socket(const Context& context, ymq::SocketOptions options) : native_(makeSocket(context, std::move(options))) {}
 
     ~Socket() {
         if (made_at_fork_ != forkCount()) {
@@ -65,7 +64,7 @@ public:
 
 private:
     std::shared_ptr<ymq::Socket> native_;
-    const std::uint64_t made_at_fork_ {forkCount()};
+    const std::uint64_t made_at_fork_{forkCount()};
 };
 
 // The address of a message: None, bytes, or any other buffer, which is copied.
@@ -74,8 +73,8 @@ public:
     explicit Destination(nb::handle value) {
         if (value.is_none()) return;
         if (PyBytes_CheckExact(value.ptr())) {
-            view_ = std::string_view(
-                PyBytes_AS_STRING(value.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(value.ptr())));
+            view_ = std::string_view(PyBytes_AS_STRING(value.ptr()),
+                                     static_cast<std::size_t>(PyBytes_GET_SIZE(value.ptr())));
             return;
         }
         copy_ = copyBuffer(value);
@@ -87,8 +86,8 @@ public:
     const std::optional<std::string_view>& view() const noexcept { return view_; }
 
 private:
-    ymq::Bytes copy_ {};
-    std::optional<std::string_view> view_ {};
+    ymq::Bytes copy_{};
+    std::optional<std::string_view> view_{};
 };
 
 // Calls the function, without the GIL when it has much to do.
@@ -163,8 +162,8 @@ void send(const Socket& self, nb::handle address, nb::handle payload, std::uint6
     ymq::Socket& native = self.native();
     const Destination destination(address);
     const Payload content(payload);
-    const ErrorCode code = unlockedIfLarge(
-        content.size(), [&] { return native.send(destination.view(), content.parts(), token); });
+    const ErrorCode code =
+        unlockedIfLarge(content.size(), [&] { return native.send(destination.view(), content.parts(), token); });
     if (code != ErrorCode::uninit) raise(code);
 }
 
@@ -216,10 +215,13 @@ nb::list recvBatch(const Socket& self, std::optional<double> timeout_seconds, st
             outcome = native.wait(deadline);
         }
         switch (outcome) {
-            case ymq::Socket::Wait::received: break;
+            case ymq::Socket::Wait::received:
+                break;
             case ymq::Socket::Wait::timedOut:
-            case ymq::Socket::Wait::interrupted: return nb::list();
-            case ymq::Socket::Wait::closed: raise(ErrorCode::ioSocketStopRequested);
+            case ymq::Socket::Wait::interrupted:
+                return nb::list();
+            case ymq::Socket::Wait::closed:
+                raise(ErrorCode::ioSocketStopRequested);
             case ymq::Socket::Wait::signalled:
                 if (PyErr_CheckSignals() != 0) throw nb::python_error();
                 break;
@@ -233,10 +235,10 @@ bool closeSocket(const Socket& self, double linger_seconds) {
     return native.close(milliseconds(linger_seconds));
 }
 
-void initialise(
-    Socket* self, const Context& context, nb::bytes identity, ymq::SocketType type, ymq::Handshake handshake,
-    ymq::Role role, nb::bytes cluster_id, double session_timeout_seconds, double ping_interval_seconds,
-    std::uint64_t outbound_bound_bytes, std::uint64_t inbound_bound_bytes, std::uint64_t maximum_frame_bytes) {
+void initialise(Socket* self, const Context& context, nb::bytes identity, ymq::SocketType type,
+                ymq::Handshake handshake, ymq::Role role, nb::bytes cluster_id, double session_timeout_seconds,
+                double ping_interval_seconds, std::uint64_t outbound_bound_bytes, std::uint64_t inbound_bound_bytes,
+                std::uint64_t maximum_frame_bytes) {
     if (context.made_at_fork != forkCount()) {
         raise(ErrorCode::configurationError, "the context belongs to the parent of this forked process");
     }
@@ -275,8 +277,7 @@ void defineStatistics(nb::module_& module) {
 void defineSending(nb::class_<Socket>& type) {
     type.def("send", &send, nb::arg("address").none(), nb::arg("payload"), nb::arg("token") = 0);
     type.def("send_many", &sendMany, nb::arg("messages"));
-    type.def(
-        "send_soon", &sendSoon, nb::arg("address").none(), nb::arg("payload"), nb::arg("delay_seconds") = 0.0005);
+    type.def("send_soon", &sendSoon, nb::arg("address").none(), nb::arg("payload"), nb::arg("delay_seconds") = 0.0005);
 }
 
 void defineReceiving(nb::class_<Socket>& type) {
@@ -284,8 +285,7 @@ void defineReceiving(nb::class_<Socket>& type) {
     type.def(
         "drain", [](const Socket& self, std::size_t maximum) { return toList(self.native().take(maximum)); },
         nb::arg("maximum") = 1024);
-    type.def(
-        "recv_batch", &recvBatch, nb::arg("timeout_seconds").none() = nb::none(), nb::arg("maximum") = 1024);
+    type.def("recv_batch", &recvBatch, nb::arg("timeout_seconds").none() = nb::none(), nb::arg("maximum") = 1024);
     type.def("interrupt", [](const Socket& self) { self.native().interrupt(); });
 }
 
@@ -321,13 +321,12 @@ void defineSocket(nb::module_& module) {
     defineStatistics(module);
     nb::class_<Socket> type(module, "Socket", nb::is_weak_referenceable(), "A message socket with named peers.");
     const ymq::SocketOptions defaults;
-    type.def(
-        "__init__", &initialise, nb::arg("context"), nb::arg("identity"), nb::arg("socket_type"), nb::kw_only(),
-        nb::arg("handshake") = ymq::Handshake::hello, nb::arg("role") = ymq::Role::unknown,
-        nb::arg("cluster_id") = nb::bytes("", 0), nb::arg("session_timeout_seconds") = 60.0,
-        nb::arg("ping_interval_seconds") = 5.0, nb::arg("outbound_bound_bytes") = defaults.outbound_bound_bytes,
-        nb::arg("inbound_bound_bytes") = defaults.inbound_bound_bytes,
-        nb::arg("maximum_frame_bytes") = defaults.maximum_frame_bytes);
+    type.def("__init__", &initialise, nb::arg("context"), nb::arg("identity"), nb::arg("socket_type"), nb::kw_only(),
+             nb::arg("handshake") = ymq::Handshake::hello, nb::arg("role") = ymq::Role::unknown,
+             nb::arg("cluster_id") = nb::bytes("", 0), nb::arg("session_timeout_seconds") = 60.0,
+             nb::arg("ping_interval_seconds") = 5.0, nb::arg("outbound_bound_bytes") = defaults.outbound_bound_bytes,
+             nb::arg("inbound_bound_bytes") = defaults.inbound_bound_bytes,
+             nb::arg("maximum_frame_bytes") = defaults.maximum_frame_bytes);
     type.def_prop_ro("identity", [](const Socket& self) {
         const std::string& identity = self.native().options().identity;
         return nb::bytes(identity.data(), identity.size());

@@ -40,9 +40,9 @@ Result<Address> parseTcp(std::string_view text) {
     std::uint16_t number = 0;
     const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);
     if (port.empty() || failure != std::errc() || end != port.data() + port.size()) {
-        return Error {ErrorCode::invalidPortFormat, "\"" + std::string(text) + "\""};
+        return Error{ErrorCode::invalidPortFormat, "\"" + std::string(text) + "\""};
     }
-    return Address {Address::Scheme::tcp, std::string(host), number, {}};
+    return Address{Address::Scheme::tcp, std::string(host), number, {}};
 }
 
 Result<Address> parseIpc(std::string_view text) {
@@ -50,7 +50,7 @@ Result<Address> parseIpc(std::string_view text) {
     if (path.empty() || path == "@") return invalidAddress(text, "has no path");
     if (path.size() >= sizeof(sockaddr_un::sun_path)) return invalidAddress(text, "has a path of more than 107 bytes");
     if (path.find('\0') != std::string_view::npos) return invalidAddress(text, "has a zero byte in its path");
-    return Address {Address::Scheme::ipc, {}, 0, std::string(path)};
+    return Address{Address::Scheme::ipc, {}, 0, std::string(path)};
 }
 
 }  // namespace

@@ -12,12 +12,12 @@ namespace scaler::ymq {
 struct Address {
     enum class Scheme { tcp, ipc };
 
-    Scheme scheme {Scheme::tcp};
+    Scheme scheme{Scheme::tcp};
     // A name, an IPv4 or an IPv6 literal, without brackets.
-    std::string host {};
-    std::uint16_t port {0};
+    std::string host{};
+    std::uint16_t port{0};
     // Of the file, or '@' and the name in the abstract namespace.
-    std::string path {};
+    std::string path{};
 
     // Reads an address; every error names the text that was wrong.
     static Result<Address> parse(std::string_view text);

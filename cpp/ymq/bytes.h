@@ -20,7 +20,7 @@ public:
     using Release = void (*)(void* owner) noexcept;
 
     Bytes() noexcept = default;
-    Bytes(const Bytes& other) noexcept: block_(other.block_), data_(other.data_), size_(other.size_) { retain(); }
+    Bytes(const Bytes& other) noexcept : block_(other.block_), data_(other.data_), size_(other.size_) { retain(); }
     Bytes(Bytes&& other) noexcept
         : block_(std::exchange(other.block_, nullptr)),
           data_(std::exchange(other.data_, nullptr)),
@@ -38,7 +38,7 @@ public:
         if (size > SIZE_MAX - sizeof(Block)) throw std::bad_alloc();
         void* raw = std::malloc(sizeof(Block) + size);
         if (raw == nullptr) throw std::bad_alloc();
-        auto* block = new (raw) Block {};
+        auto* block = new (raw) Block{};
         memory = reinterpret_cast<std::byte*>(block + 1);
         return Bytes(block, memory, size);
     }
@@ -54,14 +54,15 @@ public:
 
     // Takes memory that malloc or realloc returned.
     static Bytes adopt(void* memory, std::size_t size) {
-        return external(memory, size, [](void* owner) noexcept { std::free(owner); }, memory);
+        return external(
+            memory, size, [](void* owner) noexcept { std::free(owner); }, memory);
     }
 
     // Refers to memory of another owner; `release(owner)` is called once, after the last handle.
     static Bytes external(const void* data, std::size_t size, Release release, void* owner) {
         void* raw = std::malloc(sizeof(Block));
         if (raw == nullptr) throw std::bad_alloc();
-        auto* block = new (raw) Block {};
+        auto* block = new (raw) Block{};
         block->release = release;
         block->owner = owner;
         return Bytes(block, static_cast<const std::byte*>(data), size);
@@ -84,12 +85,12 @@ public:
 
 private:
     struct alignas(16) Block {
-        std::atomic<std::uint32_t> references {1};
-        Release release {nullptr};
-        void* owner {nullptr};
+        std::atomic<std::uint32_t> references{1};
+        Release release{nullptr};
+        void* owner{nullptr};
     };
 
-    Bytes(Block* block, const std::byte* data, std::size_t size) noexcept: block_(block), data_(data), size_(size) {}
+    Bytes(Block* block, const std::byte* data, std::size_t size) noexcept : block_(block), data_(data), size_(size) {}
 
     void retain() noexcept {
         if (block_ != nullptr) block_->references.fetch_add(1, std::memory_order_relaxed);
@@ -101,9 +102,9 @@ private:
         std::free(block_);
     }
 
-    Block* block_ {nullptr};
-    const std::byte* data_ {nullptr};
-    std::size_t size_ {0};
+    Block* block_{nullptr};
+    const std::byte* data_{nullptr};
+    std::size_t size_{0};
 };
 
 }  // namespace scaler::ymq

@@ -11,13 +11,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array kDelays {0ms, 50ms, 100ms, 200ms, 400ms, 1000ms};
+constexpr std::array kDelays{0ms, 50ms, 100ms, 200ms, 400ms, 1000ms};
 constexpr auto kAttemptTimeout = 5s;
 
 }  // namespace
 
-Dialer::Dialer(
-    boost::asio::io_context& context, Address address, OnConnected on_connected, OnGivenUp on_given_up)
+Dialer::Dialer(boost::asio::io_context& context, Address address, OnConnected on_connected, OnGivenUp on_given_up)
     : context_(context),
       address_(std::move(address)),
       on_connected_(std::move(on_connected)),
@@ -46,7 +45,8 @@ void Dialer::stop() {
 
 void Dialer::scheduleAttempt() {
     const auto delay = kDelays[std::min(attempts_++, kDelays.size() - 1)];
-    timer_.expires_at(std::min<std::chrono::steady_clock::time_point>(std::chrono::steady_clock::now() + delay, deadline_));
+    timer_.expires_at(
+        std::min<std::chrono::steady_clock::time_point>(std::chrono::steady_clock::now() + delay, deadline_));
     timer_.async_wait([self = shared_from_this(), generation = generation_](const auto& cancelled) {
         if (cancelled || generation != self->generation_) return;
         if (self->attempts_ > 1 && std::chrono::steady_clock::now() >= self->deadline_) {
@@ -74,18 +74,17 @@ void Dialer::attempt() {
 }
 
 void Dialer::resolveName() {
-    resolver_.async_resolve(
-        address_.host, std::to_string(address_.port),
-        [self = shared_from_this(), generation = generation_](
-            const auto& failure, const boost::asio::ip::tcp::resolver::results_type& results) {
-            if (generation != self->generation_) return;
-            if (failure) {
-                self->onAttemptFailed(failure.message());
-                return;
-            }
-            for (const auto& entry: results) self->endpoints_.emplace_back(entry.endpoint());
-            self->tryNext();
-        });
+    resolver_.async_resolve(address_.host, std::to_string(address_.port),
+                            [self = shared_from_this(), generation = generation_](
+                                const auto& failure, const boost::asio::ip::tcp::resolver::results_type& results) {
+                                if (generation != self->generation_) return;
+                                if (failure) {
+                                    self->onAttemptFailed(failure.message());
+                                    return;
+                                }
+                                for (const auto& entry : results) self->endpoints_.emplace_back(entry.endpoint());
+                                self->tryNext();
+                            });
 }
 
 void Dialer::tryNext() {
@@ -94,8 +93,7 @@ void Dialer::tryNext() {
         return;
     }
     const StreamEndpoint endpoint = endpoints_[next_endpoint_++];
-    Descriptor descriptor(
-        ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    Descriptor descriptor(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     boost::system::error_code unusable;
     socket_ = std::make_unique<StreamSocket>(context_);
     socket_->assign(boost::asio::generic::stream_protocol(endpoint.protocol().family(), 0), descriptor.get(), unusable);

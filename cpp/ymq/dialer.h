@@ -17,7 +17,7 @@ namespace scaler::ymq {
 
 // Lives on the I/O thread. Tries at once, then after 50, 100, 200 and 400 ms, then every second; every failure is taken
 // for a passing one. Each try walks through all addresses of the name.
-class Dialer: public std::enable_shared_from_this<Dialer> {
+class Dialer : public std::enable_shared_from_this<Dialer> {
 public:
     using OnConnected = std::function<void(StreamSocket socket)>;
     using OnGivenUp = std::function<void(const std::string& why)>;
@@ -48,14 +48,14 @@ private:
     OnGivenUp on_given_up_;
     boost::asio::steady_timer timer_;
     boost::asio::ip::tcp::resolver resolver_;
-    std::unique_ptr<StreamSocket> socket_ {};
-    std::vector<StreamEndpoint> endpoints_ {};
-    std::size_t next_endpoint_ {0};
-    std::chrono::steady_clock::time_point deadline_ {};
-    std::size_t attempts_ {0};
+    std::unique_ptr<StreamSocket> socket_{};
+    std::vector<StreamEndpoint> endpoints_{};
+    std::size_t next_endpoint_{0};
+    std::chrono::steady_clock::time_point deadline_{};
+    std::size_t attempts_{0};
     // Differs for each start and stop, so that late handlers know that they are late.
-    std::uint64_t generation_ {0};
-    std::string last_failure_ {"not tried"};
+    std::uint64_t generation_{0};
+    std::string last_failure_{"not tried"};
 };
 
 }  // namespace scaler::ymq

@@ -40,8 +40,8 @@ enum class ErrorCode : int {
 std::string_view explanation(ErrorCode code) noexcept;
 
 struct Error {
-    ErrorCode code {ErrorCode::uninit};
-    std::string context {};
+    ErrorCode code{ErrorCode::uninit};
+    std::string context{};
 
     // Returns the explanation followed by the context.
     std::string message() const;

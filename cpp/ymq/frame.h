@@ -17,11 +17,11 @@ inline constexpr std::size_t kHeaderBytes = 8;
 inline constexpr std::uint64_t kMaximumIdentityBytes = 1024;
 // Of every frame that is not data; the longest is a hello.
 inline constexpr std::uint64_t kMaximumControlBytes = 4096;
-inline constexpr std::uint64_t kLengthMask = (std::uint64_t {1} << 56) - 1;
+inline constexpr std::uint64_t kLengthMask = (std::uint64_t{1} << 56) - 1;
 
 // What our own peers open with, and what release 2.x of the reference opens with.
-inline constexpr std::array<std::uint8_t, 4> kHelloMagic {0x59, 0x4D, 0x51, 0x10};
-inline constexpr std::array<std::uint8_t, 4> kOtherMagic {0x59, 0x4D, 0x51, 0x01};
+inline constexpr std::array<std::uint8_t, 4> kHelloMagic{0x59, 0x4D, 0x51, 0x10};
+inline constexpr std::array<std::uint8_t, 4> kOtherMagic{0x59, 0x4D, 0x51, 0x01};
 
 enum class FrameKind : std::uint8_t {
     data = 0,
@@ -37,8 +37,8 @@ enum class FrameKind : std::uint8_t {
 inline constexpr std::uint8_t kLastFrameKind = static_cast<std::uint8_t>(FrameKind::goodbye);
 
 struct Frame {
-    FrameKind kind {FrameKind::data};
-    Bytes payload {};
+    FrameKind kind{FrameKind::data};
+    Bytes payload{};
 };
 
 using FrameHeader = std::array<std::byte, kHeaderBytes>;

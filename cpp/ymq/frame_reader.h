@@ -26,7 +26,7 @@ public:
     static constexpr std::size_t kLargeFrameBytes = 64 * 1024;
     static constexpr std::size_t kLargestReadBytes = 1024 * 1024;
 
-    explicit FrameReader(Mode mode) noexcept: mode_(mode) {}
+    explicit FrameReader(Mode mode) noexcept : mode_(mode) {}
 
     // Changes how the header of the next frame is read.
     void setMode(Mode mode) noexcept { mode_ = mode; }
@@ -54,16 +54,16 @@ private:
     Status startLarge(std::uint64_t length);
 
     Mode mode_;
-    bool filled_up_ {false};
-    bool out_of_memory_ {false};
-    FrameKind large_kind_ {FrameKind::data};
-    std::unique_ptr<std::byte[]> block_ {};
-    std::size_t capacity_ {0};
-    std::size_t begin_ {0};
-    std::size_t end_ {0};
+    bool filled_up_{false};
+    bool out_of_memory_{false};
+    FrameKind large_kind_{FrameKind::data};
+    std::unique_ptr<std::byte[]> block_{};
+    std::size_t capacity_{0};
+    std::size_t begin_{0};
+    std::size_t end_{0};
     // Whole size of the small frame that has begun in the block, 0 when not known.
-    std::size_t expected_ {0};
-    ReceiveBuffer large_ {};
+    std::size_t expected_{0};
+    ReceiveBuffer large_{};
 };
 
 }  // namespace scaler::ymq

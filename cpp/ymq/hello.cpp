@@ -38,17 +38,17 @@ private:
 // Reads behind the end give zeros and make `good()` false.
 class Reader {
 public:
-    explicit Reader(std::span<const std::byte> bytes): rest_(bytes) {}
+    explicit Reader(std::span<const std::byte> bytes) : rest_(bytes) {}
 
     template <typename T>
     T number() {
-        T value {};
+        T value{};
         copyTo(&value, sizeof(value));
         return value;
     }
     template <std::size_t size>
     std::array<std::uint8_t, size> raw() {
-        std::array<std::uint8_t, size> bytes {};
+        std::array<std::uint8_t, size> bytes{};
         copyTo(bytes.data(), size);
         return bytes;
     }
@@ -83,7 +83,7 @@ private:
     }
 
     std::span<const std::byte> rest_;
-    bool good_ {true};
+    bool good_{true};
 };
 
 }  // namespace
@@ -99,9 +99,7 @@ std::string encode(const Hello& hello) {
 std::string encode(const Accept& accept) {
     Writer writer;
     writer.number(accept.received).number(accept.epoch).number(accept.session_timeout_milliseconds);
-    return writer.process(accept.process)
-        .number(static_cast<std::uint16_t>(accept.reliable ? kReliable : 0))
-        .take();
+    return writer.process(accept.process).number(static_cast<std::uint16_t>(accept.reliable ? kReliable : 0)).take();
 }
 
 std::string encode(const Refuse& refuse) {

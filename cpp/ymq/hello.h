@@ -29,35 +29,35 @@ using HostId = std::array<std::uint8_t, 16>;
 
 // Names one process for as long as its machine runs.
 struct ProcessName {
-    HostId host {};
-    std::uint32_t pid {0};
+    HostId host{};
+    std::uint32_t pid{0};
     // Ticks since boot; tells a process from a later one of the same number.
-    std::uint64_t start_time {0};
+    std::uint64_t start_time{0};
 
     bool operator==(const ProcessName&) const = default;
 };
 
 struct Hello {
-    std::uint8_t version {kHelloVersion};
-    Role role {Role::unknown};
-    bool reliable {false};
-    bool resume {false};
-    std::uint32_t epoch {0};
-    SessionKey key {};
-    std::uint64_t received {0};
-    ProcessName process {};
-    std::string cluster_id {};
-    std::string identity {};
-    std::string authentication {};
+    std::uint8_t version{kHelloVersion};
+    Role role{Role::unknown};
+    bool reliable{false};
+    bool resume{false};
+    std::uint32_t epoch{0};
+    SessionKey key{};
+    std::uint64_t received{0};
+    ProcessName process{};
+    std::string cluster_id{};
+    std::string identity{};
+    std::string authentication{};
 };
 
 // The last two fields are optional on the wire: an accept without them is of a peer that does not tell them.
 struct Accept {
-    std::uint64_t received {0};
-    std::uint32_t epoch {0};
-    std::uint32_t session_timeout_milliseconds {0};
-    ProcessName process {};
-    bool reliable {true};
+    std::uint64_t received{0};
+    std::uint32_t epoch{0};
+    std::uint32_t session_timeout_milliseconds{0};
+    ProcessName process{};
+    bool reliable{true};
 };
 
 enum class RefuseCode : std::uint16_t {
@@ -71,8 +71,8 @@ enum class RefuseCode : std::uint16_t {
 };
 
 struct Refuse {
-    RefuseCode code {RefuseCode::malformed};
-    std::string text {};
+    RefuseCode code{RefuseCode::malformed};
+    std::string text{};
 };
 
 std::string encode(const Hello& hello);

@@ -10,7 +10,7 @@
 
 namespace scaler::ymq {
 
-Inbox::Inbox(): event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Inbox::Inbox() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (event_.get() < 0) throw std::runtime_error("cannot make an event descriptor: " + errorText(errno));
 }
 
@@ -25,7 +25,7 @@ void Inbox::push(std::vector<Received>& items) {
     if (items.empty()) return;
     {
         const std::lock_guard lock(mutex_);
-        for (Received& item: items) {
+        for (Received& item : items) {
             bytes_ += item.payload.size();
             items_.push_back(std::move(item));
         }
@@ -37,10 +37,10 @@ void Inbox::push(std::vector<Received>& items) {
 std::vector<Received> Inbox::take(std::size_t maximum) {
     const std::lock_guard lock(mutex_);
     const auto number = static_cast<std::ptrdiff_t>(std::min(maximum, items_.size()));
-    std::vector<Received> taken(
-        std::make_move_iterator(items_.begin()), std::make_move_iterator(items_.begin() + number));
+    std::vector<Received> taken(std::make_move_iterator(items_.begin()),
+                                std::make_move_iterator(items_.begin() + number));
     items_.erase(items_.begin(), items_.begin() + number);
-    for (const Received& item: taken) bytes_ -= item.payload.size();
+    for (const Received& item : taken) bytes_ -= item.payload.size();
     if (items_.empty()) unsignalLocked();
     return taken;
 }
@@ -69,7 +69,7 @@ Inbox::Wait Inbox::wait(std::optional<std::chrono::steady_clock::time_point> dea
                     std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 3'600'000));
             }
             lock.unlock();
-            pollfd entry {event_.get(), POLLIN, 0};
+            pollfd entry{event_.get(), POLLIN, 0};
             const bool interrupted_by_signal = ::poll(&entry, 1, milliseconds) < 0 && errno == EINTR;
             lock.lock();
             if (!interrupted_by_signal || !items_.empty()) continue;

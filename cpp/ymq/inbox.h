@@ -51,17 +51,17 @@ private:
     bool wantsSignalLocked() const noexcept { return watched_ || waiters_ != 0; }
 
     mutable std::mutex mutex_;
-    std::deque<Received> items_ {};
-    std::uint64_t bytes_ {0};
+    std::deque<Received> items_{};
+    std::uint64_t bytes_{0};
     Descriptor event_;
-    bool watched_ {false};
-    bool signalled_ {false};
-    bool closed_ {false};
-    bool interrupt_next_ {false};
-    std::uint64_t interruptions_ {0};
-    std::size_t waiters_ {0};
+    bool watched_{false};
+    bool signalled_{false};
+    bool closed_{false};
+    bool interrupt_next_{false};
+    std::uint64_t interruptions_{0};
+    std::size_t waiters_{0};
     // Waiters that have not yet seen the last interruption; the descriptor stays readable for them.
-    std::size_t to_interrupt_ {0};
+    std::size_t to_interrupt_{0};
 };
 
 }  // namespace scaler::ymq

@@ -30,11 +30,11 @@ boost::asio::io_context& IoContext::next() noexcept {
 }
 
 void IoContext::stop() noexcept {
-    for (const auto& loop: loops_) {
+    for (const auto& loop : loops_) {
         loop->guard.reset();
         loop->context.stop();
     }
-    for (const auto& loop: loops_) {
+    for (const auto& loop : loops_) {
         if (loop->thread.joinable()) loop->thread.join();
     }
 }

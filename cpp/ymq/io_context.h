@@ -30,13 +30,13 @@ public:
 
 private:
     struct Loop {
-        boost::asio::io_context context {1};
-        boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard {context.get_executor()};
-        std::thread thread {};
+        boost::asio::io_context context{1};
+        boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{context.get_executor()};
+        std::thread thread{};
     };
 
-    std::vector<std::unique_ptr<Loop>> loops_ {};
-    std::atomic<std::size_t> next_ {0};
+    std::vector<std::unique_ptr<Loop>> loops_{};
+    std::atomic<std::size_t> next_{0};
 };
 
 }  // namespace scaler::ymq

@@ -54,13 +54,12 @@ void Link::read() {
     }
     reading_ = true;
     const bool wanted = stage_ != Stage::leaving;
-    socket_.async_read_some(
-        asio::buffer(memory.data(), memory.size()),
-        [self = shared_from_this(), wanted](const error_code& failure, std::size_t size) {
-            self->reading_ = false;
-            if (wanted && !failure) self->reader_.commit(size);
-            self->onRead(failure);
-        });
+    socket_.async_read_some(asio::buffer(memory.data(), memory.size()),
+                            [self = shared_from_this(), wanted](const error_code& failure, std::size_t size) {
+                                self->reading_ = false;
+                                if (wanted && !failure) self->reader_.commit(size);
+                                self->onRead(failure);
+                            });
 }
 
 void Link::onRead(const error_code& failure) {
@@ -110,10 +109,17 @@ void Link::takeFrames() {
 bool Link::checkStatus(FrameReader::Status status) {
     switch (status) {
         case FrameReader::Status::frame:
-        case FrameReader::Status::needMore: return true;
-        case FrameReader::Status::tooLarge: fail("a frame of more bytes than allowed"); return false;
-        case FrameReader::Status::unknownKind: fail("a frame of an unknown kind"); return false;
-        case FrameReader::Status::outOfMemory: fail("out of memory for a frame"); return false;
+        case FrameReader::Status::needMore:
+            return true;
+        case FrameReader::Status::tooLarge:
+            fail("a frame of more bytes than allowed");
+            return false;
+        case FrameReader::Status::unknownKind:
+            fail("a frame of an unknown kind");
+            return false;
+        case FrameReader::Status::outOfMemory:
+            fail("out of memory for a frame");
+            return false;
     }
     return true;
 }

@@ -1,8 +1,8 @@
 // One connection of a socket: its greeting, its reading and its writing.
 //
-// Reading happens on the I/O thread only. Writing happens under the lock of the socket on any thread: a sender tries the
-// kernel first, and only what does not fit is left to the I/O thread. The stages only move forward, on the I/O thread,
-// and from the establishment on under the lock.
+// Reading happens on the I/O thread only. Writing happens under the lock of the socket on any thread: a sender tries
+// the kernel first, and only what does not fit is left to the I/O thread. The stages only move forward, on the I/O
+// thread, and from the establishment on under the lock.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -22,7 +22,7 @@ class SocketCore;
 
 inline std::span<const std::byte> asBytes(std::string_view text) noexcept { return std::as_bytes(std::span(text)); }
 
-class Link: public std::enable_shared_from_this<Link> {
+class Link : public std::enable_shared_from_this<Link> {
 public:
     // magic, plain_identity, hello: of an accepted connection. peer_identity, accept: of one we made. leaving: the
     // session is over, what is queued is still written.
@@ -82,23 +82,23 @@ private:
     const std::string description_;
     const bool dialed_;
     const bool local_;
-    bool plain_ {false};
-    bool has_received_ {false};
-    bool reading_ {false};
-    bool paused_ {false};
-    bool waiting_for_room_ {false};
-    bool half_closed_ {false};
+    bool plain_{false};
+    bool has_received_{false};
+    bool reading_{false};
+    bool paused_{false};
+    bool waiting_for_room_{false};
+    bool half_closed_{false};
     Stage stage_;
-    FrameReader reader_ {FrameReader::Mode::plain};
+    FrameReader reader_{FrameReader::Mode::plain};
     StreamWriter writer_;
-    PeerPointer peer_ {};
-    std::string peer_identity_ {};
+    PeerPointer peer_{};
+    std::string peer_identity_{};
     boost::asio::steady_timer timer_;
     const Clock::time_point started_;
-    Clock::time_point left_at_ {};
-    std::vector<std::uint64_t> tokens_ {};
-    std::vector<Received> batch_ {};
-    std::vector<Frame> controls_ {};
+    Clock::time_point left_at_{};
+    std::vector<std::uint64_t> tokens_{};
+    std::vector<Received> batch_{};
+    std::vector<Frame> controls_{};
 };
 
 }  // namespace scaler::ymq

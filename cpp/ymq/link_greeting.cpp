@@ -27,8 +27,8 @@ void Link::start() {
 
 void Link::startGreetingTimer() {
     const SocketOptions& options = core_->options();
-    timer_.expires_at(std::min<Clock::time_point>(
-        Clock::now() + options.greeting_progress, started_ + options.greeting_total));
+    timer_.expires_at(
+        std::min<Clock::time_point>(Clock::now() + options.greeting_progress, started_ + options.greeting_total));
     timer_.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
         if (!cancelled && self->stage_ < Stage::established) self->fail("no greeting in time");
     });
@@ -47,9 +47,14 @@ bool Link::nextGreetingFrame(std::uint64_t limit, Frame& frame) {
 bool Link::greetAccepted() {
     if (stage_ == Stage::magic) {
         switch (greetingKind(reader_.buffered())) {
-            case GreetingKind::unknown: return false;
-            case GreetingKind::other: fail(kOtherReleaseText); return false;
-            case GreetingKind::plain: stage_ = Stage::plain_identity; break;
+            case GreetingKind::unknown:
+                return false;
+            case GreetingKind::other:
+                fail(kOtherReleaseText);
+                return false;
+            case GreetingKind::plain:
+                stage_ = Stage::plain_identity;
+                break;
             case GreetingKind::hello:
                 reader_.discard(kHelloMagic.size());
                 reader_.setMode(FrameReader::Mode::kinds);

@@ -48,9 +48,9 @@ Result<Address> Listener::open(Address address) {
 
 Result<Address> Listener::openTcp(Address address) {
     const Result<std::vector<StreamEndpoint>> endpoints = resolve(address);
-    if (!endpoints) return Error {ErrorCode::configurationError, endpoints.error().context};
+    if (!endpoints) return Error{ErrorCode::configurationError, endpoints.error().context};
     int failure = EADDRNOTAVAIL;
-    for (const StreamEndpoint& endpoint: *endpoints) {
+    for (const StreamEndpoint& endpoint : *endpoints) {
         const int family = endpoint.protocol().family();
         Descriptor socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         const int on = 1;
@@ -60,12 +60,11 @@ Result<Address> Listener::openTcp(Address address) {
             failure = errno;
             continue;
         }
-        sockaddr_storage storage {};
+        sockaddr_storage storage{};
         socklen_t size = sizeof(storage);
         ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&storage), &size);
-        address.port = ntohs(
-            family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(storage).sin6_port
-                               : reinterpret_cast<const sockaddr_in&>(storage).sin_port);
+        address.port = ntohs(family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(storage).sin6_port
+                                                : reinterpret_cast<const sockaddr_in&>(storage).sin_port);
         listening_ = std::move(socket);
         family_ = family;
         return address;
@@ -77,8 +76,7 @@ Result<Address> Listener::openIpc(Address address) {
     const StreamEndpoint endpoint = ipcEndpoint(address);
     if (!address.isAbstract() && isAbandoned(address.path, endpoint)) ::unlink(address.path.c_str());
     Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (socket.get() < 0 ||
-        ::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
+    if (socket.get() < 0 || ::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
         return systemError(address, "listen on", errno);
     }
     if (!address.isAbstract()) unlink_path_ = address.path;
@@ -105,17 +103,15 @@ void Listener::close() {
 }
 
 void Listener::waitForNext() {
-    descriptor_.async_wait(
-        boost::asio::posix::descriptor_base::wait_read,
-        [self = shared_from_this()](const boost::system::error_code& failure) {
-            if (!failure && !self->closed_) self->acceptSome();
-        });
+    descriptor_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                           [self = shared_from_this()](const boost::system::error_code& failure) {
+                               if (!failure && !self->closed_) self->acceptSome();
+                           });
 }
 
 void Listener::acceptSome() {
     for (int count = 0; count < kAcceptsPerWakeUp; ++count) {
-        const int number =
-            ::accept4(descriptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        const int number = ::accept4(descriptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (number < 0) {
             const int failure = errno;
             if (failure == EAGAIN || failure == EWOULDBLOCK) break;

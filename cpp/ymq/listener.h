@@ -17,7 +17,7 @@ namespace scaler::ymq {
 
 // open() may be called on any thread; everything else happens on the thread that runs the io context. A socket file
 // that nobody listens on any more is replaced, and unlinked at close().
-class Listener: public std::enable_shared_from_this<Listener> {
+class Listener : public std::enable_shared_from_this<Listener> {
 public:
     // Receives an accepted, non-blocking socket and a name of the other side for the log.
     using OnAccept = std::function<void(StreamSocket socket, std::string peer)>;
@@ -50,10 +50,10 @@ private:
     Log log_;
     boost::asio::posix::stream_descriptor descriptor_;
     boost::asio::steady_timer back_off_timer_;
-    std::string unlink_path_ {};
-    Descriptor listening_ {};
-    int family_ {0};
-    bool closed_ {false};
+    std::string unlink_path_{};
+    Descriptor listening_{};
+    int family_{0};
+    bool closed_{false};
 };
 
 }  // namespace scaler::ymq

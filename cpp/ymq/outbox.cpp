@@ -12,10 +12,10 @@ void Outbox::append(std::span<const MessagePart> parts, std::uint64_t token) {
 
 void Outbox::appendFrame(FrameKind kind, std::span<const MessagePart> parts, std::uint64_t token) {
     std::uint64_t length = 0;
-    for (const MessagePart& part: parts) length += part.data.size();
+    for (const MessagePart& part : parts) length += part.data.size();
     const FrameHeader header = encodeHeader(kind, length);
     copyIn(header);
-    for (const MessagePart& part: parts) {
+    for (const MessagePart& part : parts) {
         if (part.data.size() >= kReferredBytes && !part.owner.isNull()) {
             refer(part);
         } else {
@@ -55,14 +55,15 @@ void Outbox::openChunk(std::size_t least) {
     chunk_is_last_ = false;
 }
 
-std::size_t Outbox::gather(
-    std::span<iovec> vectors, std::size_t maximum_bytes, bool only_current_frame) const noexcept {
+std::size_t Outbox::gather(std::span<iovec> vectors, std::size_t maximum_bytes,
+                           bool only_current_frame) const noexcept {
     if (!hasUnwritten()) return 0;
     std::uint64_t left = std::min<std::uint64_t>(maximum_bytes, unwritten_bytes_);
     if (only_current_frame) left = std::min(left, frame_sizes_[frame_index_] - frame_offset_);
     std::size_t number = 0;
     std::size_t offset = segment_offset_;
-    for (std::size_t index = segment_index_; index < segments_.size() && number < vectors.size() && left != 0; ++index) {
+    for (std::size_t index = segment_index_; index < segments_.size() && number < vectors.size() && left != 0;
+         ++index) {
         const Segment& segment = segments_[index];
         const std::size_t size = std::min<std::uint64_t>(segment.size - offset, left);
         if (size != 0) vectors[number++] = {const_cast<std::byte*>(segment.data + offset), size};
@@ -129,7 +130,7 @@ bool Outbox::rewind(std::uint64_t count) {
 
 std::vector<std::uint64_t> Outbox::clear() {
     std::vector<std::uint64_t> tokens;
-    for (const auto& [number, token]: tokens_) tokens.push_back(token);
+    for (const auto& [number, token] : tokens_) tokens.push_back(token);
     tokens_.clear();
     dropped_frames_ += frame_sizes_.size();
     frame_sizes_.clear();

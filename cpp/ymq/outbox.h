@@ -16,12 +16,12 @@ namespace scaler::ymq {
 
 // A piece of a message: bytes, and their owner if they may be referred to instead of copied.
 struct MessagePart {
-    std::span<const std::byte> data {};
-    Bytes owner {};
+    std::span<const std::byte> data{};
+    Bytes owner{};
 
     MessagePart() = default;
-    explicit MessagePart(std::span<const std::byte> bytes): data(bytes) {}
-    explicit MessagePart(Bytes bytes): data(bytes.span()), owner(std::move(bytes)) {}
+    explicit MessagePart(std::span<const std::byte> bytes) : data(bytes) {}
+    explicit MessagePart(Bytes bytes) : data(bytes.span()), owner(std::move(bytes)) {}
 };
 
 // Small frames are copied one behind the other into chunks, so that many of them leave in one buffer; large ones are
@@ -35,7 +35,7 @@ public:
     static constexpr std::size_t kFirstChunkBytes = 4 * 1024;
     static constexpr std::size_t kChunkBytes = 64 * 1024;
 
-    explicit Outbox(Keep keep) noexcept: keep_(keep) {}
+    explicit Outbox(Keep keep) noexcept : keep_(keep) {}
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
 
@@ -94,25 +94,25 @@ private:
     void releaseIdleMemory() noexcept;
 
     Keep keep_;
-    std::deque<Segment> segments_ {};
-    std::deque<std::uint64_t> frame_sizes_ {};
-    std::deque<std::pair<std::uint64_t, std::uint64_t>> tokens_ {};
-    std::uint64_t bytes_ {0};
-    std::uint64_t unwritten_bytes_ {0};
-    std::uint64_t dropped_frames_ {0};
+    std::deque<Segment> segments_{};
+    std::deque<std::uint64_t> frame_sizes_{};
+    std::deque<std::pair<std::uint64_t, std::uint64_t>> tokens_{};
+    std::uint64_t bytes_{0};
+    std::uint64_t unwritten_bytes_{0};
+    std::uint64_t dropped_frames_{0};
     // Bytes of the first segment that belong to dropped frames.
-    std::size_t head_offset_ {0};
+    std::size_t head_offset_{0};
     // Of the frame and of the segment to be written next.
-    std::size_t frame_index_ {0};
-    std::uint64_t frame_offset_ {0};
-    std::size_t segment_index_ {0};
-    std::size_t segment_offset_ {0};
+    std::size_t frame_index_{0};
+    std::uint64_t frame_offset_{0};
+    std::size_t segment_index_{0};
+    std::size_t segment_offset_{0};
     // The chunk small frames are copied into; it is the last segment's block when `chunk_is_last_`.
-    Bytes chunk_ {};
-    std::byte* chunk_memory_ {nullptr};
-    std::size_t chunk_capacity_ {0};
-    std::size_t chunk_used_ {0};
-    bool chunk_is_last_ {false};
+    Bytes chunk_{};
+    std::byte* chunk_memory_{nullptr};
+    std::size_t chunk_capacity_{0};
+    std::size_t chunk_used_{0};
+    bool chunk_is_last_{false};
 };
 
 }  // namespace scaler::ymq

@@ -21,29 +21,29 @@ struct Peer {
     // a connection. ended: for good.
     enum class State { waiting, live, ended };
 
-    Peer(const SessionKey& key, std::uint32_t epoch, bool reliable): session(key, epoch, reliable) {}
+    Peer(const SessionKey& key, std::uint32_t epoch, bool reliable) : session(key, epoch, reliable) {}
 
     bool isDetached() const noexcept { return state == State::live && link == nullptr; }
 
-    State state {State::waiting};
-    bool plain {false};
+    State state{State::waiting};
+    bool plain{false};
     // This side made the connection, and makes it again.
-    bool dialed {false};
+    bool dialed{false};
     // Messages were queued by send_soon, and nothing was written since.
-    bool soon {false};
+    bool soon{false};
     // Queued for a write at the end of a send_many.
-    bool touched {false};
-    Role role {Role::unknown};
-    std::shared_ptr<PeerName> name {std::make_shared<PeerName>(std::string())};
-    ProcessName process {};
+    bool touched{false};
+    Role role{Role::unknown};
+    std::shared_ptr<PeerName> name{std::make_shared<PeerName>(std::string())};
+    ProcessName process{};
     Session session;
-    std::shared_ptr<Link> link {};
-    std::chrono::milliseconds session_timeout {0};
-    Clock::time_point last_heard {};
-    Clock::time_point last_sent {};
-    Clock::time_point last_ping {};
+    std::shared_ptr<Link> link{};
+    std::chrono::milliseconds session_timeout{0};
+    Clock::time_point last_heard{};
+    Clock::time_point last_sent{};
+    Clock::time_point last_ping{};
     // When the oldest frame came that was not acknowledged; only valid while one is owed.
-    Clock::time_point owes_since {};
+    Clock::time_point owes_since{};
 };
 
 using PeerPointer = std::shared_ptr<Peer>;

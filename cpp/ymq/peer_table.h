@@ -37,7 +37,7 @@ public:
     PeerPointer findSession(std::string_view identity) const {
         const auto found = peers_.find(identity);
         if (found == peers_.end()) return nullptr;
-        for (const PeerPointer& peer: found->second) {
+        for (const PeerPointer& peer : found->second) {
             if (!peer->plain) return peer;
         }
         return nullptr;
@@ -48,8 +48,8 @@ public:
     // Calls the function with every peer; it must not add or remove any.
     template <typename Function>
     void forEach(Function function) const {
-        for (const auto& [identity, peers]: peers_) {
-            for (const PeerPointer& peer: peers) function(peer);
+        for (const auto& [identity, peers] : peers_) {
+            for (const PeerPointer& peer : peers) function(peer);
         }
     }
 
@@ -64,11 +64,11 @@ public:
 private:
     struct Hash {
         using is_transparent = void;
-        std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view> {}(text); }
+        std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
     };
 
-    std::unordered_map<std::string, std::vector<PeerPointer>, Hash, std::equal_to<>> peers_ {};
-    std::size_t size_ {0};
+    std::unordered_map<std::string, std::vector<PeerPointer>, Hash, std::equal_to<>> peers_{};
+    std::size_t size_{0};
 };
 
 }  // namespace scaler::ymq

@@ -22,9 +22,9 @@ namespace {
 constexpr unsigned long kExiting = 0x4;
 
 struct ProcessState {
-    char state {'?'};
-    unsigned long flags {0};
-    std::uint64_t start_time {0};
+    char state{'?'};
+    unsigned long flags{0};
+    std::uint64_t start_time{0};
 };
 
 // Nothing, with errno set, when there is no such file.
@@ -58,10 +58,10 @@ std::optional<ProcessState> parseState(std::string_view text) {
 
 // Two independent 64-bit FNV-1a passes; this tells machines apart, it protects nothing.
 HostId hashOf(std::string_view text) {
-    HostId result {};
+    HostId result{};
     for (std::size_t half = 0; half < 2; ++half) {
         std::uint64_t hash = 0xcbf29ce484222325ULL ^ (half * 0x9e3779b97f4a7c15ULL);
-        for (const char character: text) {
+        for (const char character : text) {
             hash ^= static_cast<unsigned char>(character);
             hash *= 0x100000001b3ULL;
         }
@@ -94,7 +94,7 @@ ProcessName thisProcess() {
 }
 
 bool isKnownDead(const ProcessName& process) {
-    if (process.host == HostId {} || process.host != thisProcess().host || process.pid == 0) return false;
+    if (process.host == HostId{} || process.host != thisProcess().host || process.pid == 0) return false;
     const std::string path = "/proc/" + std::to_string(process.pid) + "/stat";
     const std::optional<std::string> text = readFile(path.c_str());
     // The file of another user's process may be hidden; only a signal's answer proves that there is no such process.

@@ -14,7 +14,7 @@ namespace scaler::ymq {
 
 class ReceiveBuffer {
 public:
-    static constexpr std::size_t kFirstStepBytes = std::size_t {1} << 20;
+    static constexpr std::size_t kFirstStepBytes = std::size_t{1} << 20;
 
     ReceiveBuffer() noexcept = default;
     ReceiveBuffer(const ReceiveBuffer&) = delete;
@@ -62,11 +62,11 @@ private:
         return true;
     }
 
-    std::byte* memory_ {nullptr};
-    std::size_t capacity_ {0};
-    std::size_t filled_ {0};
-    std::uint64_t total_ {0};
-    bool active_ {false};
+    std::byte* memory_{nullptr};
+    std::size_t capacity_{0};
+    std::size_t filled_{0};
+    std::uint64_t total_{0};
+    bool active_{false};
 };
 
 }  // namespace scaler::ymq

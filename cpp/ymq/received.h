@@ -16,10 +16,10 @@ enum class PeerEvent { connected = 0, lost = 1, refused = 2 };
 // The identity of a peer, shared by everything that came from it. `attachment` belongs to the consumer, which keeps its
 // own form of the identity there.
 struct PeerName {
-    explicit PeerName(std::string bytes): identity(std::move(bytes)) {}
+    explicit PeerName(std::string bytes) : identity(std::move(bytes)) {}
 
     const std::string identity;
-    std::shared_ptr<void> attachment {};
+    std::shared_ptr<void> attachment{};
 };
 
 struct Received {
@@ -35,12 +35,12 @@ struct Received {
         return {Kind::completion, PeerEvent::connected, code, token, nullptr, {}};
     }
 
-    Kind kind {Kind::message};
-    PeerEvent event {PeerEvent::connected};
-    ErrorCode code {ErrorCode::uninit};
-    std::uint64_t token {0};
-    std::shared_ptr<PeerName> peer {};
-    Bytes payload {};
+    Kind kind{Kind::message};
+    PeerEvent event{PeerEvent::connected};
+    ErrorCode code{ErrorCode::uninit};
+    std::uint64_t token{0};
+    std::shared_ptr<PeerName> peer{};
+    Bytes payload{};
 };
 
 }  // namespace scaler::ymq

@@ -50,8 +50,8 @@ public:
 
     // Enough was received to acknowledge at once.
     bool mustAcknowledge() const noexcept {
-        return owesAcknowledgement() && (unacknowledged_bytes_ >= kAcknowledgeBytes ||
-                                         received_ - acknowledged_ >= kAcknowledgeFrames);
+        return owesAcknowledgement() &&
+               (unacknowledged_bytes_ >= kAcknowledgeBytes || received_ - acknowledged_ >= kAcknowledgeFrames);
     }
 
     // Returns the number to send in an acknowledgement, a ping or a pong that is written now.
@@ -66,9 +66,9 @@ private:
     std::uint32_t epoch_;
     bool reliable_;
     Outbox outbox_;
-    std::uint64_t received_ {0};
-    std::uint64_t acknowledged_ {0};
-    std::uint64_t unacknowledged_bytes_ {0};
+    std::uint64_t received_{0};
+    std::uint64_t acknowledged_{0};
+    std::uint64_t unacknowledged_bytes_{0};
 };
 
 }  // namespace scaler::ymq

@@ -23,8 +23,8 @@ Result<void> Socket::connect(std::string_view address, std::chrono::milliseconds
     return core_->connect(*parsed, give_up);
 }
 
-ErrorCode Socket::send(
-    std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token) {
+ErrorCode Socket::send(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                       std::uint64_t token) {
     return core_->send(address, parts, token);
 }
 
@@ -39,8 +39,8 @@ ErrorCode Socket::queue(std::optional<std::string_view> address, std::span<const
 
 void Socket::flush() { core_->flush(); }
 
-ErrorCode Socket::sendSoon(
-    std::optional<std::string_view> address, std::span<const MessagePart> parts, std::chrono::nanoseconds delay) {
+ErrorCode Socket::sendSoon(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                           std::chrono::nanoseconds delay) {
     return core_->sendSoon(address, parts, delay);
 }
 

@@ -40,8 +40,8 @@ public:
     Result<void> connect(std::string_view address, std::chrono::milliseconds give_up = std::chrono::seconds(60));
 
     // Queues a message, and writes what the kernel takes. A token other than 0 comes back when it was written.
-    ErrorCode send(
-        std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token = 0);
+    ErrorCode send(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                   std::uint64_t token = 0);
     ErrorCode send(std::optional<std::string_view> address, Bytes payload, std::uint64_t token = 0);
 
     // Queues a message that the next flush() writes.
@@ -49,8 +49,8 @@ public:
     void flush();
 
     // Queues a message that is written with the next one to this peer, by flush(), or after the delay.
-    ErrorCode sendSoon(
-        std::optional<std::string_view> address, std::span<const MessagePart> parts, std::chrono::nanoseconds delay);
+    ErrorCode sendSoon(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                       std::chrono::nanoseconds delay);
 
     // Returns the descriptor that is readable while take() has something.
     int descriptor();

@@ -22,9 +22,9 @@ void SocketCore::log(LogLevel level, const std::string& text) const {
 Result<Address> SocketCore::bind(const Address& address) {
     {
         const std::lock_guard lock(mutex_);
-        if (stopping_) return Error {ErrorCode::ioSocketStopRequested, {}};
-        if (options_.type == SocketType::uninit) return Error {ErrorCode::configurationError, "the socket has no type"};
-        if (bound_) return Error {ErrorCode::multipleBindToNotSupported, address.toString()};
+        if (stopping_) return Error{ErrorCode::ioSocketStopRequested, {}};
+        if (options_.type == SocketType::uninit) return Error{ErrorCode::configurationError, "the socket has no type"};
+        if (bound_) return Error{ErrorCode::multipleBindToNotSupported, address.toString()};
         bound_ = true;
     }
     auto listener = std::make_shared<Listener>(
@@ -55,11 +55,11 @@ Result<Address> SocketCore::bind(const Address& address) {
 
 Result<void> SocketCore::connect(const Address& address, std::chrono::milliseconds give_up) {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return Error {ErrorCode::ioSocketStopRequested, {}};
-    if (options_.type == SocketType::uninit) return Error {ErrorCode::configurationError, "the socket has no type"};
+    if (stopping_) return Error{ErrorCode::ioSocketStopRequested, {}};
+    if (options_.type == SocketType::uninit) return Error{ErrorCode::configurationError, "the socket has no type"};
     const bool connected = only_peer_ != nullptr && only_peer_->state == Peer::State::live;
     if (dialed_peer_ != nullptr || connected) {
-        return Error {ErrorCode::multipleConnectToNotSupported, address.toString()};
+        return Error{ErrorCode::multipleConnectToNotSupported, address.toString()};
     }
     used_up_ = false;
     if (options_.type != SocketType::connector) {
@@ -123,9 +123,7 @@ void SocketCore::onAccepted(StreamSocket socket, std::string description) {
     startLink(std::move(socket), std::move(description), false);
 }
 
-void SocketCore::onDialed(StreamSocket socket) {
-    startLink(std::move(socket), dialer_->address().toString(), true);
-}
+void SocketCore::onDialed(StreamSocket socket) { startLink(std::move(socket), dialer_->address().toString(), true); }
 
 void SocketCore::startLink(StreamSocket socket, std::string description, bool dialed) {
     const auto link = std::make_shared<Link>(shared_from_this(), std::move(socket), std::move(description), dialed);
@@ -140,8 +138,8 @@ void SocketCore::startLink(StreamSocket socket, std::string description, bool di
     link->start();
 }
 
-bool SocketCore::onFramesLocked(
-    Link& link, std::vector<Received>& messages, std::uint64_t bytes, const std::vector<Frame>& controls) {
+bool SocketCore::onFramesLocked(Link& link, std::vector<Received>& messages, std::uint64_t bytes,
+                                const std::vector<Frame>& controls) {
     const PeerPointer peer = link.peer();
     Session& session = peer->session;
     peer->last_heard = Clock::now();
@@ -152,7 +150,7 @@ bool SocketCore::onFramesLocked(
         inbox_.push(messages);
     }
     bool answered = false;
-    for (const Frame& frame: controls) {
+    for (const Frame& frame : controls) {
         if (!onControlLocked(*peer, link, frame)) return false;
         answered = answered || frame.kind == FrameKind::ping;
         if (frame.kind == FrameKind::goodbye) {
@@ -172,7 +170,8 @@ bool SocketCore::onFramesLocked(
 
 bool SocketCore::onControlLocked(Peer& peer, Link& link, const Frame& frame) {
     switch (frame.kind) {
-        case FrameKind::goodbye: return true;
+        case FrameKind::goodbye:
+            return true;
         case FrameKind::ack:
         case FrameKind::ping:
         case FrameKind::pong: {
@@ -186,13 +185,14 @@ bool SocketCore::onControlLocked(Peer& peer, Link& link, const Frame& frame) {
         case FrameKind::data:
         case FrameKind::hello:
         case FrameKind::accept:
-        case FrameKind::refuse: return false;
+        case FrameKind::refuse:
+            return false;
     }
     return false;
 }
 
 void SocketCore::onWrittenLocked(std::vector<std::uint64_t>& tokens) {
-    for (const std::uint64_t token: tokens) inbox_.push(Received::completion(token, ErrorCode::uninit));
+    for (const std::uint64_t token : tokens) inbox_.push(Received::completion(token, ErrorCode::uninit));
     tokens.clear();
 }
 
@@ -216,11 +216,11 @@ void SocketCore::resumeReading() {
     std::vector<std::shared_ptr<Link>> paused;
     {
         const std::lock_guard lock(mutex_);
-        for (const auto& link: links_) {
+        for (const auto& link : links_) {
             if (link->isPaused()) paused.push_back(link);
         }
     }
-    for (const auto& link: paused) link->resumeReading();
+    for (const auto& link : paused) link->resumeReading();
 }
 
 }  // namespace scaler::ymq

@@ -32,7 +32,7 @@
 
 namespace scaler::ymq {
 
-class SocketCore: public std::enable_shared_from_this<SocketCore> {
+class SocketCore : public std::enable_shared_from_this<SocketCore> {
 public:
     SocketCore(boost::asio::io_context& context, SocketOptions options);
 
@@ -48,8 +48,8 @@ public:
     ErrorCode send(std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token);
     ErrorCode queue(std::optional<std::string_view> address, std::span<const MessagePart> parts);
     void flush();
-    ErrorCode sendSoon(
-        std::optional<std::string_view> address, std::span<const MessagePart> parts, std::chrono::nanoseconds delay);
+    ErrorCode sendSoon(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                       std::chrono::nanoseconds delay);
     // In socket_stop.cpp:
     void closeConnection(std::string identity);
     void requestStop();
@@ -63,9 +63,10 @@ public:
     void refuseLocked(Link& link, const Refuse& refuse);
     void onPlainGreetingLocked(Link& link);
     void onLinkFailed(Link& link, const std::string& why);
-    // In socket_core.cpp: data frames, then the other frames that came with them; false when the peer broke the protocol.
-    bool onFramesLocked(
-        Link& link, std::vector<Received>& messages, std::uint64_t bytes, const std::vector<Frame>& controls);
+    // In socket_core.cpp: data frames, then the other frames that came with them; false when the peer broke the
+    // protocol.
+    bool onFramesLocked(Link& link, std::vector<Received>& messages, std::uint64_t bytes,
+                        const std::vector<Frame>& controls);
     void onWrittenLocked(std::vector<std::uint64_t>& tokens);
     bool mustPauseReading();
     // In socket_stop.cpp: a connection that was leaving has ended.
@@ -86,13 +87,12 @@ private:
     void log(LogLevel level, const std::string& text) const;
 
     // socket_send.cpp
-    ErrorCode appendLocked(
-        std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token,
-        std::vector<PeerPointer>& receivers);
+    ErrorCode appendLocked(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                           std::uint64_t token, std::vector<PeerPointer>& receivers);
     ErrorCode chooseLocked(std::optional<std::string_view> address, PeerPointer& peer);
     ErrorCode appendToLocked(Peer& peer, std::span<const MessagePart> parts, std::uint64_t token);
-    ErrorCode publishLocked(
-        std::string_view prefix, std::span<const MessagePart> parts, std::vector<PeerPointer>& receivers);
+    ErrorCode publishLocked(std::string_view prefix, std::span<const MessagePart> parts,
+                            std::vector<PeerPointer>& receivers);
     void writeLocked(Peer& peer);
     void armSoonTimerLocked(std::chrono::nanoseconds delay);
     void waitForSoonTimer();
@@ -125,42 +125,42 @@ private:
 
     boost::asio::io_context& context_;
     const SocketOptions options_;
-    Inbox inbox_ {};
+    Inbox inbox_{};
 
-    std::mutex mutex_ {};
-    std::condition_variable quiet_ {};
-    PeerTable peers_ {};
+    std::mutex mutex_{};
+    std::condition_variable quiet_{};
+    PeerTable peers_{};
     // Of a connector: its one peer, from the first use to its end; null when the socket is idle.
-    PeerPointer only_peer_ {};
+    PeerPointer only_peer_{};
     // The peer connect() is about; null when the socket does not connect.
-    PeerPointer dialed_peer_ {};
+    PeerPointer dialed_peer_{};
     // A connector had a peer, which has ended: sends fail until the next one.
-    bool used_up_ {false};
-    bool bound_ {false};
-    bool stopping_ {false};
+    bool used_up_{false};
+    bool bound_{false};
+    bool stopping_{false};
     // The I/O thread has begun to stop; from then on the socket is quiet once nothing is left to write.
-    bool stopped_ {false};
-    bool closed_ {false};
-    bool all_written_ {true};
-    bool soon_armed_ {false};
-    bool soon_started_ {false};
-    std::uint32_t next_epoch_ {1};
-    std::chrono::milliseconds give_up_ {0};
-    std::vector<PeerPointer> touched_ {};
-    std::vector<PeerPointer> soon_ {};
-    std::map<Role, std::chrono::milliseconds> session_timeouts_ {};
-    std::string refusal_ {};
-    SocketStatistics counters_ {};
-    std::unordered_set<std::shared_ptr<Link>> links_ {};
-    std::atomic<bool> paused_ {false};
+    bool stopped_{false};
+    bool closed_{false};
+    bool all_written_{true};
+    bool soon_armed_{false};
+    bool soon_started_{false};
+    std::uint32_t next_epoch_{1};
+    std::chrono::milliseconds give_up_{0};
+    std::vector<PeerPointer> touched_{};
+    std::vector<PeerPointer> soon_{};
+    std::map<Role, std::chrono::milliseconds> session_timeouts_{};
+    std::string refusal_{};
+    SocketStatistics counters_{};
+    std::unordered_set<std::shared_ptr<Link>> links_{};
+    std::atomic<bool> paused_{false};
 
     // On the I/O thread only.
-    std::shared_ptr<Listener> listener_ {};
-    std::shared_ptr<Dialer> dialer_ {};
+    std::shared_ptr<Listener> listener_{};
+    std::shared_ptr<Dialer> dialer_{};
     boost::asio::steady_timer tick_timer_;
-    Clock::time_point next_tick_ {Clock::time_point::max()};
+    Clock::time_point next_tick_{Clock::time_point::max()};
     boost::asio::posix::stream_descriptor soon_timer_;
-    Clock::time_point established_at_ {};
+    Clock::time_point established_at_{};
 };
 
 }  // namespace scaler::ymq

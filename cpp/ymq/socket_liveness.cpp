@@ -35,7 +35,7 @@ void SocketCore::onTick() {
     const auto now = Clock::now();
     next_tick_ = kNever;
     auto next = kNever;
-    for (const PeerPointer& peer: peers_.all()) next = std::min(next, tickLocked(peer, now));
+    for (const PeerPointer& peer : peers_.all()) next = std::min(next, tickLocked(peer, now));
     if (next != kNever) scheduleTickLocked(std::max<Clock::time_point>(next, now + 1ms));
 }
 

@@ -16,21 +16,21 @@ enum class SocketType { uninit = 0, binder = 1, connector = 2, unicast = 3, mult
 enum class Handshake { hello = 0, plain = 1 };
 
 struct SocketOptions {
-    SocketType type {SocketType::uninit};
-    std::string identity {};
-    Handshake handshake {Handshake::hello};
-    Role role {Role::unknown};
-    std::string cluster_id {};
-    std::chrono::milliseconds session_timeout {60'000};
-    std::chrono::milliseconds ping_interval {5'000};
-    std::chrono::milliseconds greeting_progress {5'000};
-    std::chrono::milliseconds greeting_total {15'000};
+    SocketType type{SocketType::uninit};
+    std::string identity{};
+    Handshake handshake{Handshake::hello};
+    Role role{Role::unknown};
+    std::string cluster_id{};
+    std::chrono::milliseconds session_timeout{60'000};
+    std::chrono::milliseconds ping_interval{5'000};
+    std::chrono::milliseconds greeting_progress{5'000};
+    std::chrono::milliseconds greeting_total{15'000};
     // Of one peer: what is queued or not acknowledged. One message is always accepted by an empty queue.
-    std::uint64_t outbound_bound_bytes {std::uint64_t {1} << 28};
+    std::uint64_t outbound_bound_bytes{std::uint64_t{1} << 28};
     // Of the whole socket: what was received and not taken. Reading stops above it.
-    std::uint64_t inbound_bound_bytes {std::uint64_t {1} << 26};
-    std::uint64_t maximum_frame_bytes {std::uint64_t {1} << 42};
-    Log log {};
+    std::uint64_t inbound_bound_bytes{std::uint64_t{1} << 26};
+    std::uint64_t maximum_frame_bytes{std::uint64_t{1} << 42};
+    Log log{};
 
     bool reliable() const noexcept { return type == SocketType::binder || type == SocketType::connector; }
 };

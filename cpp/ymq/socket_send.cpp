@@ -17,12 +17,12 @@ constexpr std::uint64_t kSoonBytes = 64 * 1024;
 
 }  // namespace
 
-ErrorCode SocketCore::send(
-    std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token) {
+ErrorCode SocketCore::send(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                           std::uint64_t token) {
     std::vector<PeerPointer> receivers;
     const std::lock_guard lock(mutex_);
     const ErrorCode code = appendLocked(address, parts, token, receivers);
-    for (const PeerPointer& peer: receivers) writeLocked(*peer);
+    for (const PeerPointer& peer : receivers) writeLocked(*peer);
     return code;
 }
 
@@ -30,7 +30,7 @@ ErrorCode SocketCore::queue(std::optional<std::string_view> address, std::span<c
     std::vector<PeerPointer> receivers;
     const std::lock_guard lock(mutex_);
     const ErrorCode code = appendLocked(address, parts, 0, receivers);
-    for (const PeerPointer& peer: receivers) {
+    for (const PeerPointer& peer : receivers) {
         if (!std::exchange(peer->touched, true)) touched_.push_back(peer);
     }
     return code;
@@ -45,18 +45,18 @@ void SocketCore::flush() {
         soon_.clear();
     }
     // The lock is given up between the peers, for the I/O thread waits for it.
-    for (const PeerPointer& peer: peers) {
+    for (const PeerPointer& peer : peers) {
         const std::lock_guard lock(mutex_);
         if (peer->touched || peer->soon) writeLocked(*peer);
     }
 }
 
-ErrorCode SocketCore::sendSoon(
-    std::optional<std::string_view> address, std::span<const MessagePart> parts, std::chrono::nanoseconds delay) {
+ErrorCode SocketCore::sendSoon(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                               std::chrono::nanoseconds delay) {
     std::vector<PeerPointer> receivers;
     const std::lock_guard lock(mutex_);
     const ErrorCode code = appendLocked(address, parts, 0, receivers);
-    for (const PeerPointer& peer: receivers) {
+    for (const PeerPointer& peer : receivers) {
         if (peer->session.outbox().unwrittenBytes() >= kSoonBytes) {
             writeLocked(*peer);
         } else if (!std::exchange(peer->soon, true)) {
@@ -67,9 +67,8 @@ ErrorCode SocketCore::sendSoon(
     return code;
 }
 
-ErrorCode SocketCore::appendLocked(
-    std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token,
-    std::vector<PeerPointer>& receivers) {
+ErrorCode SocketCore::appendLocked(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                                   std::uint64_t token, std::vector<PeerPointer>& receivers) {
     if (stopping_) return ErrorCode::ioSocketStopRequested;
     if (options_.type == SocketType::multicast) {
         const ErrorCode code = publishLocked(address.value_or(std::string_view()), parts, receivers);
@@ -85,7 +84,8 @@ ErrorCode SocketCore::appendLocked(
 
 ErrorCode SocketCore::chooseLocked(std::optional<std::string_view> address, PeerPointer& peer) {
     switch (options_.type) {
-        case SocketType::uninit: return ErrorCode::configurationError;
+        case SocketType::uninit:
+            return ErrorCode::configurationError;
         case SocketType::connector:
             if (only_peer_ == nullptr && used_up_) return ErrorCode::connectorSocketClosedByRemoteEnd;
             if (only_peer_ == nullptr) only_peer_ = newPeerLocked();
@@ -100,7 +100,8 @@ ErrorCode SocketCore::chooseLocked(std::optional<std::string_view> address, Peer
             if (peers_.size() != 1) return ErrorCode::peerUnknown;
             peer = peers_.all().front();
             return ErrorCode::uninit;
-        case SocketType::multicast: break;
+        case SocketType::multicast:
+            break;
     }
     peer = peers_.find(*address);
     return peer == nullptr ? ErrorCode::peerUnknown : ErrorCode::uninit;
@@ -108,7 +109,7 @@ ErrorCode SocketCore::chooseLocked(std::optional<std::string_view> address, Peer
 
 ErrorCode SocketCore::appendToLocked(Peer& peer, std::span<const MessagePart> parts, std::uint64_t token) {
     std::uint64_t size = kHeaderBytes;
-    for (const MessagePart& part: parts) size += part.data.size();
+    for (const MessagePart& part : parts) size += part.data.size();
     if (size - kHeaderBytes > options_.maximum_frame_bytes) return ErrorCode::messageTooLarge;
     Outbox& outbox = peer.session.outbox();
     if (!outbox.empty() && outbox.bytes() + size > options_.outbound_bound_bytes) return ErrorCode::peerQueueFull;
@@ -117,8 +118,8 @@ ErrorCode SocketCore::appendToLocked(Peer& peer, std::span<const MessagePart> pa
     return ErrorCode::uninit;
 }
 
-ErrorCode SocketCore::publishLocked(
-    std::string_view prefix, std::span<const MessagePart> parts, std::vector<PeerPointer>& receivers) {
+ErrorCode SocketCore::publishLocked(std::string_view prefix, std::span<const MessagePart> parts,
+                                    std::vector<PeerPointer>& receivers) {
     ErrorCode result = ErrorCode::uninit;
     peers_.forEach([&](const PeerPointer& peer) {
         if (!peer->name->identity.starts_with(prefix)) return;
@@ -144,7 +145,7 @@ void SocketCore::armSoonTimerLocked(std::chrono::nanoseconds delay) {
     if (std::exchange(soon_armed_, true)) return;
     // Setting the descriptor's time does not wake the I/O thread; only its expiry does, if it comes to that.
     const auto nanoseconds = std::max<std::int64_t>(delay.count(), 1);
-    itimerspec time {};
+    itimerspec time{};
     time.it_value.tv_sec = nanoseconds / 1'000'000'000;
     time.it_value.tv_nsec = nanoseconds % 1'000'000'000;
     ::timerfd_settime(soon_timer_.native_handle(), 0, &time, nullptr);

@@ -17,7 +17,7 @@ constexpr auto kShortConnection = 100ms;
 SessionKey randomKey() {
     std::random_device device;
     SessionKey key;
-    for (std::uint8_t& byte: key) byte = static_cast<std::uint8_t>(device());
+    for (std::uint8_t& byte : key) byte = static_cast<std::uint8_t>(device());
     return key;
 }
 
@@ -79,9 +79,10 @@ void SocketCore::onHelloLocked(Link& link, const Hello& hello) {
 }
 
 std::optional<Refuse> SocketCore::judgeLocked(const Hello& hello, PeerPointer& peer) {
-    if (hello.version != kHelloVersion) return Refuse {RefuseCode::version, "only version 1 of the hello is spoken here"};
+    if (hello.version != kHelloVersion)
+        return Refuse{RefuseCode::version, "only version 1 of the hello is spoken here"};
     if (!options_.cluster_id.empty() && hello.cluster_id != options_.cluster_id) {
-        return Refuse {RefuseCode::wrongCluster, "this is another cluster"};
+        return Refuse{RefuseCode::wrongCluster, "this is another cluster"};
     }
     peer = peers_.findSession(hello.identity);
     if (peer != nullptr && peer->session.key() == hello.key) return std::nullopt;
@@ -89,15 +90,15 @@ std::optional<Refuse> SocketCore::judgeLocked(const Hello& hello, PeerPointer& p
         // A process that opens a later session has itself given up the earlier one; a dead one has no use for it.
         const bool given_up = peer->process == hello.process && hello.epoch > peer->session.epoch();
         if (!given_up && !isKnownDead(peer->process)) {
-            return Refuse {RefuseCode::identityInUse, "another session of this identity is alive"};
+            return Refuse{RefuseCode::identityInUse, "another session of this identity is alive"};
         }
         endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
         peer = nullptr;
     }
-    if (hello.resume) return Refuse {RefuseCode::sessionUnknown, "there is no such session (any more)"};
+    if (hello.resume) return Refuse{RefuseCode::sessionUnknown, "there is no such session (any more)"};
     if (options_.type == SocketType::connector && only_peer_ != nullptr &&
         (only_peer_->state == Peer::State::live || only_peer_->dialed)) {
-        return Refuse {RefuseCode::tooManyPeers, "this end takes one peer only"};
+        return Refuse{RefuseCode::tooManyPeers, "this end takes one peer only"};
     }
     return std::nullopt;
 }
@@ -246,7 +247,7 @@ void SocketCore::endLocked(PeerPointer peer, PeerEvent event, ErrorCode code) {
     const std::uint64_t lost = outbox.appendedFrames() - outbox.writtenFrames();
     counters_.dropped_messages += lost;
     if (stopping_ && lost != 0) all_written_ = false;
-    for (const std::uint64_t token: outbox.clear()) {
+    for (const std::uint64_t token : outbox.clear()) {
         inbox_.push(Received::completion(token, endOfSend(options_.type, code)));
     }
     if (only_peer_ == peer) {
@@ -273,9 +274,8 @@ void SocketCore::onGivenUp(const std::string& why) {
     if (dialed_peer_ == nullptr) return;
     log(LogLevel::warning, "gave up connecting to " + why);
     const bool fresh = dialed_peer_->state == Peer::State::waiting;
-    endLocked(
-        dialed_peer_, PeerEvent::lost,
-        fresh ? ErrorCode::connectFailed : ErrorCode::connectorSocketClosedByRemoteEnd);
+    endLocked(dialed_peer_, PeerEvent::lost,
+              fresh ? ErrorCode::connectFailed : ErrorCode::connectorSocketClosedByRemoteEnd);
 }
 
 }  // namespace scaler::ymq

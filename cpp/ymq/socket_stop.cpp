@@ -60,7 +60,7 @@ void SocketCore::requestStop() {
 void SocketCore::stopOnIoThread() {
     if (listener_ != nullptr) listener_->close();
     const std::lock_guard lock(mutex_);
-    for (const PeerPointer& peer: peers_.all()) {
+    for (const PeerPointer& peer : peers_.all()) {
         // What was not yet written to a peer that this side connects to may still be, once it is connected again.
         if (peer->link == nullptr && peer->dialed && peer->session.outbox().hasUnwritten()) continue;
         leaveLocked(peer);
@@ -69,7 +69,7 @@ void SocketCore::stopOnIoThread() {
         endLocked(dialed_peer_, PeerEvent::lost, ErrorCode::ioSocketStopRequested);
     }
     const std::unordered_set<std::shared_ptr<Link>> links = links_;
-    for (const auto& link: links) {
+    for (const auto& link : links) {
         const bool greeting = link->stage() < Link::Stage::established;
         if (greeting && !(link->isDialed() && dialed_peer_ != nullptr)) dropLinkLocked(*link);
     }
@@ -77,9 +77,7 @@ void SocketCore::stopOnIoThread() {
     if (isQuietLocked()) quiet_.notify_all();
 }
 
-bool SocketCore::isQuietLocked() const {
-    return stopped_ && links_.empty() && dialed_peer_ == nullptr;
-}
+bool SocketCore::isQuietLocked() const { return stopped_ && links_.empty() && dialed_peer_ == nullptr; }
 
 void SocketCore::onLeft(Link& link) {
     const std::lock_guard lock(mutex_);
@@ -112,9 +110,9 @@ void SocketCore::closeOnIoThread() {
     const std::unordered_set<std::shared_ptr<Link>> links = std::move(links_);
     links_.clear();
     if (dialed_peer_ != nullptr) endLocked(dialed_peer_, PeerEvent::lost, ErrorCode::ioSocketStopRequested);
-    for (const PeerPointer& peer: peers_.all()) endLocked(peer, PeerEvent::lost, ErrorCode::ioSocketStopRequested);
+    for (const PeerPointer& peer : peers_.all()) endLocked(peer, PeerEvent::lost, ErrorCode::ioSocketStopRequested);
     if (only_peer_ != nullptr) endLocked(only_peer_, PeerEvent::lost, ErrorCode::ioSocketStopRequested);
-    for (const auto& link: links) {
+    for (const auto& link : links) {
         if (link->stage() == Link::Stage::leaving && !link->allWrittenLocked()) all_written_ = false;
         link->closeLocked();
     }

@@ -35,21 +35,21 @@ public:
     const ConnectionId id;
     StreamSocket socket;
     const std::string peer;
-    State state {State::magic};
-    FrameReader reader {FrameReader::Mode::plain};
-    Outbox outbox {Outbox::Keep::untilWritten};
+    State state{State::magic};
+    FrameReader reader{FrameReader::Mode::plain};
+    Outbox outbox{Outbox::Keep::untilWritten};
     StreamWriter writer;
     asio::steady_timer greeting_timer;
     const std::chrono::steady_clock::time_point accepted_at;
-    bool reading {false};
-    bool processing {false};
-    bool waiting {false};
-    bool dirty {false};
-    bool paused {false};
+    bool reading{false};
+    bool processing{false};
+    bool waiting{false};
+    bool dirty{false};
+    bool paused{false};
 };
 
 // What outlives the server object until its last asynchronous operation has ended.
-class StreamServer::Shared: public std::enable_shared_from_this<Shared> {
+class StreamServer::Shared : public std::enable_shared_from_this<Shared> {
 public:
     using ConnectionPointer = std::shared_ptr<Connection>;
 
@@ -79,14 +79,14 @@ public:
     // Null once the server object is gone.
     StreamHandler* handler;
     const StreamServerOptions options;
-    std::unordered_map<ConnectionId, ConnectionPointer> connections {};
+    std::unordered_map<ConnectionId, ConnectionPointer> connections{};
 
 private:
-    ConnectionId last_id_ {0};
-    std::vector<ConnectionPointer> dirty_ {};
-    std::vector<ConnectionPointer> writing_ {};
-    std::vector<std::uint64_t> no_tokens_ {};
-    bool flush_posted_ {false};
+    ConnectionId last_id_{0};
+    std::vector<ConnectionPointer> dirty_{};
+    std::vector<ConnectionPointer> writing_{};
+    std::vector<std::uint64_t> no_tokens_{};
+    bool flush_posted_{false};
 };
 
 void StreamServer::Shared::accept(StreamSocket socket, std::string peer) {
@@ -146,10 +146,18 @@ void StreamServer::Shared::process(const ConnectionPointer& connection) {
 bool StreamServer::Shared::processGreeting(const ConnectionPointer& connection) {
     if (connection->state == Connection::State::magic) {
         switch (greetingKind(connection->reader.buffered())) {
-            case GreetingKind::unknown: startGreetingTimer(connection); return false;
-            case GreetingKind::hello: close(connection, "this server speaks the plain framing, not hello"); return false;
-            case GreetingKind::other: close(connection, kOtherReleaseText); return false;
-            case GreetingKind::plain: connection->state = Connection::State::identity; break;
+            case GreetingKind::unknown:
+                startGreetingTimer(connection);
+                return false;
+            case GreetingKind::hello:
+                close(connection, "this server speaks the plain framing, not hello");
+                return false;
+            case GreetingKind::other:
+                close(connection, kOtherReleaseText);
+                return false;
+            case GreetingKind::plain:
+                connection->state = Connection::State::identity;
+                break;
         }
     }
     Frame identity;
@@ -175,10 +183,9 @@ void StreamServer::Shared::processFrames(const ConnectionPointer& connection) {
         const FrameReader::Status status = connection->reader.next(limit, frame);
         if (status == FrameReader::Status::needMore) return;
         if (status != FrameReader::Status::frame) {
-            close(
-                connection, status == FrameReader::Status::outOfMemory
-                                ? std::string("out of memory for a frame")
-                                : "a frame of more than the " + std::to_string(limit) + " bytes allowed here");
+            close(connection, status == FrameReader::Status::outOfMemory
+                                  ? std::string("out of memory for a frame")
+                                  : "a frame of more than the " + std::to_string(limit) + " bytes allowed here");
             return;
         }
         handler->onFrame(connection->id, std::move(frame.payload));
@@ -201,7 +208,7 @@ void StreamServer::Shared::flush() {
     // One round only: what a budget or a callback leaves behind is written in the turn that markDirty() posts.
     if (dirty_.empty() || !writing_.empty()) return;
     writing_.swap(dirty_);
-    for (const ConnectionPointer& connection: writing_) {
+    for (const ConnectionPointer& connection : writing_) {
         connection->dirty = false;
         write(connection);
     }
@@ -213,10 +220,17 @@ void StreamServer::Shared::write(const ConnectionPointer& connection) {
     const std::uint64_t before = connection->outbox.unwrittenBytes();
     const StreamWriter::Status status = connection->writer.write(no_tokens_);
     switch (status) {
-        case StreamWriter::Status::drained: break;
-        case StreamWriter::Status::more: markDirty(connection); break;
-        case StreamWriter::Status::blocked: waitForRoom(connection); break;
-        case StreamWriter::Status::failed: close(connection, errorText(connection->writer.failure())); return;
+        case StreamWriter::Status::drained:
+            break;
+        case StreamWriter::Status::more:
+            markDirty(connection);
+            break;
+        case StreamWriter::Status::blocked:
+            waitForRoom(connection);
+            break;
+        case StreamWriter::Status::failed:
+            close(connection, errorText(connection->writer.failure()));
+            return;
     }
     const std::uint64_t after = connection->outbox.unwrittenBytes();
     if (after != before && connection->state == Connection::State::open && handler != nullptr) {
@@ -227,12 +241,12 @@ void StreamServer::Shared::write(const ConnectionPointer& connection) {
 void StreamServer::Shared::waitForRoom(const ConnectionPointer& connection) {
     if (connection->waiting) return;
     connection->waiting = true;
-    connection->socket.async_wait(
-        StreamSocket::wait_write, [self = shared_from_this(), connection](const error_code& failure) {
-            connection->waiting = false;
-            if (!failure) self->write(connection);
-            self->flush();
-        });
+    connection->socket.async_wait(StreamSocket::wait_write,
+                                  [self = shared_from_this(), connection](const error_code& failure) {
+                                      connection->waiting = false;
+                                      if (!failure) self->write(connection);
+                                      self->flush();
+                                  });
 }
 
 void StreamServer::Shared::close(ConnectionPointer connection, std::string reason) {
@@ -257,8 +271,8 @@ void StreamServer::Shared::close(ConnectionPointer connection, std::string reaso
 
 void StreamServer::Shared::closeAll(const std::string& reason) {
     std::vector<ConnectionPointer> all;
-    for (const auto& [number, connection]: connections) all.push_back(connection);
-    for (const ConnectionPointer& connection: all) close(connection, reason);
+    for (const auto& [number, connection] : connections) all.push_back(connection);
+    for (const ConnectionPointer& connection : all) close(connection, reason);
 }
 
 void StreamServer::Shared::resume(ConnectionId number) {
@@ -303,7 +317,7 @@ Result<Address> StreamServer::listen(const Address& address) {
 void StreamServer::send(ConnectionId number, std::span<const Bytes> frames) {
     const auto connection = shared_->find(number);
     if (connection == nullptr) return;
-    for (const Bytes& frame: frames) {
+    for (const Bytes& frame : frames) {
         const MessagePart part(frame);
         connection->outbox.append(std::span(&part, 1));
     }
@@ -315,7 +329,7 @@ void StreamServer::sendFrame(ConnectionId number, std::span<const Bytes> parts) 
     if (connection == nullptr) return;
     std::vector<MessagePart> pieces;
     pieces.reserve(parts.size());
-    for (const Bytes& part: parts) pieces.emplace_back(part);
+    for (const Bytes& part : parts) pieces.emplace_back(part);
     connection->outbox.append(pieces);
     shared_->markDirty(connection);
 }
@@ -338,7 +352,7 @@ std::uint64_t StreamServer::outboundBytes(ConnectionId number) const noexcept {
 std::size_t StreamServer::connections() const noexcept { return shared_->connections.size(); }
 
 void StreamServer::stop(const std::string& reason) {
-    for (const auto& listener: listeners_) listener->close();
+    for (const auto& listener : listeners_) listener->close();
     listeners_.clear();
     shared_->closeAll(reason);
 }

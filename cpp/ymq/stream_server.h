@@ -39,7 +39,8 @@ public:
 
     virtual void onFrame(ConnectionId connection, Bytes frame) = 0;
 
-    // Some of what was queued has been written; `outbound_bytes` are left. Never called from within a call of the server.
+    // Some of what was queued has been written; `outbound_bytes` are left. Never called from within a call of the
+    // server.
     virtual void onWritten(ConnectionId connection, std::uint64_t outbound_bytes) {
         (void)connection;
         (void)outbound_bytes;
@@ -52,10 +53,10 @@ public:
 
 struct StreamServerOptions {
     // Sent as soon as a connection is accepted.
-    std::string identity {};
-    std::chrono::milliseconds greeting_progress {5'000};
-    std::chrono::milliseconds greeting_total {15'000};
-    Log log {};
+    std::string identity{};
+    std::chrono::milliseconds greeting_progress{5'000};
+    std::chrono::milliseconds greeting_total{15'000};
+    Log log{};
 };
 
 class StreamServer {
@@ -68,8 +69,8 @@ public:
     // Listens on one more address, and returns it with its real port.
     Result<Address> listen(const Address& address);
 
-    // Queues frames behind each other; they are written together at the end of the current turn of the io context. Large
-    // buffers are referred to, not copied. A connection that is gone is ignored.
+    // Queues frames behind each other; they are written together at the end of the current turn of the io context.
+    // Large buffers are referred to, not copied. A connection that is gone is ignored.
     void send(ConnectionId connection, std::span<const Bytes> frames);
 
     // Queues one frame made of these parts.
@@ -95,7 +96,7 @@ private:
     class Shared;
 
     std::shared_ptr<Shared> shared_;
-    std::vector<std::shared_ptr<Listener>> listeners_ {};
+    std::vector<std::shared_ptr<Listener>> listeners_{};
 };
 
 }  // namespace scaler::ymq

@@ -33,7 +33,7 @@ void setConnectionOptions(int descriptor, int family) noexcept {
 }
 
 StreamEndpoint ipcEndpoint(const Address& address) {
-    sockaddr_un name {};
+    sockaddr_un name{};
     name.sun_family = AF_UNIX;
     std::memcpy(name.sun_path, address.path.data(), address.path.size());
     std::size_t size = offsetof(sockaddr_un, sun_path) + address.path.size();
@@ -46,20 +46,20 @@ StreamEndpoint ipcEndpoint(const Address& address) {
 }
 
 bool isLiteral(const Address& address) noexcept {
-    in6_addr buffer {};
+    in6_addr buffer{};
     return ::inet_pton(AF_INET, address.host.c_str(), &buffer) == 1 ||
            ::inet_pton(AF_INET6, address.host.c_str(), &buffer) == 1;
 }
 
 Result<std::vector<StreamEndpoint>> resolve(const Address& address) {
-    addrinfo hints {};
+    addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV | (isLiteral(address) ? AI_NUMERICHOST : 0);
     addrinfo* list = nullptr;
     const int failure = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &list);
     if (failure != 0) {
-        return Error {ErrorCode::connectFailed, address.toString() + ": " + ::gai_strerror(failure)};
+        return Error{ErrorCode::connectFailed, address.toString() + ": " + ::gai_strerror(failure)};
     }
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
     std::vector<StreamEndpoint> endpoints;
@@ -70,7 +70,7 @@ Result<std::vector<StreamEndpoint>> resolve(const Address& address) {
 }
 
 std::string describePeer(int descriptor) {
-    sockaddr_storage storage {};
+    sockaddr_storage storage{};
     socklen_t size = sizeof(storage);
     if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "unknown";
     char host[INET6_ADDRSTRLEN] = "";
@@ -84,7 +84,7 @@ std::string describePeer(int descriptor) {
         ::inet_ntop(AF_INET6, &name.sin6_addr, host, sizeof(host));
         return "[" + std::string(host) + "]:" + std::to_string(ntohs(name.sin6_port));
     }
-    ucred credentials {};
+    ucred credentials{};
     size = sizeof(credentials);
     if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
         return "local process " + std::to_string(credentials.pid);
@@ -92,8 +92,6 @@ std::string describePeer(int descriptor) {
     return "local process";
 }
 
-std::string errorText(int number) {
-    return std::generic_category().message(number);
-}
+std::string errorText(int number) { return std::generic_category().message(number); }
 
 }  // namespace scaler::ymq

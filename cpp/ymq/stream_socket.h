@@ -21,8 +21,8 @@ using StreamEndpoint = boost::asio::generic::stream_protocol::endpoint;
 class Descriptor {
 public:
     Descriptor() noexcept = default;
-    explicit Descriptor(int number) noexcept: number_(number) {}
-    Descriptor(Descriptor&& other) noexcept: number_(std::exchange(other.number_, -1)) {}
+    explicit Descriptor(int number) noexcept : number_(number) {}
+    Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
     Descriptor& operator=(Descriptor&& other) noexcept {
         std::swap(number_, other.number_);
         return *this;
@@ -35,7 +35,7 @@ public:
     int release() noexcept { return std::exchange(number_, -1); }
 
 private:
-    int number_ {-1};
+    int number_{-1};
 };
 
 // Sets no-delay and keep-alive on a TCP connection, and does nothing for others.

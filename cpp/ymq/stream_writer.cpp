@@ -31,7 +31,7 @@ StreamWriter::Status StreamWriter::write(std::vector<std::uint64_t>& completed) 
             const bool only_current = control != 0 && inside_frame;
             number += outbox_->gather(std::span(vectors).subspan(number), kMaximumBytes - total, only_current);
         }
-        msghdr message {};
+        msghdr message{};
         message.msg_iov = vectors.data();
         message.msg_iovlen = number;
         const ssize_t written = ::sendmsg(descriptor_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);

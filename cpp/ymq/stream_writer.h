@@ -20,7 +20,7 @@ public:
     static constexpr std::size_t kMaximumVectors = 64;
     static constexpr std::size_t kMaximumBytes = 1024 * 1024;
 
-    explicit StreamWriter(int descriptor) noexcept: descriptor_(descriptor) {}
+    explicit StreamWriter(int descriptor) noexcept : descriptor_(descriptor) {}
 
     // Data to be written from now on; null for none.
     void setOutbox(Outbox* outbox) noexcept { outbox_ = outbox; }
@@ -49,10 +49,10 @@ private:
     void advance(std::size_t written, std::size_t control, std::vector<std::uint64_t>& completed);
 
     int descriptor_;
-    int failure_ {0};
-    Outbox* outbox_ {nullptr};
-    std::string control_ {};
-    std::size_t control_offset_ {0};
+    int failure_{0};
+    Outbox* outbox_{nullptr};
+    std::string control_{};
+    std::size_t control_offset_{0};
 };
 
 }  // namespace scaler::ymq

@@ -11,7 +11,7 @@ namespace scaler::ymq {
 
 namespace {
 
-constexpr std::uint64_t kNoLimit = ~std::uint64_t {0};
+constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
 
 std::string encoded(std::string_view payload, FrameKind kind = FrameKind::data) {
     const FrameHeader header = encodeHeader(kind, payload.size());
@@ -48,13 +48,13 @@ void feed(FrameReader& reader, std::string_view bytes) {
 
 }  // namespace
 
-class FrameReaderSteps: public testing::TestWithParam<std::size_t> {};
+class FrameReaderSteps : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(FrameReaderSteps, CutsFramesOfEverySizeAtEveryStep) {
-    std::vector<std::string> expected {"", "a", patterned(1000), patterned(9000), patterned(65535), patterned(65536)};
+    std::vector<std::string> expected{"", "a", patterned(1000), patterned(9000), patterned(65535), patterned(65536)};
     expected.insert(expected.end(), {patterned(65537), "", patterned(300'000), patterned(3'000'000), "end"});
     std::string stream;
-    for (const std::string& payload: expected) stream += encoded(payload);
+    for (const std::string& payload : expected) stream += encoded(payload);
     FrameReader reader(FrameReader::Mode::plain);
     EXPECT_EQ(readAll(reader, stream, GetParam()), expected);
     EXPECT_FALSE(reader.insideFrame());

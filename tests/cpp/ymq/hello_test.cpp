@@ -16,7 +16,7 @@ Hello exampleHello() {
     hello.epoch = 7;
     hello.key.fill(0xab);
     hello.received = 0x1122334455667788;
-    hello.process = {HostId {1, 2, 3}, 4321, 99};
+    hello.process = {HostId{1, 2, 3}, 4321, 99};
     hello.cluster_id = "cluster";
     hello.identity = std::string("worker\0one", 10);
     hello.authentication = "";
@@ -67,7 +67,7 @@ TEST(Hello, RefusesLongIdentities) {
 }
 
 TEST(Accept, KeepsEveryFieldAndDoesWithoutTheOptionalOnes) {
-    const Accept accept {5, 6, 7000, {HostId {9}, 8, 7}, false};
+    const Accept accept{5, 6, 7000, {HostId{9}, 8, 7}, false};
     const std::string bytes = encode(accept);
     const auto decoded = decodeAccept(bytesOf(bytes));
     ASSERT_TRUE(decoded.has_value());
@@ -84,7 +84,7 @@ TEST(Accept, KeepsEveryFieldAndDoesWithoutTheOptionalOnes) {
 }
 
 TEST(Refuse, KeepsCodeAndText) {
-    const auto refuse = decodeRefuse(bytesOf(encode(Refuse {RefuseCode::wrongCluster, "no"})));
+    const auto refuse = decodeRefuse(bytesOf(encode(Refuse{RefuseCode::wrongCluster, "no"})));
     ASSERT_TRUE(refuse.has_value());
     EXPECT_EQ(refuse->code, RefuseCode::wrongCluster);
     EXPECT_EQ(refuse->text, "no");

@@ -16,7 +16,7 @@ Received message(std::string_view text) {
 }
 
 bool isReadable(int descriptor) {
-    pollfd entry {descriptor, POLLIN, 0};
+    pollfd entry{descriptor, POLLIN, 0};
     return ::poll(&entry, 1, 0) == 1;
 }
 
@@ -64,13 +64,13 @@ TEST(Inbox, WaitEndsByMessageTimeoutAndInterruption) {
 TEST(Inbox, InterruptionEndsEveryWait) {
     Inbox inbox;
     std::vector<std::thread> waiters;
-    std::atomic<int> interrupted {0};
+    std::atomic<int> interrupted{0};
     for (int count = 0; count < 4; ++count) {
         waiters.emplace_back([&] { interrupted += inbox.wait(std::nullopt) == Inbox::Wait::interrupted; });
     }
     std::this_thread::sleep_for(50ms);
     inbox.interrupt();
-    for (std::thread& waiter: waiters) waiter.join();
+    for (std::thread& waiter : waiters) waiter.join();
     EXPECT_EQ(interrupted, 4);
     EXPECT_EQ(waitFor(inbox, 1ms), Inbox::Wait::timedOut);
 }

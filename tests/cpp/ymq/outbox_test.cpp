@@ -48,7 +48,7 @@ std::string writeAll(Outbox& outbox, std::size_t step = kNoLimit) {
 TEST(Outbox, GathersPartsIntoOneFrame) {
     Outbox outbox(Outbox::Keep::untilWritten);
     const std::string large(10'000, 'L');
-    const std::array parts {part("head"), part(large), part(""), part("tail")};
+    const std::array parts{part("head"), part(large), part(""), part("tail")};
     outbox.append(parts);
     EXPECT_EQ(writeAll(outbox), encoded("head" + large + "tail"));
     EXPECT_TRUE(outbox.empty());
@@ -64,7 +64,7 @@ TEST(Outbox, ManySmallFramesLeaveInFewBuffers) {
 
 TEST(Outbox, KeepsUntilAcknowledgedAndRewinds) {
     Outbox outbox(Outbox::Keep::untilAcknowledged);
-    for (const char* text: {"one", "two", "three"}) append(outbox, text);
+    for (const char* text : {"one", "two", "three"}) append(outbox, text);
     (void)writeAll(outbox);
     EXPECT_TRUE(outbox.acknowledge(1));
     EXPECT_TRUE(outbox.rewind(2));
@@ -83,8 +83,8 @@ TEST(Outbox, TokensCompleteWhenTheFrameIsWritten) {
     (void)write(outbox, 10, tokens);
     EXPECT_TRUE(tokens.empty());
     (void)write(outbox, 2, tokens);
-    EXPECT_EQ(tokens, (std::vector<std::uint64_t> {11}));
-    EXPECT_EQ(outbox.clear(), (std::vector<std::uint64_t> {22}));
+    EXPECT_EQ(tokens, (std::vector<std::uint64_t>{11}));
+    EXPECT_EQ(outbox.clear(), (std::vector<std::uint64_t>{22}));
 }
 
 TEST(Outbox, CanStopBehindTheCurrentFrame) {

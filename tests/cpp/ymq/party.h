@@ -33,9 +33,9 @@ struct From {
 
 class Party {
 public:
-    explicit Party(SocketOptions options): socket(sharedContext(), std::move(options)) {}
+    explicit Party(SocketOptions options) : socket(sharedContext(), std::move(options)) {}
 
-    Party(SocketType type, std::string identity): Party(optionsOf(type, std::move(identity))) {}
+    Party(SocketType type, std::string identity) : Party(optionsOf(type, std::move(identity))) {}
 
     static SocketOptions optionsOf(SocketType type, std::string identity) {
         SocketOptions options;
@@ -59,7 +59,7 @@ public:
         const auto deadline = std::chrono::steady_clock::now() + timeout;
         while (waiting_.empty()) {
             auto items = socket.take();
-            for (Received& item: items) waiting_.push_back(std::move(item));
+            for (Received& item : items) waiting_.push_back(std::move(item));
             if (!waiting_.empty()) break;
             const Socket::Wait outcome = socket.wait(deadline);
             if (outcome != Socket::Wait::received && outcome != Socket::Wait::signalled) {
@@ -76,24 +76,24 @@ public:
     std::optional<From> message(std::chrono::milliseconds timeout = 10s) {
         const auto item = nextOf(Received::Kind::message, timeout);
         if (!item) return std::nullopt;
-        return From {item->peer->identity, std::string(item->payload.view())};
+        return From{item->peer->identity, std::string(item->payload.view())};
     }
 
     std::optional<std::pair<std::string, PeerEvent>> event(std::chrono::milliseconds timeout = 10s) {
         const auto item = nextOf(Received::Kind::event, timeout);
         if (!item) return std::nullopt;
-        return std::pair {item->peer->identity, item->event};
+        return std::pair{item->peer->identity, item->event};
     }
 
     std::optional<std::pair<std::uint64_t, ErrorCode>> completion(std::chrono::milliseconds timeout = 10s) {
         const auto item = nextOf(Received::Kind::completion, timeout);
         if (!item) return std::nullopt;
-        return std::pair {item->token, item->code};
+        return std::pair{item->token, item->code};
     }
 
     Socket socket;
     // The last wait ended because the socket was stopped.
-    bool closed {false};
+    bool closed{false};
 
 private:
     std::optional<Received> nextOf(Received::Kind kind, std::chrono::milliseconds timeout) {
@@ -113,8 +113,8 @@ private:
         }
     }
 
-    std::deque<Received> waiting_ {};
-    std::deque<Received> skipped_ {};
+    std::deque<Received> waiting_{};
+    std::deque<Received> skipped_{};
 };
 
 using Event = std::pair<std::string, PeerEvent>;

@@ -10,7 +10,7 @@ namespace scaler::ymq {
 TEST(ProcessName, ThisProcessIsAlive) {
     const ProcessName self = thisProcess();
     EXPECT_EQ(self.pid, static_cast<std::uint32_t>(::getpid()));
-    EXPECT_NE(self.host, HostId {});
+    EXPECT_NE(self.host, HostId{});
     EXPECT_NE(self.start_time, 0U);
     EXPECT_FALSE(isKnownDead(self));
 }
@@ -29,7 +29,7 @@ TEST(ProcessName, AKilledProcessIsKnownDeadBeforeAndAfterItIsReaped) {
     EXPECT_EQ(name.pid, static_cast<std::uint32_t>(child));
     EXPECT_FALSE(isKnownDead(name));
     ::kill(child, SIGKILL);
-    siginfo_t info {};
+    siginfo_t info{};
     ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
     EXPECT_TRUE(isKnownDead(name)) << "a zombie";
     ASSERT_EQ(::waitpid(child, nullptr, 0), child);
@@ -42,9 +42,9 @@ TEST(ProcessName, NothingIsKnownOfOtherMachinesAndALaterProcessIsAnother) {
     ProcessName name = thisProcess();
     name.start_time += 1;
     EXPECT_TRUE(isKnownDead(name)) << "the number was used again";
-    name.host = HostId {1};
+    name.host = HostId{1};
     EXPECT_FALSE(isKnownDead(name));
-    EXPECT_FALSE(isKnownDead(ProcessName {}));
+    EXPECT_FALSE(isKnownDead(ProcessName{}));
 }
 
 }  // namespace scaler::ymq

@@ -34,11 +34,11 @@ inline std::string headerOf(std::uint64_t length) {
 
 class RawPeer {
 public:
-    explicit RawPeer(Descriptor descriptor): descriptor_(std::move(descriptor)) {}
+    explicit RawPeer(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
 
     static RawPeer connect(std::uint16_t port) {
         Descriptor descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in name {};
+        sockaddr_in name{};
         name.sin_family = AF_INET;
         name.sin_port = htons(port);
         name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -64,7 +64,7 @@ public:
         const auto deadline = std::chrono::steady_clock::now() + timeout;
         for (std::size_t filled = 0; filled < size;) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-            pollfd entry {descriptor_.get(), POLLIN, 0};
+            pollfd entry{descriptor_.get(), POLLIN, 0};
             if (left.count() <= 0 || ::poll(&entry, 1, static_cast<int>(left.count())) <= 0) return std::nullopt;
             const ssize_t got = ::recv(descriptor_.get(), bytes.data() + filled, size - filled, 0);
             if (got <= 0) return std::nullopt;
@@ -87,7 +87,7 @@ public:
         char buffer[4096];
         for (;;) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-            pollfd entry {descriptor_.get(), POLLIN, 0};
+            pollfd entry{descriptor_.get(), POLLIN, 0};
             if (left.count() <= 0 || ::poll(&entry, 1, static_cast<int>(left.count())) <= 0) return false;
             if (::recv(descriptor_.get(), buffer, sizeof(buffer), 0) <= 0) return true;
         }
@@ -96,7 +96,7 @@ public:
     void halfClose() { ::shutdown(descriptor_.get(), SHUT_WR); }
 
     void reset() {
-        const linger option {1, 0};
+        const linger option{1, 0};
         ::setsockopt(descriptor_.get(), SOL_SOCKET, SO_LINGER, &option, sizeof(option));
         descriptor_ = Descriptor();
         close();

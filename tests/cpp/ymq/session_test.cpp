@@ -42,7 +42,7 @@ TEST(Session, OwesAnAcknowledgementForEachFrameAndMustGiveItAfterMany) {
 
 TEST(Session, SendsAgainBehindWhatTheOtherSideHas) {
     Session session({}, 1, true);
-    for (const char* text: {"one", "two", "three"}) send(session, text);
+    for (const char* text : {"one", "two", "three"}) send(session, text);
     writeAll(session);
     EXPECT_TRUE(session.onAcknowledged(1));
     EXPECT_TRUE(session.onResumed(2));

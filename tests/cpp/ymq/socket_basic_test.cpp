@@ -24,9 +24,9 @@ TEST(SocketBasic, ConnectorSendsAndClosesAtOnce) {
         EXPECT_EQ(client.send(std::nullopt, "payload"), ErrorCode::uninit);
         EXPECT_TRUE(client.socket.close(5s));
     }
-    EXPECT_EQ(server.event(), (Event {"client", PeerEvent::connected}));
-    EXPECT_EQ(server.message(), (From {"client", "payload"}));
-    EXPECT_EQ(server.event(), (Event {"client", PeerEvent::lost}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
+    EXPECT_EQ(server.message(), (From{"client", "payload"}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::lost}));
 }
 
 TEST(SocketBasic, RawClient) {
@@ -35,7 +35,7 @@ TEST(SocketBasic, RawClient) {
     client.writeFrame("client");
     EXPECT_EQ(client.readFrame(), "server");
     client.writeFrame("hello");
-    EXPECT_EQ(server.message(), (From {"client", "hello"}));
+    EXPECT_EQ(server.message(), (From{"client", "hello"}));
     EXPECT_EQ(server.send("client", "answer"), ErrorCode::uninit);
     EXPECT_EQ(client.readFrame(), "answer");
 }
@@ -45,14 +45,14 @@ TEST(SocketBasic, RawClientThatClosesAtOnce) {
     RawPeer client = RawPeer::connect(server.bindPort());
     client.write(frameOf("client") + frameOf("hello"));
     client.close();
-    EXPECT_EQ(server.message(), (From {"client", "hello"}));
-    EXPECT_EQ(server.event(), (Event {"client", PeerEvent::connected}));
-    EXPECT_EQ(server.event(), (Event {"client", PeerEvent::lost}));
+    EXPECT_EQ(server.message(), (From{"client", "hello"}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::lost}));
 }
 
 TEST(SocketBasic, PlainClientAndRawServer) {
     const Descriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in name {};
+    sockaddr_in name{};
     name.sin_family = AF_INET;
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(name);
@@ -69,10 +69,10 @@ TEST(SocketBasic, PlainClientAndRawServer) {
     EXPECT_EQ(server.readFrame(), "client");
     EXPECT_EQ(server.readFrame(), "hello");
     server.writeFrame("answer");
-    EXPECT_EQ(client.message(), (From {"server", "answer"}));
+    EXPECT_EQ(client.message(), (From{"server", "answer"}));
     server.close();
-    EXPECT_EQ(client.event(), (Event {"server", PeerEvent::connected}));
-    EXPECT_EQ(client.event(), (Event {"server", PeerEvent::lost}));
+    EXPECT_EQ(client.event(), (Event{"server", PeerEvent::connected}));
+    EXPECT_EQ(client.event(), (Event{"server", PeerEvent::lost}));
     EXPECT_EQ(client.send(std::nullopt, "late"), ErrorCode::connectorSocketClosedByRemoteEnd);
 }
 
@@ -100,7 +100,7 @@ TEST(SocketBasic, BigMessageOfAConnectorBeyondItsBound) {
     const std::string big(50'000'000, 'b');
     EXPECT_EQ(client.send(std::nullopt, big, 7), ErrorCode::uninit) << "an empty queue takes one message of any size";
     EXPECT_EQ(client.send(std::nullopt, "next"), ErrorCode::peerQueueFull);
-    EXPECT_EQ(client.completion(30s), (std::pair<std::uint64_t, ErrorCode> {7, ErrorCode::uninit}));
+    EXPECT_EQ(client.completion(30s), (std::pair<std::uint64_t, ErrorCode>{7, ErrorCode::uninit}));
     const auto message = server.message(30s);
     ASSERT_TRUE(message.has_value());
     EXPECT_TRUE(message->text == big);
@@ -111,12 +111,14 @@ TEST(SocketBasic, SlowNetwork) {
     RawPeer client = RawPeer::connect(server.bindPort());
     client.writeFrame("client");
     const std::string message = frameOf("0123456789");
-    for (const auto& [part, pause]: {std::pair {message.substr(0, 4), 2s}, {message.substr(4, 4), 3s},
-                                     {message.substr(8, 5), 2s}, {message.substr(13), 0s}}) {
+    for (const auto& [part, pause] : {std::pair{message.substr(0, 4), 2s},
+                                      {message.substr(4, 4), 3s},
+                                      {message.substr(8, 5), 2s},
+                                      {message.substr(13), 0s}}) {
         client.write(part);
         std::this_thread::sleep_for(pause);
     }
-    EXPECT_EQ(server.message(), (From {"client", "0123456789"}));
+    EXPECT_EQ(server.message(), (From{"client", "0123456789"}));
 }
 
 TEST(SocketBasic, IncompleteIdentity) {
@@ -128,14 +130,14 @@ TEST(SocketBasic, IncompleteIdentity) {
     }
     RawPeer client = RawPeer::connect(port);
     client.write(frameOf("client") + frameOf("second"));
-    EXPECT_EQ(server.message(), (From {"client", "second"}));
+    EXPECT_EQ(server.message(), (From{"client", "second"}));
 }
 
 TEST(SocketBasic, HugeHeader) {
     Party server(SocketType::binder, "server");
     const std::uint16_t port = server.bindPort();
     RawPeer client = RawPeer::connect(port);
-    client.write(frameOf("client") + headerOf(~std::uint64_t {0}));
+    client.write(frameOf("client") + headerOf(~std::uint64_t{0}));
     const auto start = std::chrono::steady_clock::now();
     while (client.write("more")) {
         ASSERT_LT(std::chrono::steady_clock::now() - start, 10s);
@@ -143,7 +145,7 @@ TEST(SocketBasic, HugeHeader) {
     }
     RawPeer again = RawPeer::connect(port);
     again.write(frameOf("client") + frameOf("fine"));
-    EXPECT_EQ(server.message(), (From {"client", "fine"}));
+    EXPECT_EQ(server.message(), (From{"client", "fine"}));
 }
 
 TEST(SocketBasic, GiantAnnouncementsReserveNothing) {
@@ -152,11 +154,11 @@ TEST(SocketBasic, GiantAnnouncementsReserveNothing) {
     std::vector<RawPeer> clients;
     for (int count = 0; count < 16; ++count) {
         clients.push_back(RawPeer::connect(port));
-        clients.back().write(frameOf("client") + headerOf(std::uint64_t {2} << 30) + "x");
+        clients.back().write(frameOf("client") + headerOf(std::uint64_t{2} << 30) + "x");
     }
     RawPeer other = RawPeer::connect(port);
     other.write(frameOf("other") + frameOf("served"));
-    EXPECT_EQ(server.message(), (From {"other", "served"}));
+    EXPECT_EQ(server.message(), (From{"other", "served"}));
     EXPECT_EQ(server.socket.statistics().inbound_bytes, 0U);
 }
 
@@ -166,41 +168,41 @@ TEST(SocketBasic, EmptyMessages) {
     client.connect(server.bind());
     EXPECT_EQ(client.socket.send(std::nullopt, Bytes()), ErrorCode::uninit);
     EXPECT_EQ(client.socket.send(std::nullopt, Bytes::copy(std::string_view())), ErrorCode::uninit);
-    EXPECT_EQ(server.message(), (From {"client", ""}));
-    EXPECT_EQ(server.message(), (From {"client", ""}));
+    EXPECT_EQ(server.message(), (From{"client", ""}));
+    EXPECT_EQ(server.message(), (From{"client", ""}));
 }
 
-class PublishSubscribe: public testing::TestWithParam<std::pair<std::vector<std::string>, std::vector<std::string>>> {};
+class PublishSubscribe : public testing::TestWithParam<std::pair<std::vector<std::string>, std::vector<std::string>>> {
+};
 
 TEST_P(PublishSubscribe, OnlyTheLastTopicMatches) {
     const auto& [identities, topics] = GetParam();
     Party publisher(SocketType::multicast, "publisher");
     const std::string address = publisher.bind();
     std::vector<std::unique_ptr<Party>> subscribers;
-    for (const std::string& identity: identities) {
+    for (const std::string& identity : identities) {
         subscribers.push_back(std::make_unique<Party>(SocketType::unicast, identity));
         subscribers.back()->connect(address);
-        EXPECT_EQ(publisher.event(), (Event {identity, PeerEvent::connected}));
+        EXPECT_EQ(publisher.event(), (Event{identity, PeerEvent::connected}));
     }
-    for (const std::string& topic: topics) EXPECT_EQ(publisher.send(topic, "to " + topic, 1), ErrorCode::uninit);
+    for (const std::string& topic : topics) EXPECT_EQ(publisher.send(topic, "to " + topic, 1), ErrorCode::uninit);
     for (std::size_t count = 0; count < topics.size(); ++count) {
-        EXPECT_EQ(publisher.completion(), (std::pair<std::uint64_t, ErrorCode> {1, ErrorCode::uninit}));
+        EXPECT_EQ(publisher.completion(), (std::pair<std::uint64_t, ErrorCode>{1, ErrorCode::uninit}));
     }
-    for (const auto& subscriber: subscribers) {
-        EXPECT_EQ(subscriber->message(), (From {"publisher", "to " + topics.back()}));
+    for (const auto& subscriber : subscribers) {
+        EXPECT_EQ(subscriber->message(), (From{"publisher", "to " + topics.back()}));
         EXPECT_EQ(subscriber->message(50ms), std::nullopt);
     }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Topics, PublishSubscribe,
-    testing::Values(
-        std::pair {std::vector<std::string> {"mytopic_subscriber_0", "mytopic_subscriber_1"},
-                   std::vector<std::string> {"xmytopic", "mytopicx", "mytopic"}},
-        std::pair {std::vector<std::string> {"abc", "def"}, std::vector<std::string> {"x", "x", ""}}));
+    testing::Values(std::pair{std::vector<std::string>{"mytopic_subscriber_0", "mytopic_subscriber_1"},
+                              std::vector<std::string>{"xmytopic", "mytopicx", "mytopic"}},
+                    std::pair{std::vector<std::string>{"abc", "def"}, std::vector<std::string>{"x", "x", ""}}));
 
 // Both ends are connectors, and one of them binds.
-class CloseEstablished: public testing::TestWithParam<bool> {};
+class CloseEstablished : public testing::TestWithParam<bool> {};
 
 TEST_P(CloseEstablished, TheOtherEndIsTold) {
     const bool stop_first = GetParam();
@@ -209,14 +211,14 @@ TEST_P(CloseEstablished, TheOtherEndIsTold) {
     client.connect(server.bind());
     EXPECT_EQ(client.send(std::nullopt, "0"), ErrorCode::uninit);
     EXPECT_EQ(server.send(std::nullopt, "1"), ErrorCode::uninit);
-    EXPECT_EQ(client.message(), (From {"server", "1"}));
-    EXPECT_EQ(server.message(), (From {"client", "0"}));
+    EXPECT_EQ(client.message(), (From{"server", "1"}));
+    EXPECT_EQ(server.message(), (From{"client", "0"}));
     if (stop_first) client.socket.requestStop();
     client.socket.closeConnection("server");
     client.socket.requestStop();
     EXPECT_TRUE(client.socket.close(5s));
-    EXPECT_EQ(server.event(), (Event {"client", PeerEvent::connected}));
-    EXPECT_EQ(server.event(), (Event {"client", PeerEvent::lost}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::lost}));
     EXPECT_EQ(server.send(std::nullopt, "2"), ErrorCode::connectorSocketClosedByRemoteEnd);
 }
 
@@ -272,12 +274,12 @@ TEST(SocketBasic, InitialConnectGivesUp) {
     Party client(SocketType::connector, "client");
     EXPECT_EQ(client.send(std::nullopt, "waiting", 5), ErrorCode::uninit);
     EXPECT_TRUE(client.socket.connect("tcp://127.0.0.1:1", 300ms).has_value());
-    EXPECT_EQ(client.completion(), (std::pair<std::uint64_t, ErrorCode> {5, ErrorCode::connectFailed}));
-    EXPECT_EQ(client.event(), (Event {"", PeerEvent::lost}));
+    EXPECT_EQ(client.completion(), (std::pair<std::uint64_t, ErrorCode>{5, ErrorCode::connectFailed}));
+    EXPECT_EQ(client.event(), (Event{"", PeerEvent::lost}));
     Party server(SocketType::binder, "server");
     client.connect(server.bind());
     EXPECT_EQ(client.send(std::nullopt, "again"), ErrorCode::uninit);
-    EXPECT_EQ(server.message(), (From {"client", "again"}));
+    EXPECT_EQ(server.message(), (From{"client", "again"}));
 }
 
 TEST(SocketBasic, ConnectsToAListenerThatComesLater) {
@@ -288,7 +290,7 @@ TEST(SocketBasic, ConnectsToAListenerThatComesLater) {
     std::this_thread::sleep_for(120ms);
     Party server(SocketType::binder, "server");
     EXPECT_TRUE(server.socket.bind(address).has_value());
-    EXPECT_EQ(server.message(), (From {"client", "early"}));
+    EXPECT_EQ(server.message(), (From{"client", "early"}));
 }
 
 TEST(SocketBasic, ResolvesNames) {
@@ -298,7 +300,7 @@ TEST(SocketBasic, ResolvesNames) {
     Party client(SocketType::connector, "client");
     client.connect(address->toString());
     EXPECT_EQ(client.send(std::nullopt, "x"), ErrorCode::uninit);
-    EXPECT_EQ(server.message(), (From {"client", "x"}));
+    EXPECT_EQ(server.message(), (From{"client", "x"}));
     EXPECT_FALSE(server.socket.bind("tcp://no-such-host.invalid:0").has_value());
 }
 
@@ -306,27 +308,28 @@ TEST(SocketBasic, SendSoonIsWrittenAfterItsDelayOrWithTheNext) {
     Party server(SocketType::binder, "server");
     Party client(SocketType::connector, "client");
     client.connect(server.bind());
-    EXPECT_EQ(client.event(), (Event {"server", PeerEvent::connected}));
+    EXPECT_EQ(client.event(), (Event{"server", PeerEvent::connected}));
     const MessagePart soon(Bytes::copy(std::string_view("soon")));
     const auto start = std::chrono::steady_clock::now();
     EXPECT_EQ(client.socket.sendSoon(std::nullopt, std::span(&soon, 1), 100ms), ErrorCode::uninit);
-    EXPECT_EQ(server.message(), (From {"client", "soon"}));
+    EXPECT_EQ(server.message(), (From{"client", "soon"}));
     EXPECT_GE(std::chrono::steady_clock::now() - start, 95ms);
     EXPECT_EQ(client.socket.sendSoon(std::nullopt, std::span(&soon, 1), 1h), ErrorCode::uninit);
     EXPECT_EQ(client.send(std::nullopt, "next"), ErrorCode::uninit);
-    EXPECT_EQ(server.message(), (From {"client", "soon"}));
-    EXPECT_EQ(server.message(), (From {"client", "next"}));
+    EXPECT_EQ(server.message(), (From{"client", "soon"}));
+    EXPECT_EQ(server.message(), (From{"client", "next"}));
 }
 
 TEST(SocketBasic, PassesThroughAProxyThatSplitsAndDelays) {
-    // Packets cannot be dropped without rights over the network; TCP turns drops into delays, which is what is done here.
+    // Packets cannot be dropped without rights over the network; TCP turns drops into delays, which is what is done
+    // here.
     Party server(SocketType::binder, "server");
     TcpProxy proxy(server.bindPort());
     proxy.setFaults({.piece_bytes = 3, .piece_delay = 2ms});
     Party client(SocketType::connector, "client");
     client.connect(proxy.address());
     EXPECT_EQ(client.send(std::nullopt, "through the proxy"), ErrorCode::uninit);
-    EXPECT_EQ(server.message(), (From {"client", "through the proxy"}));
+    EXPECT_EQ(server.message(), (From{"client", "through the proxy"}));
     EXPECT_TRUE(client.socket.close(5s));
 }
 

@@ -31,15 +31,16 @@ SocketOptions timed(SocketType type, std::string identity, std::chrono::millisec
 
 // Sends numbers both ways while the caller disturbs the link, and checks that each side gets them all in order.
 void exchange(Party& server, Party& client, int count, const std::function<void(int)>& disturb) {
-    ASSERT_EQ(server.event(), (Event {"client", PeerEvent::connected}));
+    ASSERT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
+    ASSERT_EQ(client.event(), (Event{"server", PeerEvent::connected}));
     for (int number = 0; number < count; ++number) {
         ASSERT_EQ(client.send(std::nullopt, "up " + std::to_string(number)), ErrorCode::uninit);
         ASSERT_EQ(server.send("client", "down " + std::to_string(number)), ErrorCode::uninit);
         disturb(number);
     }
     for (int number = 0; number < count; ++number) {
-        ASSERT_EQ(server.message(), (From {"client", "up " + std::to_string(number)}));
-        ASSERT_EQ(client.message(), (From {"server", "down " + std::to_string(number)}));
+        ASSERT_EQ(server.message(), (From{"client", "up " + std::to_string(number)}));
+        ASSERT_EQ(client.message(), (From{"server", "down " + std::to_string(number)}));
     }
     EXPECT_FALSE(server.message(20ms).has_value());
     EXPECT_FALSE(client.message(20ms).has_value());
@@ -48,9 +49,9 @@ void exchange(Party& server, Party& client, int count, const std::function<void(
 // A hello peer spoken by hand.
 struct HandMadePeer {
     RawPeer raw;
-    Hello hello {};
+    Hello hello{};
 
-    HandMadePeer(std::uint16_t port, std::string identity): raw(RawPeer::connect(port)) {
+    HandMadePeer(std::uint16_t port, std::string identity) : raw(RawPeer::connect(port)) {
         hello.identity = std::move(identity);
         hello.reliable = true;
         hello.epoch = 1;
@@ -73,8 +74,15 @@ struct HandMadePeer {
     }
 };
 
+// A child of a process with threads may not start threads under the thread sanitizer.
+#ifdef __SANITIZE_THREAD__
+constexpr bool kChildrenMayHaveThreads = false;
+#else
+constexpr bool kChildrenMayHaveThreads = true;
+#endif
+
 RefuseCode codeOf(const std::string& payload) {
-    return decodeRefuse(std::as_bytes(std::span(payload))).value_or(Refuse {}).code;
+    return decodeRefuse(std::as_bytes(std::span(payload))).value_or(Refuse{}).code;
 }
 
 }  // namespace
@@ -90,7 +98,6 @@ TEST(SocketSession, ResetsAreSilentAndLoseNothing) {
     });
     EXPECT_GT(proxy.connections(), 1);
     EXPECT_FALSE(server.event(20ms).has_value());
-    EXPECT_EQ(client.event(), (Event {"server", PeerEvent::connected}));
     EXPECT_FALSE(client.event(20ms).has_value());
 }
 
@@ -99,12 +106,12 @@ TEST(SocketSession, MessageSentBeforeAResetIsAnsweredAfterIt) {
     TcpProxy proxy(server.bindPort());
     Party client(SocketType::connector, "client");
     client.connect(proxy.address());
-    EXPECT_EQ(client.event(), (Event {"server", PeerEvent::connected}));
+    EXPECT_EQ(client.event(), (Event{"server", PeerEvent::connected}));
     proxy.resetAll();
     EXPECT_EQ(client.send(std::nullopt, "sync"), ErrorCode::uninit);
-    EXPECT_EQ(server.message(), (From {"client", "sync"}));
+    EXPECT_EQ(server.message(), (From{"client", "sync"}));
     EXPECT_EQ(server.send("client", "acknowledge"), ErrorCode::uninit);
-    EXPECT_EQ(client.message(), (From {"server", "acknowledge"}));
+    EXPECT_EQ(client.message(), (From{"server", "acknowledge"}));
 }
 
 TEST(SocketSession, CutInTheMiddleOfLargeMessagesInBothDirections) {
@@ -113,7 +120,7 @@ TEST(SocketSession, CutInTheMiddleOfLargeMessagesInBothDirections) {
     proxy.setFaults({.cut_upstream_after = 700'000, .cut_downstream_after = 900'000});
     Party client(SocketType::connector, "client");
     client.connect(proxy.address());
-    EXPECT_EQ(server.event(), (Event {"client", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
     for (int count = 0; count < 8; ++count) {
         const std::string large(300'000, static_cast<char>('a' + count));
         EXPECT_EQ(client.send(std::nullopt, large), ErrorCode::uninit);
@@ -121,13 +128,13 @@ TEST(SocketSession, CutInTheMiddleOfLargeMessagesInBothDirections) {
     }
     for (int count = 0; count < 8; ++count) {
         const std::string large(300'000, static_cast<char>('a' + count));
-        EXPECT_TRUE(server.message() == (From {"client", large})) << count;
-        EXPECT_TRUE(client.message() == (From {"server", large})) << count;
+        EXPECT_TRUE(server.message() == (From{"client", large})) << count;
+        EXPECT_TRUE(client.message() == (From{"server", large})) << count;
     }
     EXPECT_GT(proxy.connections(), 2);
 }
 
-class CutAtEveryByte: public testing::TestWithParam<bool> {};
+class CutAtEveryByte : public testing::TestWithParam<bool> {};
 
 TEST_P(CutAtEveryByte, OfAShortExchange) {
     const bool upstream = GetParam();
@@ -147,11 +154,14 @@ TEST_P(CutAtEveryByte, OfAShortExchange) {
         // The first connections are cut at the byte in question, until the fault is repaired.
         for (int tries = 0; tries < 200 && proxy.connections() == 0; ++tries) std::this_thread::sleep_for(1ms);
         proxy.setFaults({});
-        ASSERT_EQ(server.event(), (Event {identity, PeerEvent::connected})) << cut;
+        // The goodbye of the one before may come now, or was cut off.
+        std::optional<Event> event = server.event();
+        if (event && event->second == PeerEvent::lost) event = server.event();
+        ASSERT_EQ(event, (Event{identity, PeerEvent::connected})) << cut;
         EXPECT_EQ(server.send(identity, "answer"), ErrorCode::uninit);
-        ASSERT_EQ(server.message(), (From {identity, "first"})) << cut;
-        ASSERT_EQ(server.message(), (From {identity, "second"})) << cut;
-        ASSERT_EQ(client.message(), (From {"server", "answer"})) << cut;
+        ASSERT_EQ(server.message(), (From{identity, "first"})) << cut;
+        ASSERT_EQ(server.message(), (From{identity, "second"})) << cut;
+        ASSERT_EQ(client.message(), (From{"server", "answer"})) << cut;
     }
     EXPECT_FALSE(server.message(20ms).has_value()) << "no duplicates";
 }
@@ -180,19 +190,19 @@ TEST(SocketSession, BlackHoleLongerThanTheTimeoutLosesTheSessionOnBothSides) {
     TcpProxy proxy(server.bindPort());
     Party client(timed(SocketType::connector, "client", 800ms));
     client.connect(proxy.address());
-    EXPECT_EQ(server.event(), (Event {"client", PeerEvent::connected}));
-    EXPECT_EQ(client.event(), (Event {"server", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
+    EXPECT_EQ(client.event(), (Event{"server", PeerEvent::connected}));
     proxy.setBlackHole(true);
     EXPECT_EQ(client.send(std::nullopt, "lost"), ErrorCode::uninit);
-    EXPECT_EQ(server.event(3s), (Event {"client", PeerEvent::lost}));
-    EXPECT_EQ(client.event(3s), (Event {"server", PeerEvent::lost}));
+    EXPECT_EQ(server.event(3s), (Event{"client", PeerEvent::lost}));
+    EXPECT_EQ(client.event(3s), (Event{"server", PeerEvent::lost}));
     EXPECT_EQ(server.send("client", "x"), ErrorCode::peerUnknown);
     EXPECT_EQ(client.send(std::nullopt, "x"), ErrorCode::connectorSocketClosedByRemoteEnd);
     proxy.setBlackHole(false);
     client.connect(proxy.address());
     EXPECT_EQ(client.send(std::nullopt, "new"), ErrorCode::uninit);
-    EXPECT_EQ(server.event(), (Event {"client", PeerEvent::connected}));
-    EXPECT_EQ(server.message(), (From {"client", "new"}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
+    EXPECT_EQ(server.message(), (From{"client", "new"}));
 }
 
 TEST(SocketSession, ResumptionThatComesTooLateIsALoss) {
@@ -200,19 +210,19 @@ TEST(SocketSession, ResumptionThatComesTooLateIsALoss) {
     TcpProxy proxy(server.bindPort());
     Party client(timed(SocketType::connector, "client", 20s));
     client.connect(proxy.address());
-    EXPECT_EQ(client.event(), (Event {"server", PeerEvent::connected}));
+    EXPECT_EQ(client.event(), (Event{"server", PeerEvent::connected}));
     // The server forgets the session although the client was told another time.
     server.socket.setSessionTimeout(Role::unknown, 1ms);
-    EXPECT_EQ(client.event(5s), (Event {"server", PeerEvent::lost}));
+    EXPECT_EQ(client.event(5s), (Event{"server", PeerEvent::lost}));
 }
 
 TEST(SocketSession, AnIdleSessionStaysAlive) {
     Party server(timed(SocketType::binder, "server", 600ms));
     Party client(timed(SocketType::connector, "client", 600ms));
     client.connect(server.bind());
-    EXPECT_EQ(server.event(), (Event {"client", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
     EXPECT_FALSE(server.event(2s).has_value());
-    EXPECT_EQ(client.event(), (Event {"server", PeerEvent::connected}));
+    EXPECT_EQ(client.event(), (Event{"server", PeerEvent::connected}));
     EXPECT_FALSE(client.event(1ms).has_value());
 }
 
@@ -222,7 +232,7 @@ TEST(SocketSession, SameKeyTakesTheSessionOverAndAnotherKeyIsRefused) {
     HandMadePeer first(port, "twin");
     first.hello.key = {1};
     EXPECT_EQ(first.greet().first, FrameKind::accept);
-    EXPECT_EQ(server.event(), (Event {"twin", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"twin", PeerEvent::connected}));
     EXPECT_EQ(server.send("twin", "one"), ErrorCode::uninit);
     EXPECT_EQ(first.frame().second, "one");
 
@@ -255,9 +265,9 @@ TEST(SocketSession, ALaterSessionOfTheSameProcessReplacesTheEarlierOne) {
     second.hello.epoch = 2;
     second.hello.process = thisProcess();
     EXPECT_EQ(second.greet().first, FrameKind::accept);
-    EXPECT_EQ(server.event(), (Event {"twin", PeerEvent::connected}));
-    EXPECT_EQ(server.event(), (Event {"twin", PeerEvent::lost}));
-    EXPECT_EQ(server.event(), (Event {"twin", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"twin", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"twin", PeerEvent::lost}));
+    EXPECT_EQ(server.event(), (Event{"twin", PeerEvent::connected}));
 }
 
 TEST(SocketSession, PlainPeersOfOneIdentityBothLive) {
@@ -265,15 +275,15 @@ TEST(SocketSession, PlainPeersOfOneIdentityBothLive) {
     const std::uint16_t port = server.bindPort();
     RawPeer first = RawPeer::connect(port);
     first.write(frameOf("twin") + frameOf("first"));
-    EXPECT_EQ(server.message(), (From {"twin", "first"}));
+    EXPECT_EQ(server.message(), (From{"twin", "first"}));
     RawPeer second = RawPeer::connect(port);
     second.write(frameOf("twin") + frameOf("second"));
-    EXPECT_EQ(server.message(), (From {"twin", "second"}));
+    EXPECT_EQ(server.message(), (From{"twin", "second"}));
     EXPECT_EQ(server.send("twin", "to the newest"), ErrorCode::uninit);
     EXPECT_EQ(second.readFrame(), "server");
     EXPECT_EQ(second.readFrame(), "to the newest");
     first.writeFrame("still here");
-    EXPECT_EQ(server.message(), (From {"twin", "still here"}));
+    EXPECT_EQ(server.message(), (From{"twin", "still here"}));
 }
 
 TEST(SocketSession, RefusalsNameTheirReason) {
@@ -300,7 +310,7 @@ TEST(SocketSession, RefusalsNameTheirReason) {
     red.cluster_id = "red";
     Party client(red);
     client.connect("tcp://127.0.0.1:" + std::to_string(port));
-    EXPECT_EQ(client.event(), (Event {"", PeerEvent::refused}));
+    EXPECT_EQ(client.event(), (Event{"", PeerEvent::refused}));
     EXPECT_EQ(client.socket.refusal(), "this is another cluster");
     EXPECT_FALSE(server.event(20ms).has_value());
 }
@@ -310,22 +320,22 @@ TEST(SocketSession, BindingConnectorTakesOnePeerOnly) {
     const std::string address = server.bind();
     Party first(SocketType::connector, "first");
     first.connect(address);
-    EXPECT_EQ(server.event(), (Event {"first", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"first", PeerEvent::connected}));
     Party second(SocketType::connector, "second");
     second.connect(address);
-    EXPECT_EQ(second.event(), (Event {"", PeerEvent::refused}));
+    EXPECT_EQ(second.event(), (Event{"", PeerEvent::refused}));
     EXPECT_TRUE(first.socket.close(5s));
-    EXPECT_EQ(server.event(), (Event {"first", PeerEvent::lost}));
+    EXPECT_EQ(server.event(), (Event{"first", PeerEvent::lost}));
     second.connect(address);
-    EXPECT_EQ(server.event(), (Event {"second", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"second", PeerEvent::connected}));
 }
 
 TEST(SocketSession, GarbageEndsItsConnectionOnly) {
     Party server(SocketType::binder, "server");
     const std::uint16_t port = server.bindPort();
-    for (const std::string& garbage:
+    for (const std::string& garbage :
          {std::string("GET / HTTP/1.1\r\n\r\n"), std::string("YMQ\x01"), std::string(64, '\xff'),
-          "YMQ\x10" + headerOf(std::uint64_t {1} << 40), "YMQ\x10" + headerOf(~std::uint64_t {0})}) {
+          "YMQ\x10" + headerOf(std::uint64_t{1} << 40), "YMQ\x10" + headerOf(~std::uint64_t{0})}) {
         RawPeer peer = RawPeer::connect(port);
         peer.write(garbage);
         EXPECT_TRUE(peer.isClosedWithin(2s)) << garbage.substr(0, 4);
@@ -336,11 +346,11 @@ TEST(SocketSession, GarbageEndsItsConnectionOnly) {
     EXPECT_TRUE(liar.raw.isClosedWithin(2s)) << "it acknowledges what was never sent";
     HandMadePeer unknown(port, "unknown");
     EXPECT_EQ(unknown.greet().first, FrameKind::accept);
-    unknown.raw.write(headerOf(std::uint64_t {9} << 56));
+    unknown.raw.write(headerOf(std::uint64_t{9} << 56));
     EXPECT_TRUE(unknown.raw.isClosedWithin(2s));
     RawPeer good = RawPeer::connect(port);
     good.write(frameOf("good") + frameOf("served"));
-    EXPECT_EQ(server.message(), (From {"good", "served"}));
+    EXPECT_EQ(server.message(), (From{"good", "served"}));
 }
 
 TEST(SocketSession, SlowDripOfAGreetingEnds) {
@@ -349,7 +359,7 @@ TEST(SocketSession, SlowDripOfAGreetingEnds) {
     options.greeting_total = 500ms;
     Party server(options);
     RawPeer peer = RawPeer::connect(server.bindPort());
-    peer.write("YMQ\x10" + headerOf((std::uint64_t {1} << 56) | 1000));
+    peer.write("YMQ\x10" + headerOf((std::uint64_t{1} << 56) | 1000));
     const auto start = std::chrono::steady_clock::now();
     while (peer.write("x") && !peer.isClosedWithin(50ms)) {
         ASSERT_LT(std::chrono::steady_clock::now() - start, 3s);
@@ -364,7 +374,7 @@ TEST(SocketSession, AFullPeerDoesNotKeepOthersFromBeingServed) {
     const std::uint16_t port = server.bindPort();
     RawPeer stuck = RawPeer::connect(port);
     stuck.write(frameOf("stuck") + frameOf("hello"));
-    EXPECT_EQ(server.message(), (From {"stuck", "hello"}));
+    EXPECT_EQ(server.message(), (From{"stuck", "hello"}));
     Party good(SocketType::connector, "good");
     good.connect("tcp://127.0.0.1:" + std::to_string(port));
     const std::string piece(100'000, 'p');
@@ -372,9 +382,9 @@ TEST(SocketSession, AFullPeerDoesNotKeepOthersFromBeingServed) {
     for (int count = 0; count < 1000 && code == ErrorCode::uninit; ++count) code = server.send("stuck", piece);
     EXPECT_EQ(code, ErrorCode::peerQueueFull);
     EXPECT_EQ(good.send(std::nullopt, "hello"), ErrorCode::uninit);
-    EXPECT_EQ(server.message(), (From {"good", "hello"}));
+    EXPECT_EQ(server.message(), (From{"good", "hello"}));
     EXPECT_EQ(server.send("good", "served"), ErrorCode::uninit);
-    EXPECT_EQ(good.message(), (From {"server", "served"}));
+    EXPECT_EQ(good.message(), (From{"server", "served"}));
     EXPECT_LE(server.socket.statistics().outbound_bytes, 5U << 20);
 }
 
@@ -385,7 +395,7 @@ TEST(SocketSession, InboundBoundPausesReadingAndKeepsTheSession) {
     SocketOptions sender = timed(SocketType::connector, "client", 1500ms);
     Party client(sender);
     client.connect(server.bind());
-    EXPECT_EQ(server.event(), (Event {"client", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
     const std::string piece(100'000, 'p');
     for (int count = 0; count < 400; ++count) ASSERT_EQ(client.send(std::nullopt, piece), ErrorCode::uninit);
     std::this_thread::sleep_for(3s);
@@ -393,7 +403,7 @@ TEST(SocketSession, InboundBoundPausesReadingAndKeepsTheSession) {
     EXPECT_GT(client.socket.statistics().outbound_bytes, 10U << 20);
     EXPECT_FALSE(server.event(1ms).has_value());
     for (int count = 0; count < 400; ++count) ASSERT_TRUE(server.message().has_value()) << count;
-    EXPECT_EQ(client.event(), (Event {"server", PeerEvent::connected}));
+    EXPECT_EQ(client.event(), (Event{"server", PeerEvent::connected}));
     EXPECT_FALSE(client.event(1ms).has_value()) << "a paused reader still gives signs of life";
 }
 
@@ -411,6 +421,7 @@ TEST(SocketSession, AcknowledgementsEmptyTheSendersQueue) {
 }
 
 TEST(SocketSession, DeathOfALocalProcessIsNoticedAtOnce) {
+    if (!kChildrenMayHaveThreads) GTEST_SKIP();
     Party server(SocketType::binder, "server");
     const std::string address = server.bind();
     const pid_t child = ::fork();
@@ -420,13 +431,14 @@ TEST(SocketSession, DeathOfALocalProcessIsNoticedAtOnce) {
         (void)socket.connect(address);
         for (;;) ::pause();
     }
-    EXPECT_EQ(server.event(), (Event {"child", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"child", PeerEvent::connected}));
     ::kill(child, SIGKILL);
-    EXPECT_EQ(server.event(2s), (Event {"child", PeerEvent::lost}));
+    EXPECT_EQ(server.event(2s), (Event{"child", PeerEvent::lost}));
     ::waitpid(child, nullptr, 0);
 }
 
 TEST(SocketSession, DeathOfTheAcceptingProcessIsNoticedAtOnce) {
+    if (!kChildrenMayHaveThreads) GTEST_SKIP();
     const std::string address = "ipc://@ymq_session_test_" + std::to_string(::getpid());
     const pid_t child = ::fork();
     if (child == 0) {
@@ -436,9 +448,9 @@ TEST(SocketSession, DeathOfTheAcceptingProcessIsNoticedAtOnce) {
     }
     Party client(SocketType::connector, "client");
     client.connect(address);
-    EXPECT_EQ(client.event(), (Event {"child", PeerEvent::connected}));
+    EXPECT_EQ(client.event(), (Event{"child", PeerEvent::connected}));
     ::kill(child, SIGKILL);
-    EXPECT_EQ(client.event(2s), (Event {"child", PeerEvent::lost}));
+    EXPECT_EQ(client.event(2s), (Event{"child", PeerEvent::lost}));
     ::waitpid(child, nullptr, 0);
 }
 
@@ -455,8 +467,8 @@ TEST(SocketSession, NoDescriptorsAreLeaked) {
         EXPECT_EQ(client.send(std::nullopt, "x"), ErrorCode::uninit);
         EXPECT_TRUE(server.message().has_value());
         EXPECT_TRUE(client.socket.close(5s));
-        EXPECT_EQ(server.event(), (Event {"client", PeerEvent::connected}));
-        EXPECT_EQ(server.event(), (Event {"client", PeerEvent::lost}));
+        EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
+        EXPECT_EQ(server.event(), (Event{"client", PeerEvent::lost}));
     };
     cycle();
     const auto before = count();
@@ -474,9 +486,8 @@ TEST(SocketSession, ManyThreadsSendAndEachOrderIsKept) {
     for (int sender = 0; sender < kThreads; ++sender) {
         senders.emplace_back([&, sender] {
             for (int number = 0; number < kMessages; ++number) {
-                ASSERT_EQ(
-                    client.send(std::nullopt, std::to_string(sender) + " " + std::to_string(number)),
-                    ErrorCode::uninit);
+                ASSERT_EQ(client.send(std::nullopt, std::to_string(sender) + " " + std::to_string(number)),
+                          ErrorCode::uninit);
             }
         });
     }
@@ -487,7 +498,7 @@ TEST(SocketSession, ManyThreadsSendAndEachOrderIsKept) {
         const int sender = message->text[0] - '0';
         ASSERT_EQ(std::stoi(message->text.substr(2)), next[static_cast<std::size_t>(sender)]++);
     }
-    for (std::thread& sender: senders) sender.join();
+    for (std::thread& sender : senders) sender.join();
 }
 
 }  // namespace scaler::ymq

@@ -22,7 +22,7 @@ using test::headerOf;
 using test::RawPeer;
 
 // Records what happens; answers are the frames themselves when `echo` is set.
-class Recorder: public StreamHandler {
+class Recorder : public StreamHandler {
 public:
     void onConnected(ConnectionId connection, Bytes identity) override {
         record("connected " + std::to_string(connection) + " " + std::string(identity.view()));
@@ -57,9 +57,9 @@ public:
         return events_;
     }
 
-    std::uint64_t limit {1 << 30};
-    std::function<void(ConnectionId, Bytes)> on_frame {};
-    std::function<void(ConnectionId, std::uint64_t)> on_written {};
+    std::uint64_t limit{1 << 30};
+    std::function<void(ConnectionId, Bytes)> on_frame{};
+    std::function<void(ConnectionId, std::uint64_t)> on_written{};
 
 private:
     std::mutex mutex_;
@@ -67,7 +67,7 @@ private:
     std::vector<std::string> events_;
 };
 
-class StreamServerTest: public testing::Test {
+class StreamServerTest : public testing::Test {
 protected:
     StreamServerTest() {
         StreamServerOptions options;
@@ -104,11 +104,11 @@ protected:
         return peer;
     }
 
-    boost::asio::io_context context_ {1};
-    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_ {context_.get_executor()};
+    boost::asio::io_context context_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{context_.get_executor()};
     Recorder recorder_;
     std::unique_ptr<StreamServer> server_;
-    std::uint16_t port_ {0};
+    std::uint16_t port_{0};
     std::thread thread_;
 };
 
@@ -119,7 +119,7 @@ TEST_F(StreamServerTest, EchoesFramesOfEverySize) {
         server_->send(connection, std::span(&frame, 1));
     };
     RawPeer peer = greeted("client");
-    for (const std::size_t size: {0U, 1U, 5000U, 100'000U, 3'000'000U}) {
+    for (const std::size_t size : {0U, 1U, 5000U, 100'000U, 3'000'000U}) {
         const std::string payload(size, 'p');
         std::thread writer([&] { EXPECT_TRUE(peer.writeFrame(payload)); });
         EXPECT_EQ(peer.readFrame(), payload);
@@ -135,9 +135,8 @@ TEST_F(StreamServerTest, AcceptsDataBehindThePipelinedIdentity) {
     EXPECT_EQ(peer.readFrame(), "server");
     peer.close();
     EXPECT_TRUE(recorder_.waitFor("closed 1"));
-    EXPECT_EQ(
-        recorder_.events(), (std::vector<std::string> {
-                                "connected 1 early", "frame 1 one", "frame 1 ", "closed 1 closed by the peer"}));
+    EXPECT_EQ(recorder_.events(), (std::vector<std::string>{"connected 1 early", "frame 1 one", "frame 1 ",
+                                                            "closed 1 closed by the peer"}));
 }
 
 TEST_F(StreamServerTest, PeersOfOneIdentityAreServedByConnection) {
@@ -203,7 +202,7 @@ TEST_F(StreamServerTest, HalfReceivedFrameEndsWithItsConnection) {
 TEST_F(StreamServerTest, PauseStopsFramesAndBackPressureIsVisible) {
     const std::string large(4 << 20, 'L');
     const Bytes answer = Bytes::copy(large);
-    std::atomic<std::uint64_t> left {0};
+    std::atomic<std::uint64_t> left{0};
     recorder_.on_frame = [&](ConnectionId connection, const Bytes&) {
         for (int count = 0; count < 8; ++count) server_->send(connection, std::span(&answer, 1));
         server_->pauseReading(connection);
@@ -220,6 +219,7 @@ TEST_F(StreamServerTest, PauseStopsFramesAndBackPressureIsVisible) {
     onIoThread([this] { EXPECT_GT(server_->outboundBytes(1), 0U); });
     for (int count = 0; count < 8; ++count) EXPECT_EQ(peer.readFrame(), large);
     EXPECT_TRUE(recorder_.waitFor("frame 1 two"));
+    onIoThread([this] { server_->stop("the callbacks refer to this test"); });
 }
 
 TEST_F(StreamServerTest, CloseFromWithinACallbackIsToldOnceAndLater) {
@@ -231,26 +231,26 @@ TEST_F(StreamServerTest, CloseFromWithinACallbackIsToldOnceAndLater) {
     peer.write(frameOf("one") + frameOf("two"));
     EXPECT_TRUE(peer.isClosedWithin(2s));
     EXPECT_TRUE(recorder_.waitFor("closed"));
-    EXPECT_EQ(
-        recorder_.events(),
-        (std::vector<std::string> {"connected 1 client", "frame 1 one", "after", "closed 1 because"}));
+    EXPECT_EQ(recorder_.events(),
+              (std::vector<std::string>{"connected 1 client", "frame 1 one", "after", "closed 1 because"}));
 }
 
 TEST_F(StreamServerTest, SurvivesRunningOutOfDescriptors) {
-    rlimit saved {};
+    rlimit saved{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &saved), 0);
     RawPeer waiting(Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
     const int lowest = ::dup(0);
     ::close(lowest);
-    const rlimit tight {static_cast<rlim_t>(lowest), saved.rlim_max};
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
-    sockaddr_in name {};
+    sockaddr_in name{};
     name.sin_family = AF_INET;
     name.sin_port = htons(port_);
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const rlimit tight{static_cast<rlim_t>(lowest), saved.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
     EXPECT_EQ(::connect(waiting.descriptor(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
-    EXPECT_TRUE(recorder_.waitFor("log cannot accept"));
+    const bool told = recorder_.waitFor("log cannot accept");
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &saved), 0);
+    EXPECT_TRUE(told);
     EXPECT_EQ(waiting.readFrame(), "server");
 }
 

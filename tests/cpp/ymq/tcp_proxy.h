@@ -23,16 +23,16 @@ public:
     // Faults of the connections made from now on; 0 means none.
     struct Faults {
         // Resets both ends after this many bytes passed in one direction (or in the other).
-        std::size_t cut_upstream_after {0};
-        std::size_t cut_downstream_after {0};
+        std::size_t cut_upstream_after{0};
+        std::size_t cut_downstream_after{0};
         // Passes at most this many bytes at a time, and waits in between.
-        std::size_t piece_bytes {0};
-        std::chrono::milliseconds piece_delay {0};
+        std::size_t piece_bytes{0};
+        std::chrono::milliseconds piece_delay{0};
     };
 
-    explicit TcpProxy(std::uint16_t target): target_(target) {
+    explicit TcpProxy(std::uint16_t target) : target_(target) {
         listener_ = Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in name {};
+        sockaddr_in name{};
         name.sin_family = AF_INET;
         name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         socklen_t size = sizeof(name);
@@ -62,7 +62,7 @@ public:
     // Resets all connections.
     void resetAll() {
         const std::lock_guard lock(mutex_);
-        for (Pair& pair: pairs_) pair.broken = true;
+        for (Pair& pair : pairs_) pair.broken = true;
     }
 
     int connections() const { return connections_; }
@@ -72,11 +72,11 @@ private:
         RawPeer client;
         RawPeer server;
         Faults faults;
-        std::size_t upstream {0};
-        std::size_t downstream {0};
-        bool broken {false};
-        bool upstream_ended {false};
-        bool downstream_ended {false};
+        std::size_t upstream{0};
+        std::size_t downstream{0};
+        bool broken{false};
+        bool upstream_ended{false};
+        bool downstream_ended{false};
     };
 
     void run() {
@@ -101,9 +101,9 @@ private:
     }
 
     void acceptOne() {
-        std::vector<pollfd> entries {{listener_.get(), POLLIN, 0}};
+        std::vector<pollfd> entries{{listener_.get(), POLLIN, 0}};
         if (!black_hole_) {
-            for (const Pair& pair: pairs_) {
+            for (const Pair& pair : pairs_) {
                 if (!pair.upstream_ended) entries.push_back({pair.client.descriptor(), POLLIN, 0});
                 if (!pair.downstream_ended) entries.push_back({pair.server.descriptor(), POLLIN, 0});
             }
@@ -111,14 +111,14 @@ private:
         if (::poll(entries.data(), entries.size(), 5) <= 0 || entries[0].revents == 0) return;
         Descriptor accepted(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
         Descriptor target(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in name {};
+        sockaddr_in name{};
         name.sin_family = AF_INET;
         name.sin_port = htons(target_);
         name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         if (::connect(target.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)) != 0) return;
         const std::lock_guard lock(mutex_);
         ++connections_;
-        pairs_.push_back(Pair {RawPeer(std::move(accepted)), RawPeer(std::move(target)), faults_});
+        pairs_.push_back(Pair{RawPeer(std::move(accepted)), RawPeer(std::move(target)), faults_});
     }
 
     static void pass(Pair& pair, RawPeer& from, RawPeer& to, std::size_t& passed, std::size_t cut_after, bool& ended) {
@@ -145,14 +145,14 @@ private:
     }
 
     const std::uint16_t target_;
-    Descriptor listener_ {};
-    std::uint16_t port_ {0};
-    std::mutex mutex_ {};
-    Faults faults_ {};
-    std::list<Pair> pairs_ {};
-    std::atomic<bool> black_hole_ {false};
-    std::atomic<bool> stopped_ {false};
-    std::atomic<int> connections_ {0};
+    Descriptor listener_{};
+    std::uint16_t port_{0};
+    std::mutex mutex_{};
+    Faults faults_{};
+    std::list<Pair> pairs_{};
+    std::atomic<bool> black_hole_{false};
+    std::atomic<bool> stopped_{false};
+    std::atomic<int> connections_{0};
     std::thread thread_;
 };
 

@@ -1,7 +1,9 @@
 """Native messaging. Only ``scaler.io.ymq.ymq`` imports this module; a socket may be used from any thread."""
 
-from collections.abc import Buffer, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
+
+from typing_extensions import Buffer
 
 class IOSocketType(IntEnum):
     Uninit = 0
@@ -77,7 +79,7 @@ class YMQException(Exception):
     def message(self) -> str: ...
 
 class Bytes(Buffer):
-    """An immutable, reference-counted buffer with a read-only buffer interface; a null value and an empty one differ."""
+    """An immutable, reference-counted, read-only buffer; a null value and an empty one differ."""
 
     def __init__(self, bytes: Buffer | None = None) -> None: ...
     @property
@@ -140,6 +142,10 @@ class Socket:
     def identity(self) -> bytes: ...
     @property
     def socket_type(self) -> IOSocketType: ...
+    @property
+    def refusal(self) -> str:
+        """What the other side said when it last refused a connection; empty when it did not."""
+
     def set_session_timeout(self, role: Role, seconds: float) -> None:
         """Let sessions of peers of one role end after another time without a sign of life."""
 
@@ -153,10 +159,15 @@ class Socket:
         """Queue one message and start writing it. Raise YMQException when it cannot be accepted.
 
         With a token other than 0, (token, ErrorCode) is received once the message was handed to the kernel or failed.
+        A ``Bytes``, and any buffer of 64 KiB or more, is referred to and not copied: it must not be changed until the
+        message was delivered (which a buffer that can be resized shows by being exported).
         """
 
     def send_many(self, messages: Sequence[tuple[bytes | None, Payload]]) -> list[tuple[int, ErrorCode]]:
-        """Queue all messages, write once per peer, and return (index, why) of those that were not accepted."""
+        """Queue all messages, write once per peer, and return (index, why) of those that were not accepted.
+
+        What ``send_soon`` left is written too, so an empty sequence does just that.
+        """
 
     def send_soon(self, address: bytes | None, payload: Payload, delay_seconds: float = 0.0005) -> None:
         """Queue one message that is written with the next one, or after the delay by the I/O thread."""
@@ -168,14 +179,21 @@ class Socket:
         """Return what was received, oldest first, without waiting."""
 
     def recv_batch(self, timeout_seconds: float | None = None, maximum: int = 1024) -> list[Received]:
-        """Wait without the GIL until something was received; an empty list means time-out."""
+        """Wait without the GIL until something was received; an empty list means time-out or ``interrupt``.
+
+        Raise YMQException (IOSocketStopRequested) on a stopped socket once everything was taken.
+        """
 
     def interrupt(self) -> None:
-        """Let every waiting ``recv_batch`` return an empty list now."""
+        """Let every waiting ``recv_batch`` return an empty list now; when none waits, the next one that would."""
 
     def peer_role(self, identity: bytes) -> Role: ...
-    def close_connection(self, identity: bytes) -> None: ...
-    def request_stop(self) -> None: ...
+    def close_connection(self, identity: bytes) -> None:
+        """End the session with a peer, behind what was sent to it; ``lost`` is received. Unknown peers are ignored."""
+
+    def request_stop(self) -> None:
+        """Take no more messages and peers; what was sent is still written. Waiting ``recv_batch`` calls end."""
+
     def close(self, linger_seconds: float = 1.0) -> bool:
         """Write what is queued within the linger, say goodbye, close; return whether all was written. Idempotent."""
 

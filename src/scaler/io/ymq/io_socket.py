@@ -65,8 +65,8 @@ class _Dispatcher:
         self._connecting: concurrent.futures.Future[None] | None = None
         self._sends: dict[int, _Send] = {}
         self._last_token = 0
-        # To peers that are not there yet, and to peers whose queue is full; in order. A binder bounds the bytes; the only
-        # peer of a connector is waited for by the senders themselves.
+        # To peers that are not there yet, and to peers whose queue is full; in order. A binder bounds the bytes; for the
+        # only peer of a connector the senders themselves wait.
         self._deferred: deque[_Send] = deque()
         self._deferred_bytes = 0
         self._thread = threading.Thread(target=self._run, name=f"ymq-{identity[:16]!r}", daemon=True)
@@ -283,7 +283,7 @@ class IOSocket:
         self._dispatcher.connect(address).result(timeout)
 
     def send_sync(self, message: Message, timeout: float | None = None) -> None:
-        """Do as ``send``. Raise concurrent.futures.TimeoutError when it takes longer; the message is still sent then."""
+        """Do as ``send``. Raise concurrent.futures.TimeoutError when it takes longer; it is still sent then."""
         self._dispatcher.send(message).result(timeout)
 
     def recv_sync(self, timeout: float | None = None) -> Message:
@@ -322,11 +322,11 @@ class IOContext:
         """Return the number of I/O threads."""
         return self._context.num_threads
 
-    async def createIOSocket(self, /, identity: str, socket_type: IOSocketType) -> IOSocket:  # noqa: N802 (public name)
+    async def createIOSocket(self, /, identity: str, socket_type: IOSocketType) -> IOSocket:
         """Return a new socket."""
         return self.createIOSocket_sync(identity, socket_type)
 
-    def createIOSocket_sync(self, /, identity: str, socket_type: IOSocketType) -> IOSocket:  # noqa: N802 (public name)
+    def createIOSocket_sync(self, /, identity: str, socket_type: IOSocketType) -> IOSocket:
         """Return a new socket."""
         if not isinstance(socket_type, IOSocketType):
             raise TypeError("expected socket_type to be of type IOSocketType")
