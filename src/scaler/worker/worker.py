@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -97,7 +98,8 @@ def _on_stop_signals(handler: Callable[[int, FrameType | None], None] | signal.H
 
 
 def _exit_at_once(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
+    # Not sys.exit: inside the import of a native module that exception would become an ImportError.
+    os._exit(0)
 
 
 def _check_event_loop(event_loop: str) -> None:
