@@ -1,0 +1,1 @@
+"""Our object storage server and its connector against Redis and redis-py."""

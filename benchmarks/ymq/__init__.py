@@ -1,0 +1,1 @@
+"""Our messaging against pyzmq."""
