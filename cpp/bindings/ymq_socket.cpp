@@ -10,6 +10,7 @@
 
 #include "bindings/ymq_bindings.h"
 #include "bindings/ymq_context.h"
+#include "bindings/ymq_log.h"
 #include "bindings/ymq_payload.h"
 #include "bindings/ymq_released.h"
 #include "ymq/socket.h"
@@ -256,9 +257,7 @@ void initialise(Socket* self, const Context& context, nb::bytes identity, ymq::S
     options.inbound_bound_bytes = inbound_bound_bytes;
     options.maximum_frame_bytes = maximum_frame_bytes;
     options.log = [](ymq::LogLevel level, const std::string& text) {
-        if (level < ymq::LogLevel::warning) return;
-        const std::string line = "scaler.ymq: " + text + "\n";
-        (void)!::write(2, line.data(), line.size());
+        if (level >= ymq::LogLevel::warning) writeLine(text);
     };
     new (self) Socket(context, std::move(options));
 }

@@ -114,6 +114,7 @@ private:
     void onTick();
     Clock::time_point tickLocked(const PeerPointer& peer, Clock::time_point now);
     Clock::time_point tickDetachedLocked(const PeerPointer& peer, Clock::time_point now);
+    Clock::time_point tickAcceptedLocked(const PeerPointer& peer, Clock::time_point now);
     Clock::time_point tickDialedLocked(const PeerPointer& peer, Clock::time_point now);
     Clock::time_point tickWritesLocked(Peer& peer, Clock::time_point now);
 

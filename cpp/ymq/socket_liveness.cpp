@@ -43,12 +43,7 @@ Clock::time_point SocketCore::tickLocked(const PeerPointer& peer, Clock::time_po
     if (peer->state != Peer::State::live || peer->plain) return kNever;
     if (peer->link == nullptr) return tickDetachedLocked(peer, now);
     if (peer->link->isPaused()) peer->last_heard = now;
-    const auto heard_until = peer->last_heard + peer->session_timeout;
-    if (!peer->dialed && now >= heard_until) {
-        endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
-        return kNever;
-    }
-    const auto next = peer->dialed ? tickDialedLocked(peer, now) : heard_until;
+    const auto next = peer->dialed ? tickDialedLocked(peer, now) : tickAcceptedLocked(peer, now);
     if (peer->link == nullptr) return next;
     return std::min(next, tickWritesLocked(*peer, now));
 }
@@ -61,6 +56,20 @@ Clock::time_point SocketCore::tickDetachedLocked(const PeerPointer& peer, Clock:
     }
     const bool local = peer->process.host == thisProcess().host;
     return local ? std::min<Clock::time_point>(deadline, now + kDeathCheckInterval) : deadline;
+}
+
+Clock::time_point SocketCore::tickAcceptedLocked(const PeerPointer& peer, Clock::time_point now) {
+    const auto heard_until = peer->last_heard + peer->session_timeout;
+    const auto suspicious = 2 * options_.ping_interval + 1000ms;
+    const bool local = peer->process.host == thisProcess().host;
+    // A process may leave its connection open behind it, in a child that it forked.
+    const bool dead = local && now >= peer->last_heard + suspicious && isKnownDead(peer->process);
+    if (dead || now >= heard_until) {
+        endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
+        return kNever;
+    }
+    if (!local) return heard_until;
+    return std::min<Clock::time_point>(heard_until, std::max(now, peer->last_heard) + suspicious);
 }
 
 Clock::time_point SocketCore::tickDialedLocked(const PeerPointer& peer, Clock::time_point now) {

@@ -232,6 +232,18 @@ TEST(SocketBasic, CloseNonexistent) {
     EXPECT_TRUE(party.socket.close(5s)) << "closing twice is allowed";
 }
 
+TEST(SocketBasic, CloseWhileConnecting) {
+    for (const SocketType type: {SocketType::connector, SocketType::unicast, SocketType::binder}) {
+        Party party(type, "party");
+        party.connect("tcp://127.0.0.1:1");
+        EXPECT_TRUE(party.socket.close(5s)) << "there is nothing to write";
+    }
+    Party waiting(SocketType::connector, "waiting");
+    waiting.connect("tcp://127.0.0.1:1");
+    EXPECT_EQ(waiting.send(std::nullopt, "never"), ErrorCode::uninit);
+    EXPECT_FALSE(waiting.socket.close(100ms)) << "not all was written";
+}
+
 TEST(SocketBasic, RequestStopEndsReceiving) {
     Party party(SocketType::binder, "party");
     party.bind();

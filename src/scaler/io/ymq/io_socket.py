@@ -65,8 +65,8 @@ class _Dispatcher:
         self._connecting: concurrent.futures.Future[None] | None = None
         self._sends: dict[int, _Send] = {}
         self._last_token = 0
-        # To peers that are not there yet, and to peers whose queue is full; in order. A binder bounds the bytes; for the
-        # only peer of a connector the senders themselves wait.
+        # To peers that are not there yet, and to peers whose queue is full; in order. A binder bounds the bytes; for
+        # the only peer of a connector the senders themselves wait.
         self._deferred: deque[_Send] = deque()
         self._deferred_bytes = 0
         self._thread = threading.Thread(target=self._run, name=f"ymq-{identity[:16]!r}", daemon=True)
