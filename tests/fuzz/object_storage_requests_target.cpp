@@ -1,0 +1,200 @@
+// The core of the object storage server under conversations of several peers, well-formed and broken ones: every step
+// is compared with a model, and when everybody has gone nothing is left but the objects.
+#include <chrono>
+#include <string>
+
+#include "input.h"
+#include "object_storage/server_core.h"
+#include "require.h"
+#include "storage_model.h"
+#include "target.h"
+
+namespace scaler::fuzz {
+namespace {
+
+constexpr std::size_t kLargestPayloadBytes = 4096;
+constexpr std::size_t kMostSteps = 400;
+constexpr ConnectionId kConnections = 4;
+
+ServerCore::Options optionsFrom(Input& input) {
+    const auto flags = input.number<std::uint8_t>();
+    ServerCore::Options options;
+    options.table.memoryLimitBytes = (flags & 1) != 0 ? 3000 : 0;
+    options.table.sharingBoundBytes = 20;
+    options.defaultTimeout = std::chrono::milliseconds((flags & 2) != 0 ? 50 : 0);
+    options.payloadLimitBytes = (flags & 4) != 0 ? 2000 : 6ULL << 40U;
+    options.droppablePayloadBytes = 100;
+    options.waitingLimitPerConnection = 8;
+    return options;
+}
+
+class Conversation {
+public:
+    explicit Conversation(Input input)
+        : input_(input), options_(optionsFrom(input_)), model_(options_), core_(options_, model_) {}
+
+    void run() {
+        for (std::size_t step = 0; step < kMostSteps && !input_.empty(); ++step) {
+            const auto action = input_.number<std::uint8_t>();
+            act(action & 15, (action >> 4) % kConnections);
+        }
+        for (ConnectionId connection = 0; connection < kConnections; ++connection) {
+            leave(connection);
+        }
+        checkThatRoomIsGivenBack();
+    }
+
+private:
+    void act(int action, ConnectionId connection) {
+        if (action == 0) {
+            return leave(connection);
+        }
+        if (action == 1) {
+            return pass(std::chrono::milliseconds(input_.number<std::uint16_t>()));
+        }
+        if (!model_.isOpen(connection)) {
+            model_.connect(connection);
+            core_.onConnected(connection);
+        }
+        const ObjectId id{{input_.number<std::uint8_t>() % std::uint64_t{8}, 0, 0, 0}};
+        switch (action) {
+            case 2:
+            case 3:
+                header(connection, RequestType::setObject, id, input_.number<std::uint8_t>());
+                return payload(connection);
+            case 4:
+                return header(connection, RequestType::setObject, id, input_.number<std::uint64_t>());
+            case 5:
+                return header(connection, RequestType::getObject, id, UINT64_MAX);
+            case 6:
+                return header(connection, RequestType::getObject, id, input_.number<std::uint8_t>());
+            case 7:
+                return header(connection, RequestType::deleteObject, id, 0);
+            case 8:
+            case 9: {
+                header(connection, RequestType::duplicateObjectId, id, kObjectIdMessageBytes);
+                const ObjectId original{{input_.number<std::uint8_t>() % std::uint64_t{8}, 0, 0, 0}};
+                return frame(connection, ymq::Bytes::copy(writeObjectIdMessage(original)));
+            }
+            case 10:
+                return header(connection, RequestType::infoGetTotal, id, 0);
+            case 11:
+                return payload(connection);
+            case 12:
+                return header(connection, static_cast<RequestType>(input_.number<std::uint16_t>()), id,
+                              input_.number<std::uint64_t>());
+            default:
+                return frame(connection, ymq::Bytes::copy(input_.bytes(input_.number<std::uint8_t>())));
+        }
+    }
+
+    void leave(ConnectionId connection) {
+        model_.begin(now_);
+        model_.disconnect(connection);
+        core_.onClosed(connection);
+        model_.end(core_);
+    }
+
+    void pass(std::chrono::milliseconds duration) {
+        now_ += duration;
+        model_.begin(now_);
+        core_.onTime(now_);
+        model_.end(core_);
+        require(!core_.nextDeadline() || *core_.nextDeadline() > now_, "what is due has been answered");
+    }
+
+    void header(ConnectionId connection, RequestType type, const ObjectId& id, std::uint64_t length) {
+        const auto timeout = input_.number<std::uint8_t>();
+        frame(connection, ymq::Bytes::copy(writeRequestHeader({.objectId = id,
+                                                               .payloadLength = length,
+                                                               .requestId = 0,
+                                                               .type = type,
+                                                               .timeoutMilliseconds = timeout & 127U})));
+    }
+
+    // Sends what was announced, or as much of it as a test may.
+    void payload(ConnectionId connection) {
+        if (model_.isOpen(connection)) {
+            const std::size_t size = std::min<std::uint64_t>(core_.frameLimit(connection), kLargestPayloadBytes);
+            frame(connection, ymq::Bytes::copy(std::string(size, static_cast<char>(input_.number<std::uint8_t>()))));
+        }
+    }
+
+    void frame(ConnectionId connection, const ymq::Bytes& bytes) {
+        if (!model_.isOpen(connection)) {
+            return;
+        }
+        if (bytes.size() > core_.frameLimit(connection)) {
+            return leave(connection);  // the transport does not deliver such a frame
+        }
+        if (const auto request = model_.incomplete(connection)) {
+            deliverPayload(*request, bytes);
+        } else {
+            deliverHeader(connection, bytes);
+        }
+    }
+
+    void deliverPayload(StorageModel::Request request, const ymq::Bytes& bytes) {
+        request.isComplete = true;
+        request.payload = bytes.view();
+        bool isWhole = bytes.size() == request.header.payloadLength;
+        if (request.header.type == RequestType::duplicateObjectId) {
+            const auto original = readObjectIdMessage(bytes.span());
+            request.awaited = original.value_or(ObjectId());
+            isWhole = isWhole && original;
+        }
+        model_.begin(now_, request);
+        core_.onFrame(request.connection, bytes, now_);
+        model_.end(core_);
+        require(isWhole || !model_.isOpen(request.connection), "a payload that was not announced costs the connection");
+    }
+
+    void deliverHeader(ConnectionId connection, const ymq::Bytes& bytes) {
+        std::optional<RequestHeader> header = readRequestHeader(bytes.span());
+        if (!header) {
+            model_.begin(now_);
+            core_.onFrame(connection, bytes, now_);
+            model_.end(core_);
+            require(!model_.isOpen(connection), "a malformed header costs the connection");
+            return;
+        }
+        header->requestId = ++last_request_id_;
+        const bool hasPayload =
+            header->type == RequestType::setObject || header->type == RequestType::duplicateObjectId;
+        model_.begin(
+            now_,
+            {.connection = connection, .header = *header, .awaited = header->objectId, .isComplete = !hasPayload});
+        core_.onFrame(connection, ymq::Bytes::copy(writeRequestHeader(*header)), now_);
+        model_.end(core_);
+    }
+
+    // With everybody gone, no half-received payload counts any more: the largest that fits is taken.
+    void checkThatRoomIsGivenBack() {
+        require(core_.gauges().connections == 0 && core_.gauges().waitingRequests == 0, "nothing is left");
+        require(!core_.nextDeadline(), "no deadline is left");
+        if (options_.table.memoryLimitBytes > 0) {
+            const ConnectionId connection = kConnections;
+            const std::uint64_t largest = options_.table.memoryLimitBytes - ObjectTable::kBytesPerId;
+            model_.connect(connection);
+            core_.onConnected(connection);
+            const RequestHeader header{.payloadLength = std::min(largest, options_.payloadLimitBytes)};
+            deliverHeader(connection, ymq::Bytes::copy(writeRequestHeader(header)));
+            require(model_.isOpen(connection), "the room of payloads that never came is given back");
+        }
+    }
+
+    Input input_;
+    const ServerCore::Options options_;
+    StorageModel model_;
+    ServerCore core_;
+    Time now_{std::chrono::hours(1)};
+    std::uint64_t last_request_id_ = 0;
+};
+
+}  // namespace
+}  // namespace scaler::fuzz
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    scaler::fuzz::Conversation(scaler::fuzz::Input(data, size)).run();
+    return 0;
+}

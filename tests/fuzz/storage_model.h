@@ -1,0 +1,217 @@
+// What an object storage server must answer, kept as plainly as possible, and the outbox that compares it with what it
+// does answer.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "object_storage/server_core.h"
+#include "require.h"
+
+namespace scaler::fuzz {
+
+using namespace object_storage;
+
+// Requests carry numbers that are unique over all connections. A step is one call of the core: begin(), the call,
+// end().
+class StorageModel : public Outbox {
+public:
+    struct Request {
+        ConnectionId connection = 0;
+        RequestHeader header{};
+        ObjectId awaited{};
+        std::string payload{};
+        std::optional<Time> deadline{};
+        // A request whose payload is still to come is not complete.
+        bool isComplete = false;
+    };
+
+    explicit StorageModel(const ServerCore::Options& options) : options_(options) {}
+
+    void connect(ConnectionId connection) { open_.insert(connection); }
+    bool isOpen(ConnectionId connection) const { return open_.contains(connection); }
+    void disconnect(ConnectionId connection) {
+        open_.erase(connection);
+        std::erase_if(requests_, [&](const auto& entry) { return entry.second.connection == connection; });
+    }
+
+    // Begins a step in which nothing is asked, or in which this request is made or completed.
+    void begin(Time now) {
+        now_ = now;
+        own_.reset();
+        answers_.clear();
+    }
+    void begin(Time now, Request request) {
+        begin(now);
+        request.deadline = deadlineOf(request.header);
+        own_ = request.header.requestId;
+        requests_.insert_or_assign(*own_, request);
+    }
+
+    // The request of this connection whose payload is the next frame, if there is one.
+    std::optional<Request> incomplete(ConnectionId connection) const {
+        for (const auto& [number, request] : requests_) {
+            if (request.connection == connection && !request.isComplete) {
+                return request;
+            }
+        }
+        return std::nullopt;
+    }
+
+    void end(const ServerCore& core) {
+        applyOwn();
+        for (const Answered& answered : answers_) {
+            if (answered.request.header.requestId != own_) {
+                checkAnswer(answered);
+            }
+        }
+        checkWaiting(core);
+        checkTotals(core);
+        require(core.check(), "the tables of the core agree");
+    }
+
+    void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) override {
+        const auto response = readResponseHeader(header);
+        require(response.has_value(), "an answer is well-formed");
+        require(response->payloadLength == payload.size(), "an answer announces its payload");
+        require(payload.isNull() == (response->payloadLength == 0), "an empty payload is not sent");
+        require(open_.contains(connection), "only open connections are answered");
+        const auto found = requests_.find(response->responseId);
+        require(found != requests_.end(), "what was asked is answered once");
+        require(found->second.connection == connection, "the answer goes to who asked");
+        require(found->second.header.objectId == response->objectId, "the answer names the object of the request");
+        answers_.push_back({found->second, response->type, std::string(payload.view())});
+        requests_.erase(found);
+    }
+    void close(ConnectionId connection, const std::string& reason) override {
+        require(!reason.empty(), "a refusal says why");
+        require(open_.contains(connection), "a connection is closed once");
+        disconnect(connection);
+    }
+    void closeAfterAnswers(ConnectionId connection, const std::string& reason) override { close(connection, reason); }
+
+private:
+    struct Answered {
+        Request request{};
+        ResponseType type = ResponseType::setOk;
+        std::string payload{};
+    };
+
+    std::optional<Time> deadlineOf(const RequestHeader& header) const {
+        if (header.timeoutMilliseconds > 0) {
+            return now_ + std::chrono::milliseconds(header.timeoutMilliseconds);
+        }
+        return options_.defaultTimeout.count() > 0 ? std::optional(now_ + options_.defaultTimeout) : std::nullopt;
+    }
+
+    // The effect of a request comes before the answers that it lets go, but its own answer comes behind them.
+    void applyOwn() {
+        const auto own = std::ranges::find_if(
+            answers_, [&](const Answered& answered) { return answered.request.header.requestId == own_; });
+        if (own != answers_.end()) {
+            checkAnswer(*own);
+        }
+    }
+
+    void checkAnswer(const Answered& answered) {
+        const RequestHeader& header = answered.request.header;
+        const bool exists = objects_.contains(header.objectId);
+        switch (answered.type) {
+            case ResponseType::setOk:
+                require(header.type == RequestType::setObject, "a set is answered as a set");
+                objects_[header.objectId] = answered.request.payload;
+                return;
+            case ResponseType::getOk:
+                require(header.type == RequestType::getObject && exists, "only objects are given out");
+                require(answered.payload == objects_[header.objectId].substr(
+                                                0, std::min<std::uint64_t>(header.payloadLength, SIZE_MAX)),
+                        "an object is given out as it was stored");
+                return;
+            case ResponseType::deleteOk:
+            case ResponseType::deleteNotExists:
+                require(header.type == RequestType::deleteObject, "a delete is answered as a delete");
+                require(exists == (answered.type == ResponseType::deleteOk), "a delete tells whether there was one");
+                objects_.erase(header.objectId);
+                return;
+            case ResponseType::duplicateOk:
+                require(header.type == RequestType::duplicateObjectId, "a duplicate is answered as a duplicate");
+                require(objects_.contains(answered.request.awaited), "only objects are duplicated");
+                objects_[header.objectId] = std::string(objects_[answered.request.awaited]);
+                return;
+            case ResponseType::infoGetTotalOk:
+                require(header.type == RequestType::infoGetTotal, "an info is answered as an info");
+                require(answered.payload.size() == 3 * sizeof(std::uint64_t), "an info has three figures");
+                info_ = answered.payload;
+                return;
+            case ResponseType::storageFull:
+                require(options_.table.memoryLimitBytes > 0, "without a limit there is room");
+                return;
+            case ResponseType::timedOut:
+                require(answered.request.deadline && *answered.request.deadline <= now_, "nothing times out early");
+                return;
+        }
+        require(false, "an answer is of a known type");
+    }
+
+    void checkWaiting(const ServerCore& core) {
+        std::size_t waiting = 0;
+        for (const auto& [number, request] : requests_) {
+            require(open_.contains(request.connection), "what a connection waits for goes with it");
+            if (!request.isComplete) {
+                require(core.frameLimit(request.connection) == request.header.payloadLength,
+                        "the next frame may be as long as was announced");
+                continue;
+            }
+            ++waiting;
+            require(!objects_.contains(request.awaited), "nothing waits for what is there");
+        }
+        require(core.gauges().connections == open_.size(), "every open connection is known, and no other");
+        require(core.gauges().waitingRequests == waiting, "what is not answered waits");
+        require(core.nextDeadline() == nextDeadline(), "the next deadline is that of what waits");
+    }
+
+    std::optional<Time> nextDeadline() const {
+        std::optional<Time> next;
+        for (const auto& [number, request] : requests_) {
+            if (request.isComplete && request.deadline && (!next || *request.deadline < *next)) {
+                next = request.deadline;
+            }
+        }
+        return next;
+    }
+
+    void checkTotals(const ServerCore& core) {
+        const ObjectTable::Totals totals = core.gauges().totals;
+        std::uint64_t named_bytes = 0;
+        for (const auto& [id, content] : objects_) {
+            named_bytes += content.size();
+        }
+        require(totals.ids == objects_.size(), "the ids are those that were made");
+        require(totals.contents <= totals.ids && totals.contentBytes <= named_bytes, "no content is held for nobody");
+        require(options_.table.memoryLimitBytes == 0 ||
+                    totals.contentBytes + totals.ids * ObjectTable::kBytesPerId <= options_.table.memoryLimitBytes,
+                "the memory limit holds");
+        if (const auto info = std::exchange(info_, std::nullopt)) {
+            require(std::memcmp(info->data(), &totals, sizeof(totals)) == 0, "the figures are the totals");
+        }
+    }
+
+    static_assert(sizeof(ObjectTable::Totals) == 3 * sizeof(std::uint64_t));
+
+    const ServerCore::Options options_;
+    Time now_{};
+    std::optional<std::uint64_t> own_{};
+    std::vector<Answered> answers_{};
+    std::optional<std::string> info_{};
+    std::set<ConnectionId> open_{};
+    std::map<std::uint64_t, Request> requests_{};
+    std::map<ObjectId, std::string> objects_{};
+};
+
+}  // namespace scaler::fuzz
