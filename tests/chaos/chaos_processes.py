@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator
+from typing import Protocol
 
 import psutil
 from settle import wait_until
 
-from scaler import SchedulerClusterCombo
 from scaler.cluster.cluster import Cluster
 from scaler.config.section.cluster import default_worker_names
 from scaler.config.types.zmq import ZMQConfig
+
+
+class WaitsForWorkers(Protocol):
+    """A cluster, as far as workers are added to it."""
+
+    def wait_for_workers(self, n: int, timeout_seconds: float) -> None: ...
 
 
 def agents(cluster: Cluster) -> list[psutil.Process]:
@@ -45,7 +51,7 @@ def thaw(processes: list[psutil.Process]) -> None:
 
 
 @contextlib.contextmanager
-def more_workers(combo: SchedulerClusterCombo, address: str, workers: int, registered: int) -> Iterator[Cluster]:
+def more_workers(combo: WaitsForWorkers, address: str, workers: int, registered: int) -> Iterator[Cluster]:
     """Add workers to a cluster over another address of its scheduler; wait until so many have registered.
 
     These also have a processor each then.

@@ -56,7 +56,7 @@ class ForgetfulProxy:
                     if key.fileobj is self._listener:
                         self._accept()
                     elif key.fileobj in self._peers:
-                        self._pass(key.fileobj)  # type: ignore[arg-type]  # it is one of the sockets
+                        self._pass(key.fileobj)
 
     def _accept(self) -> None:
         near, _ = self._listener.accept()
