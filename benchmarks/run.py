@@ -28,6 +28,8 @@ from comparison.workloads import WORKLOADS
 
 _ROOT = Path(__file__).resolve().parent.parent
 
+_BELIEVABLE_STEAL_PERCENT = 1.0
+
 
 def interpreters(peers: Sequence[str]) -> dict[str, Interpreter]:
     """Return the interpreters of ours and of the peers that can be installed."""
@@ -116,7 +118,7 @@ def main() -> None:
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
         rounds.append({engine: run_engine(engine, found[engine], options) for engine in in_order(list(found), number)})
     report = Report(tuple(found), tuple(rounds))
-    facts = {
+    facts: dict[str, Any] = {
         **describe(),
         "stolen %": round((steal_ticks() - stolen) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - begin) * 100, 2),
         "workers": options.workers,
@@ -127,6 +129,8 @@ def main() -> None:
         "python": platform.python_version(),
     }
     print(report.markdown())
+    if float(facts["stolen %"]) > _BELIEVABLE_STEAL_PERCENT:
+        print(f"notice: the host has kept the processors away for {facts['stolen %']} % of the time: measure again")
     for line in report.errors():
         print(f"notice: {line}")
     print(f"saved as {save(report, facts, options.results)}")

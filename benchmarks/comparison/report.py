@@ -9,6 +9,8 @@ from comparison.engine import ENGINES, OURS
 from comparison.session import Run
 from comparison.spread import Spread
 
+_NOTHING = "–"
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -82,6 +84,8 @@ class Report:
         ]
         for row in ROWS:
             cells = [self._cell(engine, row) for engine in self.engines]
+            if set(cells) == {_NOTHING}:
+                continue
             lines.append(f"| {row.title} | " + " | ".join(cells) + " |")
         return "\n".join(lines) + "\n"
 
@@ -98,7 +102,7 @@ class Report:
     def _cell(self, engine: str, row: Row) -> str:
         values = [value / row.unit_size for value in self.values(engine, row) if value is not None]
         if not values:
-            return "–"
+            return _NOTHING
         text = _with_range(Spread.of(values))
         advantage = None if engine == OURS else self.advantage(engine, row)
         return text if advantage is None else f"{text} **×{_with_range(advantage)}**"

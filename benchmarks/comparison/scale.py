@@ -34,7 +34,7 @@ FULL = Scale(
     array_bytes=64 << 20,
     result_bytes=32 << 20,
     repeats=3,
-    idle_seconds=5.0,
+    idle_seconds=10.0,
     budget_seconds=10.0,
 )
 QUICK = dataclasses.replace(
@@ -44,7 +44,7 @@ QUICK = dataclasses.replace(
     millisecond_tasks=1_000,
     ten_millisecond_tasks=100,
     repeats=2,
-    idle_seconds=2.0,
+    idle_seconds=4.0,
     budget_seconds=2.0,
 )
 TINY = Scale(

@@ -45,7 +45,12 @@ def test_the_table_has_medians_ranges_and_advantages():
     lines = a_report().markdown().splitlines()
     assert lines[0] == "| | Scaler | Dask |"
     assert "| submit: tasks/s | 2000 (1000..3000) | 300 (100..500) **×7.00 (4.00..10.0)** |" in lines
-    assert "| map: tasks/s | – | – |" in lines
+
+
+def test_a_row_needs_a_figure_of_some_engine():
+    run = Run("dask", {}, {"map": {"tasks_per_second": 5.0}})
+    lines = Report(("scaler", "dask"), ({"scaler": None, "dask": run},)).markdown().splitlines()
+    assert lines[2:] == ["| map: tasks/s | – | 5.00 |"]
 
 
 def test_errors_are_listed_with_their_engine():
