@@ -10,6 +10,7 @@ from scheduler_fixture import SchedulerFixture, failure_of, result_frame
 from scaler.protocol import codec, message
 from scaler.protocol.codec import TaskCancelConfirmType
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
+from scaler.scheduler.controllers.object_controller import DELETE_AGAIN_SECONDS
 from scaler.utility.exceptions import ClientShutdownException, TaskRejectedError, WorkerDiedError
 from scaler.utility.identifiers import ObjectID, TaskID
 
@@ -274,6 +275,23 @@ def test_results_of_a_departed_client_are_deleted_from_storage(scheduler: Schedu
     scheduler.create_objects(worker, client, [object_id])
     assert scheduler.deleted == [object_id]
     assert scheduler.core.gauges()["objects"] == 0
+
+
+def test_what_a_client_leaves_behind_is_deleted_again_in_case_it_was_still_on_its_way(
+    scheduler: SchedulerFixture,
+) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    mine, result = ObjectID.generate_object_id(client), ObjectID.generate_object_id(client)
+    scheduler.create_objects(client, client, [mine])
+    scheduler.submit(client)
+    scheduler.lose(client)
+    scheduler.create_objects(worker, client, [result])
+    scheduler.deleted.clear()
+    scheduler.tick(DELETE_AGAIN_SECONDS - 0.1)
+    assert scheduler.deleted == []
+    scheduler.tick(DELETE_AGAIN_SECONDS)
+    scheduler.tick(DELETE_AGAIN_SECONDS + 1)
+    assert scheduler.deleted == [mine, result]
 
 
 def test_deleted_objects_leave_storage_and_caches_once(scheduler: SchedulerFixture) -> None:

@@ -112,9 +112,10 @@ class SchedulerCore:
         self._tasks.place_waiting()
 
     def on_tick(self) -> None:
-        """Do what time asks for: balance, forget what is not needed."""
+        """Do what time asks for: balance, delete and forget what is not needed."""
         if self._settings.balance:
             self._balance.balance(self.now_seconds)
+        self._objects.on_tick(self.now_seconds)
         self._pool.forget_classes(self._tasks.waiting_classes())
 
     def publish(self, resource: dict[str, int], rss_free_bytes: int) -> None:
@@ -181,7 +182,7 @@ class SchedulerCore:
             raise ValueError(f"objects of {instruction.object_user!r} are not this client's")
         owner = peer if is_client else instruction.object_user
         if instruction.instruction_type == codec.ObjectInstructionType.create:
-            self._objects.on_create(owner, instruction)
+            self._objects.on_create(owner, instruction, self.now_seconds)
         elif instruction.instruction_type == codec.ObjectInstructionType.delete and is_client:
             self._objects.on_delete(owner, instruction.object_ids)
         else:
@@ -253,7 +254,7 @@ class SchedulerCore:
         _logger.info("client %s disconnected", client.client_id.decode(errors="replace"))
         self._clients.remove(client.client_id)
         self._tasks.on_client_gone(client)
-        self._objects.on_client_gone(client.client_id)
+        self._objects.on_client_gone(client.client_id, self.now_seconds)
 
     def _shut_down(self, peer: bytes) -> None:
         self.outbox.send(peer, message.encode("clientShutdownResponse", accepted=True))
