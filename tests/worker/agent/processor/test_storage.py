@@ -39,9 +39,12 @@ class Server:
         self.objects = {b"a": b"1"}
         self.connectors: list[FakeConnector] = []
         self.is_up = True
+        self.now = 0.0
+        self.attempts = 0
 
     def connect(self, address: str) -> FakeConnector:
         assert address == "tcp://storage:1"
+        self.attempts += 1
         if not self.is_up:
             raise ObjectStorageException("connection refused")
         self.connectors.append(FakeConnector(self.objects))
@@ -55,7 +58,7 @@ def server():
 
 @pytest.fixture
 def storage(server):
-    return Storage("tcp://storage:1", server.connect)
+    return Storage("tcp://storage:1", server.connect, lambda: server.now)
 
 
 def test_connects_when_it_is_first_used(server, storage):
@@ -77,10 +80,15 @@ def test_fails_while_the_server_is_down_and_works_when_it_is_back(server, storag
     storage.get_objects([b"a"])
     server.connectors[0].is_closed = True
     server.is_up = False
-    for _ in range(2):
-        with pytest.raises(ObjectStorageException, match="refused"):
+    with pytest.raises(ObjectStorageException, match="refused"):
+        storage.get_objects([b"a"])
+    attempts = server.attempts
+    for _ in range(100):  # a line of tasks must not wait for the storage one after the other
+        with pytest.raises(ObjectStorageException, match="tcp://storage:1 could not be reached"):
             storage.get_objects([b"a"])
+    assert server.attempts == attempts
     server.is_up = True
+    server.now = 10.0
     assert storage.get_objects([b"a"]) == [b"1"]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+import time
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from scaler.utility.exceptions import ObjectStorageException
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 Result = TypeVar("Result")
+
+_CONNECT_SECONDS: Final = 4.0
+_RETRY_SECONDS: Final = 2.0
 
 
 class Connector(Protocol):
@@ -29,15 +33,26 @@ def connect(address: str) -> Connector:
     # Imported here because many tasks never need the storage once their function is cached.
     from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
 
-    return SyncObjectStorageConnector(address)
+    return SyncObjectStorageConnector(address, connect_timeout_seconds=_CONNECT_SECONDS)
 
 
 class Storage:
-    """Gets and sets objects. Every failure is an ObjectStorageException, and the next call tries anew."""
+    """Gets and sets objects. Every failure is an ObjectStorageException.
 
-    def __init__(self, address: str, make_connector: Callable[[str], Connector] = connect) -> None:
+    When the storage cannot be reached, calls fail at once for a while, then one tries anew: a line of tasks that need a
+    lost storage must not wait for it one after the other, nor keep healthy tasks behind them waiting.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        make_connector: Callable[[str], Connector] = connect,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._address = address
         self._make_connector = make_connector
+        self._now = now
+        self._retry_at_seconds = 0.0
         self._connector: Connector | None = None
 
     def get_objects(self, object_ids: Sequence[bytes]) -> Sequence[Buffer]:
@@ -70,7 +85,13 @@ class Storage:
 
     def _connected(self) -> Connector:
         if self._connector is None:
-            self._connector = self._make_connector(self._address)
+            if self._now() < self._retry_at_seconds:
+                raise ObjectStorageException(f"object storage {self._address} could not be reached a moment ago")
+            try:
+                self._connector = self._make_connector(self._address)
+            except ObjectStorageException:
+                self._retry_at_seconds = self._now() + _RETRY_SECONDS
+                raise
         return self._connector
 
     def _connected_is_closed(self) -> bool:
