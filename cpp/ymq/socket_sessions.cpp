@@ -154,6 +154,13 @@ void SocketCore::onPlainGreetingLocked(Link& link) {
         dropLinkLocked(link);
         return;
     }
+    if (!link.isDialed() && peers_.findSession(link.peerIdentity()) != nullptr) {
+        // A plain peer proves nothing of its identity: it must not receive what is meant for the session.
+        log(LogLevel::warning,
+            "refused a plain connection from " + link.description() + ": its identity has a session");
+        dropLinkLocked(link);
+        return;
+    }
     if (peer == nullptr) peer = newPeerLocked();
     if (connector) {
         only_peer_ = peer;

@@ -110,6 +110,21 @@ TEST(SocketGreeting, PlainPeersOfOneIdentityBothLive) {
     EXPECT_EQ(server.message(), (From{"twin", "still here"}));
 }
 
+TEST(SocketGreeting, APlainPeerCannotTakeTheNameOfASession) {
+    Party server(SocketType::binder, "server");
+    const std::string address = server.bind();
+    Party client(SocketType::connector, "client");
+    client.connect(address);
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
+    RawPeer impostor = RawPeer::connect(Address::parse(address).value().port);
+    impostor.write(frameOf("client") + frameOf("not from the client"));
+    EXPECT_TRUE(impostor.isClosedWithin(5s));
+    EXPECT_EQ(server.send("client", "for the client"), ErrorCode::uninit);
+    EXPECT_EQ(client.message()->text, "for the client");
+    EXPECT_EQ(client.send(std::nullopt, "from the client"), ErrorCode::uninit);
+    EXPECT_EQ(server.message(), (From{"client", "from the client"}));
+}
+
 TEST(SocketGreeting, RefusalsNameTheirReason) {
     SocketOptions options = Party::optionsOf(SocketType::binder, "server");
     options.cluster_id = "blue";
