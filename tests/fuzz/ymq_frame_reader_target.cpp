@@ -16,7 +16,9 @@ namespace {
 using ymq::FrameReader;
 using Status = FrameReader::Status;
 
-constexpr std::size_t kLargestStreamBytes = 1 << 20;
+// Larger than the largest block of the reader, and quick to go through in few reads.
+constexpr std::size_t kLargestStreamBytes = 384 * 1024;
+constexpr std::size_t kMostReads = 2000;
 constexpr std::array<std::uint64_t, 6> kLimits{80, 1024, 4096, 100'000, 1 << 20, UINT64_MAX};
 
 // What the parser of the whole stream found, and how it ended.
@@ -160,7 +162,8 @@ void run(Input input) {
     for (std::size_t turn = 0; !rest.empty() && end == Status::needMore; ++turn) {
         const auto cut = cuts.empty() ? std::uint8_t{255} : static_cast<std::uint8_t>(cuts[turn % cuts.size()]);
         // Few large cuts keep a long stream of filler quick; small ones fall on every place of a header.
-        const std::size_t size = cut < 200 ? std::size_t{cut} + 1 : std::size_t{cut} * cut;
+        const std::size_t wanted = cut < 200 ? std::size_t{cut} + 1 : std::size_t{cut} * cut;
+        const std::size_t size = std::max(wanted, stream.size() / kMostReads);
         rest = rest.subspan(connection.read(rest.first(std::min(size, rest.size()))));
         end = connection.takeFrames();
     }

@@ -233,7 +233,7 @@ TEST(SocketBasic, CloseNonexistent) {
 }
 
 TEST(SocketBasic, CloseWhileConnecting) {
-    for (const SocketType type: {SocketType::connector, SocketType::unicast, SocketType::binder}) {
+    for (const SocketType type : {SocketType::connector, SocketType::unicast, SocketType::binder}) {
         Party party(type, "party");
         party.connect("tcp://127.0.0.1:1");
         EXPECT_TRUE(party.socket.close(5s)) << "there is nothing to write";

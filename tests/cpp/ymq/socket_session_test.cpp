@@ -297,9 +297,9 @@ TEST(SocketSession, DeathOfAProcessThatLeftItsConnectionOpenIsNoticedByItsSilenc
     }
     pid_t grandchild = 0;
     ASSERT_EQ(::read(pipe_ends[0], &grandchild, sizeof(grandchild)), static_cast<ssize_t>(sizeof(grandchild)));
-    EXPECT_EQ(server.event(), (Event {"child", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"child", PeerEvent::connected}));
     ::kill(child, SIGKILL);
-    EXPECT_EQ(server.event(5s), (Event {"child", PeerEvent::lost}));
+    EXPECT_EQ(server.event(5s), (Event{"child", PeerEvent::lost}));
     ::waitpid(child, nullptr, 0);
     ::kill(grandchild, SIGKILL);
     ::close(pipe_ends[0]);
