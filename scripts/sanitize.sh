@@ -15,6 +15,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 jobs=${JOBS:-$(nproc)}
 python_tests=(tests/io tests/protocol tests/object_storage tests/worker/agent/test_task_gate.py)
+# The sanitizer opens a pipe to look at the memory of an object, and takes the object for a wrong one when it cannot: a
+# process without descriptors is tested without it. The preset "asan" leaves out the C++ test of the same.
+without_descriptors=running_out_of_descriptors
 
 # Everything that is wrong ends the process, so that a test fails; a report has a stack with names.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
@@ -79,7 +82,8 @@ run_python() {
         cd "$copy"
         env LD_PRELOAD="$preload" PYTHONMALLOC=malloc PYTHONPATH="$copy/src" PYTHONDONTWRITEBYTECODE=1 \
             ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" \
-            "$python" -m pytest -p no:cacheprovider --timeout=240 "${python_tests[@]}"
+            "$python" -m pytest -p no:cacheprovider --timeout=240 -k "not $without_descriptors" \
+            "${python_tests[@]}"
     )
 }
 
