@@ -93,6 +93,9 @@ TEST(SocketSession, CutInTheMiddleOfLargeMessagesInBothDirections) {
         EXPECT_EQ(client.send(std::nullopt, large), ErrorCode::uninit);
         EXPECT_EQ(server.send("client", large), ErrorCode::uninit);
     }
+    // A connection that is always cut may never carry a whole message, so the cuts end; more than two happen in any case.
+    for (int tries = 0; tries < 5000 && proxy.connections() < 3; ++tries) std::this_thread::sleep_for(1ms);
+    proxy.setFaults({});
     for (int count = 0; count < 8; ++count) {
         const std::string large(300'000, static_cast<char>('a' + count));
         EXPECT_TRUE(server.message() == (From{"client", large})) << count;
