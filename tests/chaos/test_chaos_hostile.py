@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from chaos_processes import more_workers
 from chaos_tasks import History, note_and_fill, note_and_square
-from hostile_peers import ATTACKS, Siege, Target, take_an_identity_plainly
+from hostile_peers import ATTACKS, Siege, Target
 from settle import Settlement, ports_of, wait_until
 
 from scaler import Client, SchedulerClusterCombo
@@ -57,11 +57,9 @@ def test_attacks_at_every_port(start_combo: _Start, plan: random.Random, tmp_pat
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1))
         identities = (bytes(client.identity), bytes(other.identity))
         ports = ports_of(combo)
-        attacks = {name: list(ATTACKS) for name in ports}
-        attacks["scheduler"].remove(take_an_identity_plainly)
         sieges = [
-            stack.enter_context(Siege(Target(port, identities), plan.randrange(2**32), attacks[name]))
-            for name, port in ports.items()
+            stack.enter_context(Siege(Target(port, identities), plan.randrange(2**32), ATTACKS))
+            for port in ports.values()
         ]
         rows = [(history.path, number, 0.002) for number in range(_TASKS)]
         mapped = pool.submit(client.map, note_and_square, rows)

@@ -73,7 +73,7 @@ def test_storage_killed_with_calls_pending(start_combo: _Start) -> None:
         wait_until(stored.done, 30)  # its result is in the storage, and nobody has asked for it
         returning = [client.submit(sleep_and_fill, 2.0, _LARGE) for _ in range(2)]
         time.sleep(1)
-        needing = [client.submit(measure, reference)]
+        needing = [client.submit(measure, reference) for _ in range(20)]
         # Both processors know this function: these calls need nothing of the storage.
         inline = [client.submit(sleep_and_fill, 0, number) for number in range(100)]
         storing = [pool.submit(client.submit, measure, bytes(20 * _LARGE)) for _ in range(4)]
