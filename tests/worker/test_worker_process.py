@@ -268,6 +268,19 @@ def test_leaves_also_when_the_scheduler_does_not_answer(worker, scheduler):
     assert worker.exitcode == 0
 
 
+def test_does_not_wait_for_a_scheduler_that_went_first(start, scheduler, tmp_path):
+    log = tmp_path / "log"
+    worker = start(logging_paths=(str(log),))
+    scheduler.wait_ready()
+    scheduler.answers_farewell = False
+    worker.terminate()
+    scheduler.wait_until(lambda: scheduler.farewells == 1, 5)
+    scheduler.close()
+    worker.join(5)
+    assert worker.exitcode == 0
+    assert "farewell" not in log.read_text()
+
+
 def test_leaves_when_the_cluster_shuts_down(worker, scheduler):
     scheduler.shut_down()
     scheduler.wait_until(lambda: not worker.is_alive(), 5)

@@ -126,6 +126,10 @@ class Agent:
             self._core.on_scheduler_connected(now)
             self._heartbeat(now)
             return
+        if self._quit.done():  # it went first: nobody is left to say goodbye to
+            self._disconnect()
+            self._farewell.set()
+            return
         logging.warning("scheduler %s: %s, connecting anew", self._settings.scheduler_address, event.name)
         self._disconnect()
         self._core.on_scheduler_lost(now)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import deque
 
 _UNANSWERED_BOUND = 64  # older ones are only needed for the latency of an echo that will hardly come
+_ECHOES_IN_TIMEOUT = 3
 
 
 class SchedulerLink:
     """Times of heartbeats and echoes. Echoes come in the order of the heartbeats, so nothing else has to match them."""
 
     def __init__(self, heartbeat_interval_seconds: float, death_timeout_seconds: float, now: float) -> None:
-        self._interval_seconds = heartbeat_interval_seconds
+        # Only echoes are signs of life, so some must fit into the death time-out, however long the interval.
+        longest = (
+            death_timeout_seconds / _ECHOES_IN_TIMEOUT if death_timeout_seconds > 0 else heartbeat_interval_seconds
+        )
+        self._interval_seconds = min(heartbeat_interval_seconds, longest)
         self._death_timeout_seconds = death_timeout_seconds
         self._last_contact = now
         self._next_heartbeat: float | None = None
