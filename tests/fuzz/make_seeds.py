@@ -146,6 +146,7 @@ def frame_reader_seeds() -> Iterator[tuple[str, bytes]]:
     yield "kinds_after_identity", bytes([kinds_after_identity | megabyte, 1, 12]) + raw(identity + session)
     yield "large", bytes([plain | megabyte, 1, 255]) + filled(100_000) + filled(70_000) + filled(5)
     yield "large_kinds", bytes([kinds | unlimited, 2, 250, 3]) + filled(200_000) + filled(10, 5) + filled(4096, 1)
+    yield "of_the_limit", bytes([plain, 0]) + filled(80) + filled(80) + filled(85)
     yield "too_large", bytes([plain, 0, 1]) + struct.pack("<Q", 1 << 62)
     yield "half_of_much", bytes([plain | unlimited, 0, 1]) + struct.pack("<Q", 1 << 62) + raw(b"a" * 200)
     yield "unknown_kind", bytes([kinds | kilobyte, 0]) + raw(frame(b"x", 8))

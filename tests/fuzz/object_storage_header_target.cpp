@@ -1,4 +1,10 @@
-// The fixed layouts of the object protocol, read from arbitrary bytes: what is read is the same when written and read.
+// The fixed layouts of the object protocol, read from arbitrary bytes: what is read is the same when written and read,
+// and the generated reader of the schema finds the same in it.
+#include <capnp/serialize.h>
+#include <object_storage.capnp.h>
+
+#include <cstring>
+
 #include "input.h"
 #include "object_storage/header.h"
 #include "require.h"
@@ -9,20 +15,43 @@ namespace {
 
 using namespace object_storage;
 
-template <class Read, class Write>
-void check(ByteView bytes, std::size_t size, Read read, Write write) {
+bool isSame(const ObjectId& id, protocol::ObjectID::Reader reader) {
+    return id == ObjectId{{reader.getField0(), reader.getField1(), reader.getField2(), reader.getField3()}};
+}
+
+bool isSame(const RequestHeader& header, protocol::ObjectRequestHeader::Reader reader) {
+    return isSame(header.objectId, reader.getObjectID()) && header.payloadLength == reader.getPayloadLength() &&
+           header.requestId == reader.getRequestID() &&
+           header.type == static_cast<RequestType>(reader.getRequestType()) &&
+           header.timeoutMilliseconds == reader.getTimeoutMilliseconds();
+}
+
+bool isSame(const ResponseHeader& header, protocol::ObjectResponseHeader::Reader reader) {
+    return isSame(header.objectId, reader.getObjectID()) && header.payloadLength == reader.getPayloadLength() &&
+           header.responseId == reader.getResponseID() &&
+           header.type == static_cast<ResponseType>(reader.getResponseType());
+}
+
+template <class Root, class Read, class Write>
+void check(ByteView bytes, Read read, Write write) {
     const auto value = read(bytes);
-    if (value) {
-        require(bytes.size() == size, "only bytes of the fixed size are read");
-        require(read(write(*value)) == value, "every field is kept");
+    if (!value) {
+        return;
     }
+    const auto written = write(*value);
+    require(bytes.size() == written.size(), "only bytes of the fixed size are read");
+    require(read(written) == value, "every field is kept");
+    std::array<capnp::word, sizeof(written) / sizeof(capnp::word)> words;
+    std::memcpy(words.data(), written.data(), written.size());
+    capnp::FlatArrayMessageReader reader(kj::arrayPtr(words.data(), words.size()));
+    require(isSame(*value, reader.getRoot<Root>()), "the fields are where the schema has them");
 }
 
 void run(Input input) {
     const auto bytes = input.rest();
-    check(bytes, kHeaderBytes, readRequestHeader, writeRequestHeader);
-    check(bytes, kHeaderBytes, readResponseHeader, writeResponseHeader);
-    check(bytes, kObjectIdMessageBytes, readObjectIdMessage, writeObjectIdMessage);
+    check<protocol::ObjectRequestHeader>(bytes, readRequestHeader, writeRequestHeader);
+    check<protocol::ObjectResponseHeader>(bytes, readResponseHeader, writeResponseHeader);
+    check<protocol::ObjectID>(bytes, readObjectIdMessage, writeObjectIdMessage);
 }
 
 }  // namespace
