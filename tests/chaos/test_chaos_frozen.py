@@ -23,7 +23,7 @@ _Start = Callable[..., SchedulerClusterCombo]
 
 def test_worker_frozen_beyond_its_timeout(start_combo: _Start, tmp_path: Path) -> None:
     """Its tasks run elsewhere; when it is thawed, what it still sends changes nothing, and it serves again."""
-    combo, history = start_combo(1, worker_timeout_seconds=3), History(tmp_path)
+    combo, history = start_combo(1, worker_timeout_seconds=8), History(tmp_path)
     with contextlib.ExitStack() as stack:
         settlement = stack.enter_context(Settlement(combo))
         cluster = stack.enter_context(more_workers(combo, combo.get_address(), 1, registered=2))
@@ -34,7 +34,7 @@ def test_worker_frozen_beyond_its_timeout(start_combo: _Start, tmp_path: Path) -
             wait_until(lambda: len(history) >= 500, 60)
             frozen = freeze(cluster)
             stack.callback(thaw, frozen)
-            time.sleep(5)
+            time.sleep(11)
             thaw(frozen)
             assert mapped.result(timeout=90) == [number * number for number in range(_TASKS)]
             history.check(_TASKS, lost)

@@ -93,7 +93,7 @@ def test_black_hole_shorter_than_the_timeout(start_combo: _Start, plan: random.R
 
 def test_black_hole_longer_than_the_timeout(start_combo: _Start, tmp_path: Path) -> None:
     """Work on the far side of such a link is placed elsewhere; every task has one result, and the workers return."""
-    combo, history = start_combo(1, worker_timeout_seconds=3), History(tmp_path)
+    combo, history = start_combo(1, worker_timeout_seconds=8), History(tmp_path)
     with contextlib.ExitStack() as stack:
         settlement = stack.enter_context(Settlement(combo))
         proxy = stack.enter_context(TcpProxy.to_address(combo.get_address()))
@@ -116,11 +116,11 @@ def test_black_hole_longer_than_the_timeout(start_combo: _Start, tmp_path: Path)
 
 def test_client_behind_a_black_hole(start_combo: _Start, tmp_path: Path) -> None:
     """A client that nobody hears of loses its session and its work, and nobody else notices."""
-    combo, history = start_combo(2, client_timeout_seconds=3), History(tmp_path)
+    combo, history = start_combo(2, client_timeout_seconds=8), History(tmp_path)
     with contextlib.ExitStack() as stack:
         settlement = stack.enter_context(Settlement(combo))
         proxy = stack.enter_context(TcpProxy.to_address(combo.get_address()))
-        cut_off = stack.enter_context(Client(proxy.address, timeout_seconds=3))
+        cut_off = stack.enter_context(Client(proxy.address, timeout_seconds=8))
         futures = [cut_off.submit(time.sleep, 60) for _ in range(10)]
         proxy.faults.black_hole = True
         with Client(combo.get_address()) as client:
