@@ -150,7 +150,9 @@ void Link::writeLocked() {
         half_closed_ = true;
         ::shutdown(socket_.native_handle(), SHUT_WR);
     } else if (status == StreamWriter::Status::failed) {
-        asio::post(core_->context(), [self = shared_from_this()] { self->fail(errorText(self->writer_.failure())); });
+        // Read under the lock: a sender may still write, and fail anew, before the I/O thread comes to this.
+        asio::post(core_->context(),
+                   [self = shared_from_this(), failure = writer_.failure()] { self->fail(errorText(failure)); });
     } else {
         waiting_for_room_ = true;
         asio::post(core_->context(), [self = shared_from_this()] { self->waitForRoom(); });
