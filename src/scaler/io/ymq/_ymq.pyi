@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import TypeAlias
 
 from typing_extensions import Buffer
 
@@ -95,10 +96,10 @@ class Message:
     @property
     def payload(self) -> Bytes: ...
 
-Payload = Buffer | Sequence[Buffer]
+Payload: TypeAlias = Buffer | Sequence[Buffer]
 """One frame: a buffer, or several that are sent one behind the other as a single frame."""
 
-Received = tuple[bytes, Bytes] | tuple[bytes, PeerEvent] | tuple[int, ErrorCode]
+Received: TypeAlias = tuple[bytes, Bytes] | tuple[bytes, PeerEvent] | tuple[int, ErrorCode]
 """(peer identity, frame), (peer identity, event), or (token of a send, how it ended; Uninit for success)."""
 
 class Context:
