@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import socket
 import sys
 import time
@@ -14,6 +15,10 @@ import pytest
 _source = Path(__file__).resolve().parent.parent / "src"
 if str(_source) in sys.path:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_source), os.environ.get("PYTHONPATH")]))
+
+# A shell without job control starts what it puts into the background with SIGINT ignored, and children inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _MARK = "SCALER_TEST_MARK"
 
