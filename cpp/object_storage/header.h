@@ -23,6 +23,7 @@ enum class RequestType : std::uint16_t {
     deleteObject = 2,
     duplicateObjectId = 3,
     infoGetTotal = 4,
+    deleteOwner = 5,
 };
 
 enum class ResponseType : std::uint16_t {

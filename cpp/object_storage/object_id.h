@@ -18,12 +18,21 @@ struct ObjectId {
     auto operator<=>(const ObjectId&) const = default;
 };
 
+// The half of an id that all objects of one owner have in common.
+using OwnerHash = std::array<std::uint64_t, 2>;
+
+inline OwnerHash ownerOf(const ObjectId& id) { return {id.fields[0], id.fields[1]}; }
+
 // Peers choose the ids, so the hash is keyed: nobody can make a table degenerate by choosing colliding ones.
 struct ObjectIdHash {
     SipHashKey key{};
 
-    std::size_t operator()(const ObjectId& id) const noexcept {
-        return static_cast<std::size_t>(sipHash128(key, std::as_bytes(std::span(id.fields)))[0]);
+    std::size_t operator()(const ObjectId& id) const noexcept { return of(std::span(id.fields)); }
+    std::size_t operator()(const OwnerHash& owner) const noexcept { return of(std::span(owner)); }
+
+private:
+    std::size_t of(std::span<const std::uint64_t> words) const noexcept {
+        return static_cast<std::size_t>(sipHash128(key, std::as_bytes(words))[0]);
     }
 };
 

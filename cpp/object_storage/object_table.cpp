@@ -14,7 +14,8 @@ bool areEqual(const ymq::Bytes& left, const ymq::Bytes& right) {
 
 }  // namespace
 
-ObjectTable::ObjectTable(const Options& options) : options_(options), objects_(0, ObjectIdHash{options.hashKey}) {}
+ObjectTable::ObjectTable(const Options& options)
+    : options_(options), objects_(0, ObjectIdHash{options.hashKey}), owners_(0, ObjectIdHash{options.hashKey}) {}
 
 bool ObjectTable::set(const ObjectId& id, ymq::Bytes bytes) {
     const std::size_t sizeBytes = bytes.size();
@@ -49,7 +50,7 @@ bool ObjectTable::set(const ObjectId& id, ymq::Bytes bytes) {
 }
 
 bool ObjectTable::duplicate(const ObjectId& original, const ObjectId& copy) {
-    const auto content = objects_.at(original);
+    const auto content = objects_.at(original).content;
     if (!isRoomFor(copy, 0)) {
         return false;
     }
@@ -62,15 +63,34 @@ bool ObjectTable::erase(const ObjectId& id) {
     if (found == objects_.end()) {
         return false;
     }
-    const auto content = found->second;
+    const auto content = found->second.content;
+    unlink(*found);
     objects_.erase(found);
     release(content);
     return true;
 }
 
+bool ObjectTable::eraseOwner(const OwnerHash& owner) {
+    const auto found = owners_.find(owner);
+    if (found == owners_.end()) {
+        return false;
+    }
+    Entry* const first = found->second;
+    owners_.erase(found);
+    for (Entry* entry = first; entry != nullptr;) {
+        Entry* const next = entry->second.next == first ? nullptr : entry->second.next;
+        const auto content = entry->second.content;
+        const ObjectId id = entry->first;  // a copy, because it goes with its entry
+        objects_.erase(id);
+        release(content);
+        entry = next;
+    }
+    return true;
+}
+
 const ymq::Bytes* ObjectTable::find(const ObjectId& id) const {
     const auto found = objects_.find(id);
-    return found == objects_.end() ? nullptr : &found->second->bytes;
+    return found == objects_.end() ? nullptr : &found->second.content->bytes;
 }
 
 ObjectTable::Totals ObjectTable::totals() const { return {objects_.size(), contents_.size(), contentBytes_}; }
@@ -89,8 +109,8 @@ bool ObjectTable::isRoomFor(const ObjectId& id, std::uint64_t addedBytes) const 
     const auto found = objects_.find(id);
     if (found != objects_.end()) {
         --ids;
-        if (found->second->uses == 1) {
-            contentBytes -= found->second->bytes.size();  // replacing the last id frees the content
+        if (found->second.content->uses == 1) {
+            contentBytes -= found->second.content->bytes.size();  // replacing the last id frees the content
         }
     }
     const std::uint64_t neededBytes = contentBytes + ids * kBytesPerId;
@@ -100,9 +120,33 @@ bool ObjectTable::isRoomFor(const ObjectId& id, std::uint64_t addedBytes) const 
 
 void ObjectTable::assign(const ObjectId& id, Contents::iterator content) {
     ++content->uses;  // before the old content is released, which may be the same one
-    const auto [entry, isNew] = objects_.try_emplace(id, content);
-    if (!isNew) {
-        release(std::exchange(entry->second, content));
+    const auto [entry, isNew] = objects_.try_emplace(id, Named{.content = content});
+    if (isNew) {
+        link(*entry);
+    } else {
+        release(std::exchange(entry->second.content, content));
+    }
+}
+
+void ObjectTable::link(Entry& entry) {
+    const auto [owner, isFirst] = owners_.try_emplace(ownerOf(entry.first), &entry);
+    Entry* const next = isFirst ? &entry : owner->second;
+    Entry* const previous = isFirst ? &entry : next->second.previous;
+    entry.second.next = next;
+    entry.second.previous = previous;
+    previous->second.next = &entry;
+    next->second.previous = &entry;
+}
+
+void ObjectTable::unlink(Entry& entry) {
+    Entry* const next = entry.second.next;
+    next->second.previous = entry.second.previous;
+    entry.second.previous->second.next = next;
+    const auto owner = owners_.find(ownerOf(entry.first));
+    if (next == &entry) {
+        owners_.erase(owner);
+    } else if (owner->second == &entry) {
+        owner->second = next;
     }
 }
 
@@ -119,8 +163,8 @@ void ObjectTable::release(Contents::iterator content) {
 
 bool ObjectTable::check() const {
     std::unordered_map<const Content*, std::uint64_t> uses;
-    for (const auto& [id, content] : objects_) {
-        ++uses[&*content];
+    for (const auto& [id, named] : objects_) {
+        ++uses[&*named.content];
     }
     std::uint64_t sumBytes = 0;
     std::size_t shareableCount = 0;
@@ -137,7 +181,23 @@ bool ObjectTable::check() const {
             }
         }
     }
-    return sumBytes == contentBytes_ && shareableCount == shareable_.size() && uses.size() == contents_.size();
+    return sumBytes == contentBytes_ && shareableCount == shareable_.size() && uses.size() == contents_.size() &&
+           checkOwners();
+}
+
+bool ObjectTable::checkOwners() const {
+    std::size_t linkedCount = 0;
+    for (const auto& [owner, first] : owners_) {
+        const Entry* entry = first;
+        do {
+            if (ownerOf(entry->first) != owner || entry->second.next->second.previous != entry) {
+                return false;
+            }
+            ++linkedCount;
+            entry = entry->second.next;
+        } while (entry != first && linkedCount <= objects_.size());
+    }
+    return linkedCount == objects_.size();
 }
 
 }  // namespace scaler::object_storage

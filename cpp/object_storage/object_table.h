@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <unordered_map>
+#include <utility>
 
 #include "object_storage/object_id.h"
 #include "object_storage/siphash.h"
@@ -52,6 +53,9 @@ public:
     // Returns whether the id existed.
     bool erase(const ObjectId& id);
 
+    // Erases everything of one owner, at a cost that grows with that alone; returns whether there was something.
+    bool eraseOwner(const OwnerHash& owner);
+
     // Returns nullptr when nothing has the id; the result is valid until the next change of the table.
     const ymq::Bytes* find(const ObjectId& id) const;
 
@@ -75,13 +79,28 @@ private:
     };
     using Contents = std::list<Content>;
 
+    // What an id names, and its neighbours in the ring of the ids of one owner.
+    struct Named {
+        Contents::iterator content{};
+        std::pair<const ObjectId, Named>* next = nullptr;
+        std::pair<const ObjectId, Named>* previous = nullptr;
+    };
+    // Its entries stay where they are, so they can be linked.
+    using Objects = std::unordered_map<ObjectId, Named, ObjectIdHash>;
+    using Entry = Objects::value_type;
+
     bool isRoomFor(const ObjectId& id, std::uint64_t addedBytes) const;
     void assign(const ObjectId& id, Contents::iterator content);
     void release(Contents::iterator content);
+    void link(Entry& entry);
+    void unlink(Entry& entry);
+    bool checkOwners() const;
 
     Options options_;
     Contents contents_;
-    std::unordered_map<ObjectId, Contents::iterator, ObjectIdHash> objects_;
+    Objects objects_;
+    // Any one of the entries of each owner that has some.
+    std::unordered_map<OwnerHash, Entry*, ObjectIdHash> owners_;
     std::unordered_map<SipHashValue, Contents::iterator, HashOfHash> shareable_;
     std::uint64_t contentBytes_ = 0;
 };

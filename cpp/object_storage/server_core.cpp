@@ -81,6 +81,9 @@ void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq:
         case RequestType::infoGetTotal:
             onInfo(connection, *header);
             return;
+        case RequestType::deleteOwner:
+            onDeleteOwner(connection, *header);
+            return;
     }
     refuse(connection, "unknown request type " + std::to_string(static_cast<unsigned>(header->type)));
 }
@@ -131,6 +134,17 @@ void ServerCore::onGet(ConnectionId connection, const RequestHeader& header, Tim
 
 void ServerCore::onDelete(ConnectionId connection, const RequestHeader& header) {
     const bool existed = table_.erase(header.objectId);
+    answer(connection, header, existed ? ResponseType::deleteOk : ResponseType::deleteNotExists);
+}
+
+void ServerCore::onDeleteOwner(ConnectionId connection, const RequestHeader& header) {
+    const OwnerHash owner = ownerOf(header.objectId);
+    if (header.objectId != ObjectId{{owner[0], owner[1], 0, 0}}) {
+        // The id of an object: somebody means that one, and would lose all of its owner.
+        refuse(connection, "delete of an owner with the id of an object");
+        return;
+    }
+    const bool existed = table_.eraseOwner(owner);
     answer(connection, header, existed ? ResponseType::deleteOk : ResponseType::deleteNotExists);
 }
 

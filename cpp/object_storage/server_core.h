@@ -85,6 +85,7 @@ private:
     void onGet(ConnectionId connection, const RequestHeader& header, Time now);
     void onDelete(ConnectionId connection, const RequestHeader& header);
     void onDuplicate(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload, Time now);
+    void onDeleteOwner(ConnectionId connection, const RequestHeader& header);
     void onInfo(ConnectionId connection, const RequestHeader& header);
 
     void wait(ConnectionId connection, const RequestHeader& header, const ObjectId& awaited, Time now);

@@ -218,9 +218,11 @@ def request_seeds() -> Iterator[tuple[str, bytes]]:
     yield "duplicate_of_itself", small + store(0, 1, 30) + duplicate(0, 1, 1) + get(1, 1)
     yield "full", limited_with_timeout + b"".join(store(0, identifier, 250 - identifier) for identifier in range(8))
     yield "half_a_set", limited_with_timeout + step(4, 1, 1, *struct.pack("<Q", 2000), 0) + leave + store(0, 1, 40)
-    yield "wrong_payload", small + step(4, 1, 1, *struct.pack("<Q", 10), 0) + step(13, 1, 0, 3, 1, 2, 3) + info
+    delete_owner = step(13, 2, 9, 0)
+    yield "delete_owner", small + store(0, 9, 40) + store(0, 1, 8) + store(1, 10, 50) + delete_owner * 2 + info
+    yield "wrong_payload", small + step(4, 1, 1, *struct.pack("<Q", 10), 0) + step(14, 1, 0, 3, 1, 2, 3) + info
     yield "unknown_type", small + step(12, 1, 1, 9, 0, *bytes(8), 0)
-    yield "short_header", small + step(13, 1, 0, 5, 1, 2, 3, 4, 5)
+    yield "short_header", small + step(14, 1, 0, 5, 1, 2, 3, 4, 5)
 
 
 TARGETS = {

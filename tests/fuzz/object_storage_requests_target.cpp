@@ -56,7 +56,7 @@ private:
             model_.connect(connection);
             core_.onConnected(connection);
         }
-        const ObjectId id{{input_.number<std::uint8_t>() % std::uint64_t{8}, 0, 0, 0}};
+        const ObjectId id = objectId();
         switch (action) {
             case 2:
             case 3:
@@ -73,8 +73,7 @@ private:
             case 8:
             case 9: {
                 header(connection, RequestType::duplicateObjectId, id, kObjectIdMessageBytes);
-                const ObjectId original{{input_.number<std::uint8_t>() % std::uint64_t{8}, 0, 0, 0}};
-                return frame(connection, ymq::Bytes::copy(writeObjectIdMessage(original)));
+                return frame(connection, ymq::Bytes::copy(writeObjectIdMessage(objectId())));
             }
             case 10:
                 return header(connection, RequestType::infoGetTotal, id, 0);
@@ -83,9 +82,17 @@ private:
             case 12:
                 return header(connection, static_cast<RequestType>(input_.number<std::uint16_t>()), id,
                               input_.number<std::uint64_t>());
+            case 13:
+                return header(connection, RequestType::deleteOwner, ObjectId{{id.fields[0], 0, 0, 0}}, 0);
             default:
                 return frame(connection, ymq::Bytes::copy(input_.bytes(input_.number<std::uint8_t>())));
         }
+    }
+
+    // One of the eight of either owner.
+    ObjectId objectId() {
+        const std::uint64_t number = input_.number<std::uint8_t>();
+        return {{number / 8 % 2, 0, number % 8, 0}};
     }
 
     void leave(ConnectionId connection) {

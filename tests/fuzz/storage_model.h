@@ -135,6 +135,14 @@ private:
                 return;
             case ResponseType::deleteOk:
             case ResponseType::deleteNotExists:
+                if (header.type == RequestType::deleteOwner) {
+                    const auto isOwned = [&](const auto& entry) {
+                        return ownerOf(entry.first) == ownerOf(header.objectId);
+                    };
+                    require((std::erase_if(objects_, isOwned) > 0) == (answered.type == ResponseType::deleteOk),
+                            "a delete tells whether the owner had objects");
+                    return;
+                }
                 require(header.type == RequestType::deleteObject, "a delete is answered as a delete");
                 require(exists == (answered.type == ResponseType::deleteOk), "a delete tells whether there was one");
                 objects_.erase(header.objectId);

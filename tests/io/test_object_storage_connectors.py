@@ -147,6 +147,19 @@ def test_sync_many_at_once(server):
         assert connector.get_info_total() == (0, 0, 0)
 
 
+def test_sync_delete_owner(server):
+    own, other = [[owner * 16 + bytes([number]) * 16 for number in range(5)] for owner in (b"a", b"b")]
+    with connected(server) as connector:
+        assert connector.delete_owner(b"a" * 16) is False
+        connector.set_objects((identifier, identifier) for identifier in own + other)
+        assert connector.delete_owner(b"a" * 16) is True
+        assert connector.delete_owner(b"a" * 16) is False
+        assert [bytes(content) for content in connector.get_objects(other)] == other
+        assert connector.get_info_total() == (5, 5, 160)
+        with pytest.raises(ValueError, match="16 bytes"):
+            connector.delete_owner(own[0])
+
+
 def test_sync_waiting_thread_does_not_hold_up_another(server):
     with connected(server) as connector, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(connector.get_object, FIRST)
@@ -354,6 +367,8 @@ def test_async_round_trip(server):
         assert await connector.delete_object(SECOND) is True
         await connector.set_object(THIRD, b"")
         assert len(await connector.get_object(THIRD)) == 0
+        assert await connector.delete_owner(THIRD[:16]) is True
+        assert await connector.delete_owner(THIRD[:16]) is False
 
     run(body, server.address)
     server.wait_for_gauge("connections", 0)

@@ -42,7 +42,7 @@ FAULTS = {
     "duplicate of another size": (frame(header(DUPLICATE, FIRST, 47)), "id of 47 bytes"),
     "short duplicate": (frame(header(DUPLICATE, FIRST, 48)) + frame(b"x" * 47), "47 bytes instead of the announced 48"),
     "garbage duplicate": (frame(header(DUPLICATE, FIRST, 48)) + frame(b"\xaa" * 48), "malformed object id"),
-    "unknown request": (frame(header(5, FIRST)), "unknown request type 5"),
+    "unknown request": (frame(header(6, FIRST)), "unknown request type 6"),
     "largest unknown request": (frame(header(65535, FIRST)), "unknown request type 65535"),
     "frame of 2^47": (struct.pack("<Q", 2**47), "more than the 80 bytes"),
     "frame of 2^62": (struct.pack("<Q", 2**62), "more than the 80 bytes"),

@@ -125,6 +125,7 @@ _ADDED_FIELDS = {
 }
 _ADDED_ENUMERANTS = {
     "message.Task.Argument.ArgumentType": ["value"],
+    "object_storage.ObjectRequestHeader.ObjectRequestType": ["deleteOwner"],
     "object_storage.ObjectResponseHeader.ObjectResponseType": ["storageFull", "timedOut"],
 }
 _LARGER_STRUCTS = {

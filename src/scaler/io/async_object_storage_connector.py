@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _set = ObjectStorageProtocol.set_object
 _get = ObjectStorageProtocol.get_object
 _delete = ObjectStorageProtocol.delete_object
+_delete_owner = ObjectStorageProtocol.delete_owner
 _duplicate = ObjectStorageProtocol.duplicate_object_id
 _count = ObjectStorageProtocol.get_info_total
 
@@ -136,6 +137,13 @@ class AsyncObjectStorageConnector:
         now = self._now()
         requests = [link.protocol.delete_object(now, self._timeout_seconds, object_id) for object_id in object_ids]
         self._send(link, requests)
+
+    async def delete_owner(self, owner_hash: bytes, timeout_seconds: float | None = None) -> bool:
+        """Delete every object of one owner, whose ids begin with its hash, and return whether there was one."""
+        timeout = self._timeout(timeout_seconds)
+        results = await self._call([partial(_delete_owner, timeout_seconds=timeout, owner_hash=owner_hash)])
+        existed: bool = results[0]
+        return existed
 
     async def duplicate_object_id(self, original: bytes, new: bytes, timeout_seconds: float | None = None) -> None:
         """Give an object a second id; wait for it to exist, at most for the time-out."""

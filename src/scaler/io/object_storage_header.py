@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HEADER_BYTES: Final = 80
 OBJECT_ID_BYTES: Final = 32
+OWNER_HASH_BYTES: Final = 16
+"""The first half of an object id, which all objects of one owner have in common."""
 ALL_BYTES: Final = 2**64 - 1
 """As the maximum of a get: the whole object."""
 
@@ -35,6 +37,7 @@ class RequestType(IntEnum):
     DELETE_OBJECT = 2
     DUPLICATE_OBJECT_ID = 3
     INFO_GET_TOTAL = 4
+    DELETE_OWNER = 5
 
 
 class ResponseType(IntEnum):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scaler.io.object_storage_header import (
     OBJECT_ID_BYTES,
+    OWNER_HASH_BYTES,
     RequestType,
     ResponseType,
     pack_header,
@@ -49,6 +50,7 @@ _EXPECTED: Final = {
         {ResponseType.DUPLICATE_OK, ResponseType.STORAGE_FULL, ResponseType.TIMED_OUT}
     ),
     RequestType.INFO_GET_TOTAL: frozenset({ResponseType.INFO_GET_TOTAL_OK}),
+    RequestType.DELETE_OWNER: frozenset({ResponseType.DELETE_OK, ResponseType.DELETE_NOT_EXISTS}),
 }
 _WAITING_TYPES: Final = frozenset({RequestType.GET_OBJECT, RequestType.DUPLICATE_OBJECT_ID})
 
@@ -189,6 +191,13 @@ class ObjectStorageProtocol:
     def delete_object(self, now: float, timeout_seconds: float, object_id: bytes) -> Request:
         """Start to delete an object; the result tells whether it existed."""
         return self._start(RequestType.DELETE_OBJECT, object_id, 0, None, 0, now, timeout_seconds)
+
+    def delete_owner(self, now: float, timeout_seconds: float, owner_hash: bytes) -> Request:
+        """Start to delete every object of one owner; the result tells whether there was one."""
+        if len(owner_hash) != OWNER_HASH_BYTES:
+            raise ValueError(f"an owner's hash has {OWNER_HASH_BYTES} bytes, but got {len(owner_hash)}")
+        object_id = owner_hash + bytes(OBJECT_ID_BYTES - OWNER_HASH_BYTES)
+        return self._start(RequestType.DELETE_OWNER, object_id, 0, None, 0, now, timeout_seconds)
 
     def duplicate_object_id(self, now: float, timeout_seconds: float, original: bytes, new: bytes) -> Request:
         """Start to give an object a second id; the result is True."""

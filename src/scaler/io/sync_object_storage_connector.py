@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _set = ObjectStorageProtocol.set_object
 _get = ObjectStorageProtocol.get_object
 _delete = ObjectStorageProtocol.delete_object
+_delete_owner = ObjectStorageProtocol.delete_owner
 _duplicate = ObjectStorageProtocol.duplicate_object_id
 _count = ObjectStorageProtocol.get_info_total
 
@@ -120,6 +121,12 @@ class SyncObjectStorageConnector:
         """Delete many objects and return whether each existed."""
         timeout = self._timeout(timeout_seconds)
         return self._call(partial(_delete, timeout_seconds=timeout, object_id=object_id) for object_id in object_ids)
+
+    def delete_owner(self, owner_hash: bytes, timeout_seconds: float | None = None) -> bool:
+        """Delete every object of one owner, whose ids begin with its hash, and return whether there was one."""
+        timeout = self._timeout(timeout_seconds)
+        existed: bool = self._call([partial(_delete_owner, timeout_seconds=timeout, owner_hash=owner_hash)])[0]
+        return existed
 
     def duplicate_object_id(self, original: bytes, new: bytes, timeout_seconds: float | None = None) -> None:
         """Give an object a second id; wait for it to exist, at most for the time-out."""

@@ -9,7 +9,8 @@
 namespace scaler::object_storage {
 namespace {
 
-ObjectId id(std::uint64_t number) { return ObjectId{{number, 0, 0, 0}}; }
+// Of one of four owners.
+ObjectId id(std::uint64_t number) { return ObjectId{{number % 4, 0, number, 0}}; }
 
 std::string text(const ObjectTable& table, const ObjectId& object) {
     const ymq::Bytes* const bytes = table.find(object);
@@ -105,6 +106,30 @@ TEST(ObjectTable, EraseTellsWhetherTheIdExisted) {
     EXPECT_EQ(table.find(id(1)), nullptr);
 }
 
+TEST(ObjectTable, ErasesEverythingOfOneOwner) {
+    ObjectTable table({});
+    const auto of = [](std::uint64_t owner, std::uint64_t number) { return ObjectId{{owner, 5, number, 0}}; };
+    EXPECT_FALSE(table.eraseOwner({1, 5}));
+    for (std::uint64_t number = 0; number < 10; ++number) {
+        table.set(of(1, number), ymq::Bytes::copy("mine " + std::to_string(number)));
+        table.set(of(2, number), ymq::Bytes::copy("other " + std::to_string(number)));
+    }
+    table.duplicate(of(1, 3), of(2, 100));
+    table.erase(of(1, 0));
+    table.erase(of(1, 9));
+    EXPECT_TRUE(table.eraseOwner({1, 5}));
+    EXPECT_FALSE(table.eraseOwner({1, 5}));
+    EXPECT_EQ(table.totals(), (Totals{11, 11, 10 * 7 + 6}));
+    EXPECT_EQ(text(table, of(2, 100)), "mine 3");
+    EXPECT_EQ(text(table, of(1, 3)), "<none>");
+    EXPECT_TRUE(table.check());
+    table.set(of(1, 3), ymq::Bytes::copy(std::string_view("again")));
+    EXPECT_TRUE(table.eraseOwner({1, 5}));
+    EXPECT_TRUE(table.eraseOwner({2, 5}));
+    EXPECT_EQ(table.totals(), (Totals{0, 0, 0}));
+    EXPECT_TRUE(table.check());
+}
+
 class FullTable : public testing::Test {
 protected:
     // Room for two ids and 100 bytes.
@@ -157,7 +182,7 @@ TEST(ObjectTable, AgreesWithAModel) {
     for (int step = 0; step < 20'000; ++step) {
         const std::uint64_t first = random() % 12;
         const std::uint64_t second = random() % 12;
-        switch (random() % 3) {
+        switch (random() % 4) {
             case 0: {
                 const std::string content(random() % 8, static_cast<char>('a' + random() % 2));
                 set(table, first, content);
@@ -166,6 +191,12 @@ TEST(ObjectTable, AgreesWithAModel) {
             }
             case 1:
                 EXPECT_EQ(table.erase(id(first)), model.erase(first) == 1);
+                break;
+            case 2:
+                if (random() % 8 == 0) {
+                    const auto isOwned = [&](const auto& entry) { return entry.first % 4 == first % 4; };
+                    EXPECT_EQ(table.eraseOwner(ownerOf(id(first))), std::erase_if(model, isOwned) > 0);
+                }
                 break;
             default:
                 if (model.contains(first)) {

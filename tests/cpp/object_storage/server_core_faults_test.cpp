@@ -64,8 +64,17 @@ TEST_F(ServerCoreTest, MalformedObjectIdClosesTheConnection) {
 }
 
 TEST_F(ServerCoreTest, UnknownRequestTypeClosesTheConnection) {
-    header(1, static_cast<RequestType>(5), 7, 0, 0);
-    expectClosed(1, "unknown request type 5");
+    header(1, static_cast<RequestType>(6), 7, 0, 0);
+    expectClosed(1, "unknown request type 6");
+}
+
+TEST_F(ServerCoreTest, DeleteOwnerWithTheIdOfAnObjectClosesTheConnection) {
+    set(1, 7, "payload");
+    takeAnswers();
+    header(1, RequestType::deleteOwner, 7, 0, 0);
+    expectClosed(1, "with the id of an object");
+    get(2, 7);
+    EXPECT_EQ(takeAnswers().at(0).payload, "payload");
 }
 
 TEST_F(ServerCoreTest, TooManyWaitingRequestsCloseTheConnection) {

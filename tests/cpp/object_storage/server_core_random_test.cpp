@@ -90,8 +90,8 @@ private:
     }
 
     void request(ConnectionId connection) {
-        const auto type = static_cast<RequestType>(pick(5));
-        RequestHeader header{.objectId = {{pick(8), 0, 0, 0}},
+        const auto type = static_cast<RequestType>(pick(6));
+        RequestHeader header{.objectId = {{pick(2), 0, type == RequestType::deleteOwner ? 0 : pick(4), 0}},
                              .requestId = nextRequestId_++,
                              .type = type,
                              .timeoutMilliseconds = static_cast<std::uint32_t>(pick(3) * 20)};
@@ -107,7 +107,7 @@ private:
             const std::string content(header.payloadLength, static_cast<char>('a' + pick(3)));
             core_.onFrame(connection, bytes(std::string_view(content)), now_);
         } else if (isDuplicate) {
-            core_.onFrame(connection, bytes(writeObjectIdMessage({{pick(8), 0, 0, 0}})), now_);
+            core_.onFrame(connection, bytes(writeObjectIdMessage({{pick(2), 0, pick(4), 0}})), now_);
         }
     }
 

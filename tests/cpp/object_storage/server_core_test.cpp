@@ -49,6 +49,22 @@ TEST_F(ServerCoreTest, DeleteTellsWhetherTheObjectExisted) {
                    {1, ResponseType::deleteNotExists, id(7), 4, ""}});
 }
 
+TEST_F(ServerCoreTest, DeleteOwnerTakesEveryObjectOfTheOwner) {
+    const auto frameOf = [](RequestType type, const ObjectId& object, std::uint64_t requestId) {
+        return writeRequestHeader({.objectId = object, .requestId = requestId, .type = type});
+    };
+    const ObjectId owner{{7, 1, 0, 0}};
+    set(1, 7, "payload");
+    set(1, 8, "of another owner");
+    frame(1, frameOf(RequestType::setObject, {{7, 1, 9, 9}}, 0));
+    frame(1, "");
+    takeAnswers();
+    frame(2, frameOf(RequestType::deleteOwner, owner, 1));
+    frame(2, frameOf(RequestType::deleteOwner, owner, 2));
+    expectAnswers({{2, ResponseType::deleteOk, owner, 1, ""}, {2, ResponseType::deleteNotExists, owner, 2, ""}});
+    EXPECT_EQ(info(1), (std::vector<std::uint64_t>{1, 1, 16}));
+}
+
 TEST_F(ServerCoreTest, DuplicateMakesASecondName) {
     set(1, 7, "payload");
     duplicate(1, 7, 8, 1);

@@ -27,6 +27,9 @@ struct ObjectRequestHeader {
     deleteObject @2;
     duplicateObjectID @3;
     infoGetTotal @4;
+
+    # additions
+    deleteOwner @5;  # every object whose id begins with the first half of this one; its second half is zero
   }
 }
 
