@@ -12,7 +12,7 @@ import cloudpickle
 from scaler.client.serializer.default import DefaultSerializer
 from scaler.protocol import codec, message
 from scaler.utility.exceptions import ObjectStorageException, ObjectStorageTimeoutError
-from scaler.utility.identifiers import ObjectID, TaskID
+from scaler.utility.identifiers import ClientID, ObjectID, TaskID
 from scaler.utility.metadata.profile_result import ProfileResult
 from scaler.utility.serialization import deserialize, serialize, serialize_failure
 
@@ -81,6 +81,14 @@ class StandInStorage:
             raise ObjectStorageTimeoutError("no such object")
         self.log.append(("get", bytes(object_id)))
         return bytearray(self.objects[bytes(object_id)])
+
+    def delete_owner(self, owner_hash: bytes, timeout_seconds: float) -> bool:
+        if self.failure is not None:
+            raise self.failure
+        mine = [object_id for object_id in self.objects if object_id.startswith(owner_hash)]
+        for object_id in mine:
+            del self.objects[object_id]
+        return bool(mine)
 
     def close(self) -> None:
         self.is_closed = True
@@ -203,7 +211,7 @@ class StandInScheduler:
     def answer(self, task: codec.Task, payload: bytes, kind: codec.TaskResultType) -> None:
         results: list[bytes] = []
         if len(payload) > self.inline_result_bytes:
-            results = [ObjectID.generate_object_id(task.source)]
+            results = [ObjectID.generate_object_id(ClientID(task.source))]
             self.storage.objects[bytes(results[0])] = payload
         value = None if results else payload
         result = codec.TaskResult(

@@ -541,6 +541,31 @@ def test_lost_scheduler_fails_futures_with_a_distinct_error(client: Client, sche
     assert "disconnect" not in scheduler.sent
 
 
+def test_client_that_loses_its_scheduler_deletes_what_it_has_stored(
+    client: Client, scheduler: StandInScheduler, storage: StandInStorage
+) -> None:
+    """The scheduler that was lost may never have heard of it."""
+    from scaler.io.ymq.ymq import PeerEvent
+
+    others = ObjectID.generate_object_id(ClientID(b"Client|other"))
+    storage.objects[others] = b"of another client"
+    client.send_object([1, 2, 3])
+    assert client.submit(identity, 1).result(10) == 1
+    scheduler.deliver(PeerEvent.lost)
+    assert eventually(lambda: storage.is_closed)
+    assert list(storage.objects) == [others]
+
+
+def test_client_ends_although_its_objects_cannot_be_deleted(
+    client: Client, scheduler: StandInScheduler, storage: StandInStorage
+) -> None:
+    from scaler.io.ymq.ymq import PeerEvent
+
+    storage.failure = ObjectStorageException("the storage is lost as well")
+    scheduler.deliver(PeerEvent.lost)
+    assert eventually(lambda: storage.is_closed)
+
+
 def test_silent_scheduler_is_lost_within_the_timeout(scheduler: StandInScheduler) -> None:
     client = Client(ADDRESS, timeout_seconds=1, heartbeat_interval_seconds=0.2)
     scheduler.is_holding, scheduler.is_answering = True, False

@@ -6,7 +6,6 @@ import pickle
 from typing import Any
 
 from scaler.io.ymq.ymq import PeerEvent, Role
-
 from scaler.protocol import codec, message
 from scaler.scheduler.core import CoreSettings, SchedulerCore
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID, WorkerID
@@ -19,6 +18,7 @@ class SchedulerFixture:
     def __init__(self, **settings: Any) -> None:
         self.core = SchedulerCore(CoreSettings("127.0.0.1", 2346, **settings))
         self.deleted: list[bytes] = []
+        self.deleted_owners: list[bytes] = []
         self.reports: list[tuple[str, dict[str, Any]]] = []
         self.stopped = False
         self._sent: dict[bytes, list[bytes]] = {}
@@ -116,6 +116,7 @@ class SchedulerFixture:
         for peer, frame in outbox.messages:
             self._sent.setdefault(bytes(peer), []).append(bytes(frame))
         self.deleted += outbox.storage_deletes
+        self.deleted_owners += outbox.owner_deletes
         self.reports += outbox.reports
         self.stopped = self.stopped or outbox.stop_requested
         outbox.clear()

@@ -261,7 +261,7 @@ def test_client_disconnect_message_does_the_same(scheduler: SchedulerFixture) ->
     [task] = scheduler.submit(client)
     scheduler.take(worker)
     scheduler.say(client, message.encode("clientDisconnect", disconnectType="disconnect"))
-    assert scheduler.deleted == [object_id]
+    assert scheduler.deleted_owners == [client.owner_hash()]
     scheduler.finish(worker, task)
     assert scheduler.take(client) == []
     assert_at_rest(scheduler)
@@ -271,27 +271,33 @@ def test_results_of_a_departed_client_are_deleted_from_storage(scheduler: Schedu
     client, worker = scheduler.client(), scheduler.worker()
     scheduler.submit(client)
     scheduler.lose(client)
-    object_id = ObjectID.generate_object_id(client)
-    scheduler.create_objects(worker, client, [object_id])
-    assert scheduler.deleted == [object_id]
+    scheduler.deleted_owners.clear()
+    scheduler.create_objects(worker, client, [ObjectID.generate_object_id(client)])
+    assert scheduler.deleted_owners == [client.owner_hash()]
     assert scheduler.core.gauges()["objects"] == 0
 
 
-def test_what_a_client_leaves_behind_is_deleted_again_in_case_it_was_still_on_its_way(
+def test_what_a_client_leaves_behind_is_deleted_though_never_announced_and_again_in_case_it_was_on_its_way(
     scheduler: SchedulerFixture,
 ) -> None:
-    client, worker = scheduler.client(), scheduler.worker()
-    mine, result = ObjectID.generate_object_id(client), ObjectID.generate_object_id(client)
-    scheduler.create_objects(client, client, [mine])
-    scheduler.submit(client)
+    client = scheduler.client()
     scheduler.lose(client)
-    scheduler.create_objects(worker, client, [result])
-    scheduler.deleted.clear()
+    assert scheduler.deleted_owners == [client.owner_hash()]
+    scheduler.deleted_owners.clear()
     scheduler.tick(DELETE_AGAIN_SECONDS - 0.1)
-    assert scheduler.deleted == []
+    assert scheduler.deleted_owners == []
     scheduler.tick(DELETE_AGAIN_SECONDS)
     scheduler.tick(DELETE_AGAIN_SECONDS + 1)
-    assert scheduler.deleted == [mine, result]
+    assert scheduler.deleted_owners == [client.owner_hash()]
+
+
+def test_a_client_that_comes_back_keeps_its_new_objects(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    scheduler.lose(client)
+    assert scheduler.client() == client
+    scheduler.deleted_owners.clear()
+    scheduler.tick(DELETE_AGAIN_SECONDS)
+    assert scheduler.deleted_owners == []
 
 
 def test_deleted_objects_leave_storage_and_caches_once(scheduler: SchedulerFixture) -> None:

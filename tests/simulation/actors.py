@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from hashlib import blake2b
 
-from scaler.io.ymq.ymq import Role
 from world import Peer, World
 
+from scaler.io.ymq.ymq import Role
 from scaler.protocol import codec, message
 from scaler.protocol.codec import TaskCancelConfirmType, TaskResultType
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID, WorkerID

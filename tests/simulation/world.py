@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Final
 
 from scaler.io.ymq.ymq import PeerEvent, Role
-
 from scaler.scheduler.core import CoreSettings, SchedulerCore
 from scaler.scheduler.task.task_state_machine import TaskState
 

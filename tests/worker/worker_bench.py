@@ -10,10 +10,10 @@ from typing import Any
 
 import cloudpickle
 import psutil
-from scaler.io.ymq.ymq import Context, IOSocketType, PeerEvent, Role, Socket
 
 from scaler.client.serializer.default import DefaultSerializer
 from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
+from scaler.io.ymq.ymq import Context, IOSocketType, PeerEvent, Role, Socket
 from scaler.object_storage.object_storage_server import ObjectStorageServer
 from scaler.protocol import codec, message
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID

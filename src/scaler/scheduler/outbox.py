@@ -19,6 +19,7 @@ class Outbox:
         self.messages: list[tuple[bytes, Frame]] = []
         self.reports: list[tuple[str, dict[str, Any]]] = []
         self.storage_deletes: list[bytes] = []
+        self.owner_deletes: list[bytes] = []
         self.stop_requested = False
         self.monitored = False
 
@@ -34,8 +35,13 @@ class Outbox:
         """Delete objects from the object storage."""
         self.storage_deletes.extend(object_ids)
 
+    def delete_owner_from_storage(self, owner_hash: bytes) -> None:
+        """Delete from the object storage every object whose id begins with the hash of its owner."""
+        self.owner_deletes.append(owner_hash)
+
     def clear(self) -> None:
         """Forget what has been carried out."""
         self.messages = []
         self.reports = []
         self.storage_deletes = []
+        self.owner_deletes = []

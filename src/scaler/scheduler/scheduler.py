@@ -129,6 +129,8 @@ class _Service:
             self._monitor.send(b"", message.encode(member, **fields))
         if outbox.storage_deletes:
             self._deleter.delete(outbox.storage_deletes)
+        if outbox.owner_deletes:
+            self._deleter.delete_owners(outbox.owner_deletes)
         if outbox.stop_requested:
             self._stopped.set()
         outbox.clear()

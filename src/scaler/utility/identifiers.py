@@ -45,6 +45,10 @@ class ClientID(_NamedIdentifier):
         parts = ["Client", uuid.uuid4().hex] if name is None else ["Client", name, uuid.uuid4().hex]
         return ClientID("|".join(parts).encode())
 
+    def owner_hash(self) -> bytes:
+        """Return with which 16 bytes the ids of all objects of this client begin: the MD5 of its id."""
+        return hashlib.md5(self, usedforsecurity=False).digest()
+
 
 class WorkerID(_NamedIdentifier):
     """``Worker|<name>|<32 hex>``; the empty one is invalid."""
@@ -122,17 +126,17 @@ class ObjectID(_Identifier):
     @staticmethod
     def generate_object_id(owner: ClientID) -> ObjectID:
         """Return a new, random id of an object that belongs to the client."""
-        return ObjectID(_owner_hash(owner) + uuid.uuid4().bytes)
+        return ObjectID(owner.owner_hash() + uuid.uuid4().bytes)
 
     @staticmethod
     def generate_content_object_id(owner: ClientID, content: bytes) -> ObjectID:
         """Return the id of an object of the client that is named by its content (blake2b of 128 bits)."""
-        return ObjectID(_owner_hash(owner) + hashlib.blake2b(content, digest_size=_HASH_BYTES).digest())
+        return ObjectID(owner.owner_hash() + hashlib.blake2b(content, digest_size=_HASH_BYTES).digest())
 
     @staticmethod
     def generate_serializer_object_id(owner: ClientID) -> ObjectID:
         """Return the id of the client's one serializer."""
-        return ObjectID(_owner_hash(owner) + _SERIALIZER_TAG)
+        return ObjectID(owner.owner_hash() + _SERIALIZER_TAG)
 
     def owner_hash(self) -> bytes:
         """Return the first half: the MD5 of the owner's id."""
@@ -148,8 +152,4 @@ class ObjectID(_Identifier):
 
     def is_owner(self, owner: ClientID) -> bool:
         """Return whether the object belongs to the client."""
-        return self.owner_hash() == _owner_hash(owner)
-
-
-def _owner_hash(owner: ClientID) -> bytes:
-    return hashlib.md5(owner, usedforsecurity=False).digest()
+        return self.owner_hash() == owner.owner_hash()

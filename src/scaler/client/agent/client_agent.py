@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 
 _STOP_SECONDS: Final = 5.0
 _CANCEL_SECONDS: Final = 10.0
+_CLEAN_UP_SECONDS: Final = 2.0
 
 
 class ClientAgent:
@@ -376,6 +377,13 @@ class ClientAgent:
         while self._released:
             self._core.objects.release((self._released.popleft(),))
 
+    def _delete_everything(self, storage: SyncObjectStorageConnector) -> None:
+        """Delete what this client has stored: a scheduler that was lost will not do it, or may be doing it already."""
+        try:
+            storage.delete_owner(self._identity.owner_hash(), timeout_seconds=_CLEAN_UP_SECONDS)
+        except ObjectStorageException as error:
+            logger.warning("%r: its objects could not be deleted: %s", self._identity, error)
+
     def _leave(self) -> None:
         """Stop the core and tell the scheduler, unless it stopped by itself."""
         with self._changed:
@@ -389,6 +397,8 @@ class ClientAgent:
     def _close(self) -> None:
         self._link.close()
         if self._storage is not None:
+            if self._core.failure is not None:
+                self._delete_everything(self._storage)
             self._storage.close()
         self._pool.close()
         self._cold_handlers.clear()  # they refer to this object, which shall go with its last user, descriptors and all

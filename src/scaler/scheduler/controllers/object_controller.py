@@ -10,16 +10,18 @@ from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
 from scaler.scheduler.controllers.client_controller import ClientController
 from scaler.scheduler.object_usage.object_tracker import ObjectTracker
 from scaler.scheduler.outbox import Outbox
+from scaler.utility.identifiers import ClientID
 
 DELETE_AGAIN_SECONDS: Final = 5.0
-"""How long after its client has gone an object is deleted for the second time."""
+"""How long after a client has gone its objects are deleted for the second time."""
 
 
 class ObjectController:
-    """Keeps the tracker, and tells storage and workers what is gone. The scheduler alone deletes from the storage.
+    """Keeps the tracker, and tells storage and workers what is gone.
 
-    Objects are announced here before they are stored, over another connection. When a client goes in between, the
-    delete may overtake the object; so what a client leaves behind is deleted once more, when its tasks have stopped.
+    Objects are announced here, over another connection than they are stored. A client may go in between, and its last
+    announcements with it, or the delete may overtake the object. So all that is stored under the name of a client that
+    has gone is deleted, announced or not, and once more when its tasks have stopped.
     """
 
     def __init__(self, outbox: Outbox, clients: ClientController, pool: WorkerPool) -> None:
@@ -27,7 +29,7 @@ class ObjectController:
         self._clients = clients
         self._pool = pool
         self._tracker = ObjectTracker()
-        self._left_behind: deque[tuple[float, list[bytes]]] = deque()
+        self._departed: deque[tuple[float, ClientID]] = deque()
 
     def __len__(self) -> int:
         return len(self._tracker)
@@ -39,31 +41,35 @@ class ObjectController:
     def on_create(self, owner: bytes, instruction: codec.ObjectInstruction, now_seconds: float) -> None:
         """Know new objects of a client; those of a client that has gone are deleted."""
         if self._clients.get(owner) is None:
-            self._outbox.delete_from_storage(instruction.object_ids)
-            self._left_behind.append((now_seconds + DELETE_AGAIN_SECONDS, instruction.object_ids))
+            self._delete_departed(ClientID(owner), now_seconds)
             return
         self._tracker.create(owner, instruction.object_ids, instruction.object_names)
 
     def on_delete(self, owner: bytes, object_ids: list[bytes]) -> None:
         """Delete objects that their owner gives up."""
-        self._delete(self._tracker.delete(owner, object_ids))
+        gone = self._tracker.delete(owner, object_ids)
+        self._outbox.delete_from_storage(gone)
+        self._tell_workers(gone)
 
     def on_client_gone(self, owner: bytes, now_seconds: float) -> None:
         """Delete every object of a client that has left."""
-        object_ids = self._tracker.delete_all(owner)
-        self._delete(object_ids)
-        if object_ids:
-            self._left_behind.append((now_seconds + DELETE_AGAIN_SECONDS, object_ids))
+        self._tell_workers(self._tracker.delete_all(owner))
+        self._delete_departed(ClientID(owner), now_seconds)
 
     def on_tick(self, now_seconds: float) -> None:
         """Delete for the second time what is due."""
-        while self._left_behind and self._left_behind[0][0] <= now_seconds:
-            self._outbox.delete_from_storage(self._left_behind.popleft()[1])
+        while self._departed and self._departed[0][0] <= now_seconds:
+            _, owner = self._departed.popleft()
+            if self._clients.get(owner) is None:  # it may have come back
+                self._outbox.delete_owner_from_storage(owner.owner_hash())
 
-    def _delete(self, object_ids: list[bytes]) -> None:
+    def _delete_departed(self, owner: ClientID, now_seconds: float) -> None:
+        self._outbox.delete_owner_from_storage(owner.owner_hash())
+        self._departed.append((now_seconds + DELETE_AGAIN_SECONDS, owner))
+
+    def _tell_workers(self, object_ids: list[bytes]) -> None:
         if not object_ids:
             return
-        self._outbox.delete_from_storage(object_ids)
         instruction = codec.ObjectInstruction(
             instruction_type=codec.ObjectInstructionType.delete, object_ids=object_ids
         ).encode()
