@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scaler.protocol import capnp as schemas
-from scaler.protocol import codec, message
+from scaler.protocol import codec
 
 CALLS_PER_ROUND = 5_000
 
@@ -37,9 +37,14 @@ def native_task() -> codec.Task:
     )
 
 
+def _encode(member: str, **fields: Any) -> bytes:
+    frame: bytes = schemas.message.Message.new_message(**{member: fields}).to_bytes()
+    return frame
+
+
 def capnp_task() -> bytes:
     """Build and encode the same task through pycapnp."""
-    return message.encode(
+    return _encode(
         "task",
         taskId=TASK_ID,
         source=SOURCE,
@@ -57,7 +62,7 @@ def native_result() -> codec.TaskResult:
 
 def capnp_result() -> bytes:
     """Build and encode the same result through pycapnp."""
-    return message.encode("taskResult", taskId=TASK_ID, resultType="success", metadata=PROFILE, value=VALUE)
+    return _encode("taskResult", taskId=TASK_ID, resultType="success", metadata=PROFILE, value=VALUE)
 
 
 def read_native_task(frame: bytes) -> object:

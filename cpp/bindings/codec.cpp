@@ -47,6 +47,7 @@ NB_MODULE(_codec, module) {
     // Values that live in globals until the interpreter ends are no fault of the user's.
     nb::set_leak_warnings(false);
     nb::exception<protocol::CodecError>(module, "CodecError", PyExc_ValueError);
+    defineAny(module);
     defineEnums(module);
     defineTask(module);
     defineTaskResult(module);

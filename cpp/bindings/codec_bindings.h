@@ -7,6 +7,7 @@
 
 namespace scaler::bindings {
 
+void defineAny(nanobind::module_& module);
 void defineEnums(nanobind::module_& module);
 void defineTask(nanobind::module_& module);
 void defineTaskResult(nanobind::module_& module);

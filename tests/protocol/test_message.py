@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+import pycapnp_message
 import pytest
 
 from scaler.protocol import codec, message
@@ -31,6 +32,19 @@ def test_fields_arrive() -> None:
     ]
     assert {capability.name: capability.value for capability in heartbeat.capabilities} == {"gpu": -1}
     assert (heartbeat.heldDigest, heartbeat.heldTasks, heartbeat.drain, heartbeat.queueSize) == (2**64 - 1, 2, True, 0)
+
+
+def test_the_library_reads_and_writes_the_same() -> None:
+    _, read = pycapnp_message.decode(message.encode("workerHeartbeat", **WORKER_HEARTBEAT))
+    _, reader = message.decode(pycapnp_message.encode("workerHeartbeat", **WORKER_HEARTBEAT))
+    assert reader.heldDigest == read.heldDigest and reader.agent.rss == read.agent.rss
+    assert reader.processors[0].to_dict() == read.processors[0].to_dict()
+    assert reader.capabilities[0].to_dict() == read.capabilities[0].to_dict()
+
+
+def test_what_is_not_a_field_is_an_attribute_error() -> None:
+    _, reader = message.decode(message.encode("workerHeartbeat"))
+    assert not hasattr(reader, "nonsense")
 
 
 def test_enums_arrive_by_name() -> None:

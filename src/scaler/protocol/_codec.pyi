@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from typing_extensions import Buffer
 
@@ -255,3 +255,9 @@ def with_attempt(frame: Buffer, attempt: int) -> bytes:
 
 def validate(frame: Buffer) -> None:
     """Read every field of a message of any kind. Raise CodecError when it is malformed or its kind is unknown."""
+
+def encode_any(member: str, fields: dict[str, Any]) -> bytes:
+    """Return the frame of a message of any kind. Raise CodecError or TypeError for what the schema does not have."""
+
+def decode_any(frame: Buffer) -> tuple[str, dict[str, Any]]:
+    """Return a message of any kind, all fields included. Raise CodecError when malformed or its kind is unknown."""

@@ -1,17 +1,35 @@
-"""Codec of the cold messages through pycapnp; any member of the union will do. Processors never import it."""
+"""Codec of the cold messages; any member of the union will do. Convenient, and slower than that of the hot ones."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from scaler.protocol import capnp as schemas
-from scaler.protocol.codec import CodecError, validate
+from scaler.protocol import codec
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-# A frame that was validated is finite; its reader may be read as often as its owner likes.
-_NO_TRAVERSAL_LIMIT: Final = 2**64 - 1
+
+class Struct:
+    """A decoded struct: its fields are attributes, enums are their names, lists are lists."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self._fields = fields
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return _readable(self._fields[name])
+        except KeyError:
+            raise AttributeError(f"the struct has no field {name!r}") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name, nested structs as dictionaries."""
+        return self._fields
+
+    def __repr__(self) -> str:
+        return f"Struct({self._fields!r})"
 
 
 def encode(member: str, **fields: Any) -> bytes:
@@ -19,38 +37,21 @@ def encode(member: str, **fields: Any) -> bytes:
 
     Raise CodecError when the schema has no such member or field, or a value does not fit.
     """
-    from capnp import KjException
-
     try:
-        frame: bytes = schemas.message.Message.new_message(**{member: _plain(fields)}).to_bytes()
-    except (KjException, ValueError) as error:  # ValueError: text or bytes that have no encoding
-        raise CodecError(f"cannot encode {member}: {_describe(error)}") from error
-    return frame
+        return codec.encode_any(member, fields)
+    except (codec.CodecError, TypeError, ValueError) as error:
+        raise codec.CodecError(f"cannot encode {member}: {error}") from error
 
 
-def decode(frame: Buffer) -> tuple[str, Any]:
-    """Return the name of the union's member and a reader of it, which keeps a copy of the frame alive.
-
-    Raise CodecError when the frame is malformed anywhere: reading the fields does not fail later.
-    """
-    copy = bytes(frame)
-    validate(copy)
-    message = next(schemas.message.Message.read_multiple_bytes(copy, traversal_limit_in_words=_NO_TRAVERSAL_LIMIT))
-    member: str = message.which()
-    return member, getattr(message, member)
+def decode(frame: Buffer) -> tuple[str, Struct]:
+    """Return the name of the union's member and its fields. Raise CodecError when the frame is malformed anywhere."""
+    member, fields = codec.decode_any(frame)
+    return member, Struct(fields)
 
 
-def _plain(value: Any) -> Any:
-    """Return a value without the types of our identifiers, which pycapnp refuses although they are bytes."""
-    if isinstance(value, bytes):
-        return bytes(value)
+def _readable(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return Struct(value)
+    if isinstance(value, list):
+        return [_readable(element) for element in value]
     return value
-
-
-def _describe(error: Exception) -> str:
-    """Return the first line of an error of the library; the lines behind it are addresses."""
-    return str(error).split("\n", 1)[0]
