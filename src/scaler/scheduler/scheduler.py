@@ -6,11 +6,8 @@ import asyncio
 import logging
 import os
 import time
-import uuid
 from collections.abc import Callable
 from typing import Final
-
-import psutil
 
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
@@ -19,6 +16,7 @@ from scaler.io.ymq.ymq import Bytes, Context, ErrorCode, IOSocketType, PeerEvent
 from scaler.protocol import message
 from scaler.scheduler.core import CoreSettings, SchedulerCore
 from scaler.scheduler.storage_deleter import StorageDeleter
+from scaler.utility.process_meter import ProcessMeter, available_memory_bytes
 
 _logger = logging.getLogger(__name__)
 
@@ -67,7 +65,7 @@ class _Service:
     def __init__(self, config: SchedulerConfig, context: Context, stopped: asyncio.Event) -> None:
         self._stopped = stopped
         self._socket = _make_socket(context, config)
-        self._monitor = Socket(context, b"monitor|" + uuid.uuid4().hex.encode(), IOSocketType.Multicast)
+        self._monitor = Socket(context, b"monitor|" + os.urandom(16).hex().encode(), IOSocketType.Multicast)
         scheduler_address = self._socket.bind(config.scheduler_address.to_address())
         storage_address = _storage_address(config, scheduler_address)
         monitor_address = self._monitor.bind(_monitor_address(config, scheduler_address))
@@ -83,7 +81,7 @@ class _Service:
             )
         )
         self._deleter = StorageDeleter(storage_address.to_address())
-        self._process = psutil.Process()
+        self._meter = ProcessMeter()
         self._next_report_seconds = 0.0
 
     async def serve(self) -> None:
@@ -153,14 +151,14 @@ class _Service:
         core.on_tick()
         if core.outbox.monitored and core.now_seconds >= self._next_report_seconds:
             self._next_report_seconds = core.now_seconds + _REPORT_SECONDS
-            cpu = min(1000, int(self._process.cpu_percent() * 10))
-            core.publish({"cpu": cpu, "rss": self._process.memory_info().rss}, psutil.virtual_memory().available)
+            usage = self._meter.measure()
+            core.publish({"cpu": usage.cpu_permille, "rss": usage.rss_bytes}, available_memory_bytes())
         core.on_batch_end()
         self._flush()
 
 
 def _make_socket(context: Context, config: SchedulerConfig) -> Socket:
-    identity = f"{os.getpid()}|scheduler|{uuid.uuid4()}".encode()
+    identity = f"{os.getpid()}|scheduler|{os.urandom(16).hex()}".encode()
     socket = Socket(context, identity, IOSocketType.Binder, role=Role.scheduler)
     socket.set_session_timeout(Role.client, config.client_timeout_seconds)
     socket.set_session_timeout(Role.worker, config.worker_timeout_seconds)

@@ -27,7 +27,6 @@ from scaler.client.agent.core import ClientCore, ClientState
 from scaler.client.agent.job_pool import JobPool
 from scaler.client.agent.object_registry import StoredFunction
 from scaler.client.agent.pending_task import PendingTask
-from scaler.client.agent.resource_meter import ResourceMeter
 from scaler.client.agent.scheduler_link import SchedulerLink
 from scaler.client.function_record import FunctionRecord
 from scaler.client.future import ScalerFuture
@@ -39,6 +38,7 @@ from scaler.io.ymq.ymq import ErrorCode, PeerEvent
 from scaler.protocol import codec, message
 from scaler.utility.exceptions import ClientQuitException, DisconnectedError, ObjectStorageException
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
+from scaler.utility.process_meter import ProcessMeter
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -76,7 +76,7 @@ class ClientAgent:
         self._is_abandoned = False
         self._pool = JobPool()
         self._storage: SyncObjectStorageConnector | None = None
-        self._meter = ResourceMeter()
+        self._meter = ProcessMeter()
         self._hot_handlers: dict[type[Any], Callable[[Any], None]] = {
             codec.TaskResult: self._core.on_task_result,
             codec.TaskCancelConfirm: self._core.on_task_cancel_confirm,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from scaler.protocol import message
+from scaler.utility.process_meter import ProcessMeter, available_memory_bytes
 from scaler.worker.agent.processor_seat import SeatState
 
 if TYPE_CHECKING:
     from scaler.worker.agent.core import AgentCore
     from scaler.worker.worker_settings import WorkerSettings
 
-_FULL_CPU = 1000  # tenths of a percent
 _LARGEST_LATENCY_US = 2**32 - 1
 
 
@@ -23,8 +21,8 @@ class HeartbeatMaker:
     def __init__(self, settings: WorkerSettings) -> None:
         self._queue_size = settings.task_queue_size
         self._capabilities = [{"name": name, "value": value} for name, value in settings.capabilities.items()]
-        self._agent = psutil.Process()
-        self._processor: psutil.Process | None = None
+        self._agent = ProcessMeter()
+        self._processor: ProcessMeter | None = None
 
     def make(self, core: AgentCore) -> bytes:
         """Return the frame of the next heartbeat."""
@@ -32,7 +30,7 @@ class HeartbeatMaker:
         return message.encode(
             "workerHeartbeat",
             agent=_resource(self._agent),
-            rssFree=_available_bytes(),
+            rssFree=available_memory_bytes(),
             queueSize=self._queue_size,
             queuedTasks=core.waiting_count(),
             latencyUS=min(int(core.link.latency_seconds * 1_000_000), _LARGEST_LATENCY_US),
@@ -48,7 +46,7 @@ class HeartbeatMaker:
         if seat is None or not seat.initialized:
             return []
         if self._processor is None or self._processor.pid != seat.pid:
-            self._processor = _find(seat.pid)
+            self._processor = ProcessMeter(seat.pid)
         return [
             {
                 "pid": seat.pid,
@@ -60,26 +58,7 @@ class HeartbeatMaker:
         ]
 
 
-def _find(pid: int) -> psutil.Process | None:
-    try:
-        return psutil.Process(pid)
-    except psutil.Error:  # it has just died
-        return None
-
-
-def _resource(process: psutil.Process | None) -> dict[str, int]:
+def _resource(process: ProcessMeter) -> dict[str, int]:
     """Return load and memory of a process; zeros when the system does not tell, which must not stop a heartbeat."""
-    if process is None:
-        return {"cpu": 0, "rss": 0}
-    try:
-        load = min(int(process.cpu_percent() * 10), _FULL_CPU)
-        return {"cpu": max(load, 0), "rss": process.memory_info().rss}
-    except (psutil.Error, OSError):
-        return {"cpu": 0, "rss": 0}
-
-
-def _available_bytes() -> int:
-    try:
-        return int(psutil.virtual_memory().available)
-    except (psutil.Error, OSError):
-        return 0
+    usage = process.measure()
+    return {"cpu": usage.cpu_permille, "rss": usage.rss_bytes}
