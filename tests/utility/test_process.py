@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from scaler.utility.interpreter import Interpreter
 from scaler.utility.process import ChildProcess
 
 DEADLINE_SECONDS = 20.0
@@ -165,6 +166,102 @@ def test_leaves_no_descriptor():
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+PREPARED = """
+import os, time
+from scaler.utility.interpreter import Interpreter
+from scaler.utility.process import ChildProcess
+
+class Prepared(ChildProcess):
+    preparation = "prepared_children:prepare"
+    def __init__(self, address="unknown"):
+        super().__init__("Prepared")
+        self.address = address
+    def run(self):
+        print("run", self.address, self.prepared, flush=True)
+
+def prepare(word="default"):
+    print("prepared", os.getpid(), flush=True)
+    return word
+
+def end():
+    os._exit(9)
+"""
+
+
+def start_prepared(folder: Path, script: str) -> subprocess.Popen:
+    (folder / "prepared_children.py").write_text(PREPARED)
+    return start_script(folder, script)
+
+
+def test_an_interpreter_is_prepared_before_its_object_exists(tmp_path):
+    script = """
+    from prepared_children import Interpreter, Prepared
+    interpreter = Interpreter("Prepared", Prepared.preparation, ("word",))
+    print(input(), flush=True)
+    child = Prepared("address")
+    child.start(interpreter=interpreter)
+    child.join()
+    print(child.exitcode, child.pid == interpreter.pid)
+    """
+    with start_prepared(tmp_path, script) as launcher:
+        assert launcher.stdout.readline().startswith("prepared ")
+        output, _ = launcher.communicate("now\n", DEADLINE_SECONDS)
+    assert output.splitlines() == ["now", "run address word", "0 True"]
+
+
+def test_an_object_without_an_interpreter_is_prepared_too(tmp_path):
+    script = """
+    from prepared_children import Prepared
+    child = Prepared()
+    child.start()
+    child.join()
+    """
+    with start_prepared(tmp_path, script) as launcher:
+        output = launcher.stdout.read().splitlines()
+    assert output[0].startswith("prepared ") and output[1:] == ["run unknown default"]
+
+
+def test_an_interpreter_that_died_while_it_prepared(tmp_path):
+    script = """
+    from prepared_children import Interpreter, Prepared
+    interpreter = Interpreter("Prepared", "prepared_children:end")
+    interpreter.join()
+    child = Prepared()
+    child.start(interpreter=interpreter)
+    child.join()
+    print(child.exitcode)
+    """
+    with start_prepared(tmp_path, script) as launcher:
+        assert launcher.stdout.read().splitlines() == ["9"]
+
+
+@pytest.mark.parametrize("fork", [False, True], ids=["alone", "a forked copy lives"])
+def test_a_prepared_interpreter_follows_its_parent(tmp_path, fork):
+    script = f"""
+    import os, time
+    from prepared_children import Interpreter, Prepared
+    interpreter = Interpreter("Prepared", Prepared.preparation)
+    if {fork} and os.fork() == 0:
+        os.close(1), os.close(2)
+        time.sleep(3)
+        os._exit(0)
+    time.sleep(600)
+    """
+    with start_prepared(tmp_path, script) as launcher:
+        pid = int(launcher.stdout.readline().split()[1])
+        launcher.kill()
+        assert launcher.stdout.read() == ""
+    wait_until(lambda: not is_running(pid))
+
+
+def test_a_prepared_interpreter_that_nobody_needs():
+    interpreter = Interpreter("Unneeded")
+    assert interpreter.is_alive() and interpreter.exitcode is None
+    interpreter.close()
+    interpreter.close()
+    assert interpreter.exitcode == -signal.SIGKILL
+
+
 CHILDREN = """
 import os, signal, sys, threading, time
 from scaler.utility.process import ChildProcess
@@ -197,7 +294,12 @@ def start_script(folder: Path, script: str) -> subprocess.Popen:
     path = folder / "script.py"
     path.write_text(textwrap.dedent(script))
     return subprocess.Popen(
-        [sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
+        [sys.executable, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd="/",
     )
 
 

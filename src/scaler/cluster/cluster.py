@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from scaler.cluster.supervision import StopRequested, StopSignals, describe_exit, stop_all, wait_for_any
 from scaler.config.section.cluster import ClusterConfig
@@ -15,6 +15,7 @@ from scaler.utility.logging.utility import setup_logger
 from scaler.utility.process import ChildProcess
 
 if TYPE_CHECKING:
+    from scaler.utility.interpreter import Interpreter
     from scaler.worker.worker import Worker
 
 STOP_GRACE_SECONDS = 4.0
@@ -26,6 +27,9 @@ class Cluster(ChildProcess):
 
     ``run`` may be called directly, to supervise the workers from this process. It exits with 1 when a worker failed.
     """
+
+    NAME: ClassVar = "WorkerMaster"
+    preparation = "scaler.cluster.preparation:prepare_cluster"
 
     def __init__(
         self,
@@ -47,7 +51,7 @@ class Cluster(ChildProcess):
         logging_config_file: str | None,
         logging_level: str,
     ) -> None:
-        super().__init__("WorkerMaster")
+        super().__init__(self.NAME)
         # Its checks are those of the command: a wrong value raises here, not in a process that nobody looks at.
         ClusterConfig(
             scheduler_address=address,
@@ -137,10 +141,11 @@ class Cluster(ChildProcess):
             self._heartbeat_interval_seconds,
             self._task_timeout_seconds,
         )
-        for name in self._worker_names:
+        interpreters: list[Interpreter] = self.prepared or []
+        for position, name in enumerate(self._worker_names):
             worker = self._make_worker(name)
             workers.append(worker)
-            worker.start()
+            worker.start(interpreter=interpreters[position] if position < len(interpreters) else None)
             logging.info("%r started", worker.identity)
 
     def _make_worker(self, name: str) -> Worker:

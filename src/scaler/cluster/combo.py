@@ -8,6 +8,7 @@ from types import TracebackType
 
 from scaler.cluster.cluster import Cluster
 from scaler.cluster.object_storage_server import ObjectStorageServerProcess
+from scaler.cluster.readiness import ReportingInterpreter
 from scaler.cluster.scheduler import SchedulerProcess
 from scaler.cluster.supervision import describe_exit, stop_all
 from scaler.config import defaults
@@ -17,6 +18,7 @@ from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.scaling_controller_strategy import ScalingControllerStrategy
 from scaler.config.types.zmq import ZMQConfig, ZMQType
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
+from scaler.utility.interpreter import Interpreter
 from scaler.utility.process import ChildProcess
 
 _LOCAL_HOST = "127.0.0.1"
@@ -66,16 +68,19 @@ class SchedulerClusterCombo:
             raise ConfigurationError(f"n_workers must be at least 0, got {n_workers}")
         self._n_workers = n_workers
         self._processes: list[ChildProcess] = []
-        self._finalizer = weakref.finalize(self, _stop, self._processes)
+        self._interpreters: list[Interpreter] = []
+        self._finalizer = weakref.finalize(self, _stop, self._processes, self._interpreters)
         wanted = ZMQConfig(ZMQType.tcp, _LOCAL_HOST, 0) if address is None else ZMQConfig.from_string(address)
         try:
+            storage_interpreter, scheduler_interpreter, cluster_interpreter = self._prepare()
             self._object_storage = ObjectStorageServerProcess(
                 object_storage_address=_storage_address(wanted, object_storage_address),
                 logging_paths=logging_paths,
                 logging_level=logging_level,
                 logging_config_file=logging_config_file,
             )
-            self._start(self._object_storage)
+            self._processes.append(self._object_storage)
+            self._object_storage.start_prepared(storage_interpreter)
             self._object_storage_address = self._object_storage.advertised_address
             self._scheduler = SchedulerProcess(
                 address=wanted,
@@ -97,7 +102,8 @@ class SchedulerClusterCombo:
                 logging_config_file=logging_config_file,
                 logging_level=logging_level,
             )
-            self._start(self._scheduler)
+            self._processes.append(self._scheduler)
+            self._scheduler.start_prepared(scheduler_interpreter)
             self._address = self._scheduler.address
             self._cluster = Cluster(
                 address=self._address,
@@ -118,7 +124,8 @@ class SchedulerClusterCombo:
                 logging_config_file=logging_config_file,
                 logging_level=logging_level,
             )
-            self._start(self._cluster)
+            self._processes.append(self._cluster)
+            self._cluster.start(interpreter=cluster_interpreter)
         except BaseException:
             self.shutdown()
             raise
@@ -164,16 +171,22 @@ class SchedulerClusterCombo:
             if not process.is_alive() and (process is not self._cluster or self._n_workers):
                 raise RuntimeError(f"{process.name} has ended, {describe_exit(process.exitcode)}")
 
-    def _start(self, process: ChildProcess) -> None:
-        self._processes.append(process)
-        process.start()
+    def _prepare(self) -> tuple[ReportingInterpreter, ReportingInterpreter, Interpreter]:
+        """Spawn all interpreters at once: each loads its code while the addresses it needs are being bound."""
+        storage = ObjectStorageServerProcess.prepare()
+        self._interpreters.append(storage.interpreter)
+        scheduler = SchedulerProcess.prepare()
+        self._interpreters.append(scheduler.interpreter)
+        cluster = Interpreter(Cluster.NAME, Cluster.preparation, (self._n_workers,))
+        self._interpreters.append(cluster)
+        return storage, scheduler, cluster
 
 
-def _stop(processes: list[ChildProcess]) -> None:
+def _stop(processes: list[ChildProcess], interpreters: list[Interpreter]) -> None:
     for kind, grace_seconds in _STOP_ORDER:
         stop_all([process for process in processes if isinstance(process, kind)], grace_seconds)
-    for process in processes:
-        process.close()
+    for interpreter in interpreters:  # also of processes that could not be made
+        interpreter.close()
 
 
 def _storage_address(scheduler_address: ZMQConfig, address: str | None) -> ObjectStorageConfig:

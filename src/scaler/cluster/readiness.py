@@ -7,8 +7,10 @@ import json
 import os
 import select
 import time
+from collections.abc import Sequence
 
 from scaler.cluster.supervision import describe_exit
+from scaler.utility.interpreter import Interpreter
 from scaler.utility.process import ChildProcess
 
 START_TIMEOUT_SECONDS = 30.0
@@ -35,9 +37,9 @@ class Readiness:
         """Wait in the parent for the child's values; raise ProcessStartError when it failed, died or took too long."""
         if self._values is not None:
             return self._values
-        self._close_write_end()
         if self._read_end < 0:
             raise ProcessStartError(f"{process.name} was not started")
+        self._close_write_end()
         line = self._read_line(time.monotonic() + timeout_seconds)
         if line is None:
             raise ProcessStartError(f"{process.name} was not ready within {timeout_seconds:g} seconds")
@@ -103,3 +105,13 @@ class Readiness:
 
     def __del__(self) -> None:
         self.close()
+
+
+class ReportingInterpreter:
+    """An interpreter, and the pipe by which the process that will run in it reports."""
+
+    def __init__(self, process: type[ChildProcess], name: str, pass_fds: Sequence[int] = ()) -> None:
+        """Spawn it for a class of processes and return at once. Raise OSError."""
+        self.readiness = Readiness()
+        descriptors = (*pass_fds, self.readiness.open())
+        self.interpreter = Interpreter(name, process.preparation, pass_fds=descriptors)

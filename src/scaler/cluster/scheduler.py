@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from scaler.cluster.readiness import START_TIMEOUT_SECONDS, Readiness
+from scaler.cluster.readiness import START_TIMEOUT_SECONDS, Readiness, ReportingInterpreter
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.scaling_controller_strategy import ScalingControllerStrategy
@@ -23,10 +23,14 @@ from scaler.utility.process import ChildProcess
 
 if TYPE_CHECKING:
     from scaler.scheduler.scheduler import Scheduler
+    from scaler.utility.interpreter import Interpreter
 
 
 class SchedulerProcess(ChildProcess):
     """Runs a scheduler; SIGINT and SIGTERM end it cleanly."""
+
+    _NAME = "Scheduler"
+    preparation = "scaler.cluster.preparation:prepare_scheduler"
 
     def __init__(
         self,
@@ -49,7 +53,7 @@ class SchedulerProcess(ChildProcess):
         logging_config_file: str | None,
         logging_level: str,
     ) -> None:
-        super().__init__("Scheduler")
+        super().__init__(self._NAME)
         self._config = SchedulerConfig(
             scheduler_address=address,
             object_storage_address=object_storage_address,
@@ -78,9 +82,21 @@ class SchedulerProcess(ChildProcess):
         values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
         return cls(address=values.pop("scheduler_address"), **values)
 
-    def start(self, pass_fds: Sequence[int] = ()) -> None:
+    @classmethod
+    def prepare(cls, pass_fds: Sequence[int] = ()) -> ReportingInterpreter:
+        """Spawn an interpreter for ``start_prepared``, before the settings are known."""
+        return ReportingInterpreter(cls, cls._NAME, pass_fds)
+
+    def start(self, pass_fds: Sequence[int] = (), interpreter: Interpreter | None = None) -> None:
         """Spawn the scheduler and wait until it listens; raise ProcessStartError when it cannot."""
-        super().start((*pass_fds, self._readiness.open()))
+        if interpreter is not None:
+            raise ValueError(f"{self.name} reports when it listens: use start_prepared")
+        self.start_prepared(self.prepare(pass_fds))
+
+    def start_prepared(self, prepared: ReportingInterpreter) -> None:
+        """Do the same in an interpreter of ``prepare``."""
+        self._readiness = prepared.readiness
+        super().start(interpreter=prepared.interpreter)
         try:
             self.wait_until_ready()
         except BaseException:

@@ -6,11 +6,11 @@ import hashlib
 import itertools
 import os
 import threading
-import uuid
 from typing import Final
 
 _SERIALIZER_TAG: Final = hashlib.md5(b"serializer", usedforsecurity=False).digest()
 _HASH_BYTES: Final = 16
+_RANDOM_BYTES: Final = 16
 
 
 class _Identifier(bytes):
@@ -42,7 +42,11 @@ class ClientID(_NamedIdentifier):
     @staticmethod
     def generate_client_id(name: str | None = None) -> ClientID:
         """Return a new, random identity."""
-        parts = ["Client", uuid.uuid4().hex] if name is None else ["Client", name, uuid.uuid4().hex]
+        parts = (
+            ["Client", os.urandom(_RANDOM_BYTES).hex()]
+            if name is None
+            else ["Client", name, os.urandom(_RANDOM_BYTES).hex()]
+        )
         return ClientID("|".join(parts).encode())
 
     def owner_hash(self) -> bytes:
@@ -58,7 +62,7 @@ class WorkerID(_NamedIdentifier):
     @staticmethod
     def generate_worker_id(name: str) -> WorkerID:
         """Return a new, random identity."""
-        return WorkerID(f"Worker|{name}|{uuid.uuid4().hex}".encode())
+        return WorkerID(f"Worker|{name}|{os.urandom(_RANDOM_BYTES).hex()}".encode())
 
     @staticmethod
     def invalid_worker_id() -> WorkerID:
@@ -78,7 +82,7 @@ class ProcessorID(_Identifier):
     @staticmethod
     def generate_processor_id() -> ProcessorID:
         """Return a new, random identity."""
-        return ProcessorID(uuid.uuid4().bytes)
+        return ProcessorID(os.urandom(_RANDOM_BYTES))
 
 
 class TaskID(_Identifier):
@@ -89,7 +93,7 @@ class TaskID(_Identifier):
     @staticmethod
     def generate_task_id() -> TaskID:
         """Return a new, random id. Many ids at low cost come from ``TaskIDGenerator``."""
-        return TaskID(uuid.uuid4().bytes)
+        return TaskID(os.urandom(_RANDOM_BYTES))
 
 
 class TaskIDGenerator:
@@ -126,7 +130,7 @@ class ObjectID(_Identifier):
     @staticmethod
     def generate_object_id(owner: ClientID) -> ObjectID:
         """Return a new, random id of an object that belongs to the client."""
-        return ObjectID(owner.owner_hash() + uuid.uuid4().bytes)
+        return ObjectID(owner.owner_hash() + os.urandom(_RANDOM_BYTES))
 
     @staticmethod
     def generate_content_object_id(owner: ClientID, content: bytes) -> ObjectID:

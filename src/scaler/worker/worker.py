@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -12,8 +11,7 @@ from scaler.utility.process import ChildProcess
 from scaler.worker.worker_settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from types import FrameType
+    from collections.abc import Iterable, Mapping
     from typing import Protocol
 
     class Address(Protocol):
@@ -27,6 +25,8 @@ _EVENT_LOOPS = ("builtin", "uvloop")
 
 class Worker(ChildProcess):
     """One slot that runs tasks. Its process ends with exit code 0 only when it was told to leave."""
+
+    preparation = "scaler.worker.preparation:prepare"
 
     def __init__(
         self,
@@ -78,7 +78,6 @@ class Worker(ChildProcess):
 
     def run(self) -> None:
         """Be the agent until it leaves; called in the child."""
-        _on_stop_signals(_exit_at_once)  # nothing has begun yet; the agent's loop takes the signals over
         # Imported here: who only starts workers needs none of it.
         from scaler.utility.event_loop import run_in_event_loop
         from scaler.utility.logging.utility import setup_logger
@@ -86,20 +85,11 @@ class Worker(ChildProcess):
 
         settings = self._settings
         setup_logger(settings.logging_paths, settings.logging_config_file, settings.logging_level)
-        exit_code = run_in_event_loop(settings.event_loop, run_agent(settings))
-        _on_stop_signals(signal.SIG_IGN)  # it has left already
+        exit_code = run_in_event_loop(settings.event_loop, run_agent(settings, self.prepared))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # it has left already
         if exit_code != 0:
             sys.exit(exit_code)
-
-
-def _on_stop_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handler)
-
-
-def _exit_at_once(_number: int, _frame: FrameType | None) -> None:
-    # Not sys.exit: inside the import of a native module that exception would become an ImportError.
-    os._exit(0)
 
 
 def _check_event_loop(event_loop: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging.config
 import os
 import sys
 from collections.abc import Iterable
@@ -47,7 +46,9 @@ def setup_logger(
         logging.addLevelName(level, name)
     if logging_config_file is not None:
         print(f"use logging config file: {logging_config_file}", flush=True)
-        logging.config.fileConfig(logging_config_file, disable_existing_loggers=True)
+        from logging.config import fileConfig  # costs milliseconds, and is hardly ever used
+
+        fileConfig(logging_config_file, disable_existing_loggers=True)
         return
     paths = tuple(dict.fromkeys(_resolve(path) for path in log_paths))
     level_number = level_of(logging_level)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket as network
 import time
-import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from scaler.io.ymq.ymq import Context, IOSocketType, PeerEvent, Role, Socket, YMQException
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scaler.worker.agent.outbox import Frame
+    from scaler.worker.agent.prepared_processor import PreparedProcessor
     from scaler.worker.worker_settings import WorkerSettings
 
 TICK_SECONDS: Final = 0.25
@@ -35,15 +36,20 @@ LINGER_SECONDS: Final = 1.0
 _NO_DEATH_TIMEOUT_SECONDS: Final = 10.0 * 365 * 86400
 
 
-async def run_agent(settings: WorkerSettings) -> int:
-    """Be the agent of a worker until there is a reason to leave; return the exit code of the process."""
-    return await Agent(settings, asyncio.get_running_loop()).run()
+async def run_agent(settings: WorkerSettings, prepared: PreparedProcessor | None = None) -> int:
+    """Be the agent of a worker until there is a reason to leave; return the exit code of the process.
+
+    The first processor uses the interpreter that was prepared for it, when there is one.
+    """
+    return await Agent(settings, asyncio.get_running_loop(), prepared).run()
 
 
 class Agent:
     """Runs one worker on the loop. It takes over the loop's signal and exception handling."""
 
-    def __init__(self, settings: WorkerSettings, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, settings: WorkerSettings, loop: asyncio.AbstractEventLoop, prepared: PreparedProcessor | None = None
+    ) -> None:
         self._settings = settings
         self._loop = loop
         self._outbox = Outbox()
@@ -57,8 +63,8 @@ class Agent:
         self._context = Context(settings.io_threads)
         self._scheduler: Socket | None = None  # while a session lasts or is being made
         self._inner = Socket(self._context, settings.worker_id, IOSocketType.Binder, role=Role.worker)
-        address = self._inner.bind(f"ipc://@scaler_worker_{uuid.uuid4().hex}")
-        self._processors = Processors(settings, address, loop, self._on_processor_exit)
+        address = self._inner.bind(f"ipc://@scaler_worker_{os.urandom(16).hex()}")
+        self._processors = Processors(settings, address, loop, self._on_processor_exit, prepared)
         self._from_scheduler: dict[int, Callable[[Frame], None]] = {
             codec.MessageKind.task: self._core.on_task,
             codec.MessageKind.taskCancel: self._core.on_task_cancel,

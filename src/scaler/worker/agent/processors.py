@@ -9,16 +9,15 @@ import signal
 from typing import TYPE_CHECKING
 
 from scaler.utility.identifiers import ProcessorID
+from scaler.worker.agent.prepared_processor import PreparedProcessor
 from scaler.worker.agent.processor.processor import Processor
 from scaler.worker.agent.processor.processor_settings import ProcessorSettings
-from scaler.worker.agent.task_gate import TaskGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scaler.worker.agent.task_gate import TaskGate
     from scaler.worker.worker_settings import WorkerSettings
-
-GATE_SLOTS = 256
 
 
 class Processors:
@@ -30,11 +29,13 @@ class Processors:
         agent_address: str,
         loop: asyncio.AbstractEventLoop,
         on_exit: Callable[[bytes, int | None], None],
+        prepared: PreparedProcessor | None = None,
     ) -> None:
         self._settings = settings
         self._agent_address = agent_address
         self._loop = loop
         self._on_exit = on_exit
+        self._prepared = prepared  # for the first one
         self._living: dict[bytes, Processor] = {}
 
     def __len__(self) -> int:
@@ -42,8 +43,8 @@ class Processors:
 
     def start(self, object_storage_address: str) -> tuple[bytes, int, TaskGate]:
         """Start a processor and return its identity, process id and gate. Raise OSError when the system refuses."""
-        gate = TaskGate.create(GATE_SLOTS)
-        settings = self._settings
+        prepared, self._prepared = self._prepared or PreparedProcessor(), None
+        gate, settings = prepared.gate, self._settings
         processor = Processor(
             ProcessorSettings(
                 processor_id=bytes(ProcessorID.generate_processor_id()),
@@ -58,7 +59,7 @@ class Processors:
                 logging_level=settings.logging_level,
             )
         )
-        processor.start(pass_fds=(gate.fileno(),))
+        processor.start(interpreter=prepared.interpreter)
         assert processor.pid is not None
         self._living[processor.processor_id] = processor
         self._loop.add_reader(processor.sentinel, self._on_sentinel, processor)
@@ -81,6 +82,9 @@ class Processors:
 
     def close(self) -> None:
         """Kill, reap and forget every processor."""
+        if self._prepared is not None:
+            self._prepared.close()
+            self._prepared = None
         self.kill_all()
         for processor in self._living.values():
             self._loop.remove_reader(processor.sentinel)

@@ -6,7 +6,7 @@ native I/O thread receives and sends on its own: a result leaves at once when no
 a millisecond, also while the next task runs. The process ends with its link to the agent, with its parent, or by
 SIGTERM and SIGKILL, which are never handled here: whatever it has not sent, the agent answers for.
 
-Only what runs tasks is imported here; a test holds the list.
+What runs tasks is imported by ``serve``: the agent, which only starts processors, needs none of it.
 """
 
 from __future__ import annotations
@@ -17,27 +17,14 @@ import signal
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, ClassVar
 
-from scaler.io.ymq.ymq import Context, IOSocketType, Role, Socket
-from scaler.protocol import codec
-from scaler.utility.exceptions import UnserializableError
 from scaler.utility.process import ChildProcess
-from scaler.utility.serialization import serialize_failure
-from scaler.worker.agent.processor.agent_link import AgentLink
-from scaler.worker.agent.processor.memory_trimmer import MemoryTrimmer
-from scaler.worker.agent.processor.object_cache import ObjectCache
-from scaler.worker.agent.processor.storage import Storage
-from scaler.worker.agent.processor.task_loop import TaskLoop
-from scaler.worker.agent.processor.task_objects import TaskObjects
-from scaler.worker.agent.processor.task_runner import TaskRunner
-from scaler.worker.agent.task_gate import TaskGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    from scaler.protocol import codec
     from scaler.worker.agent.processor.processor_settings import ProcessorSettings
-
-CONNECT_SECONDS = 30.0
 
 _current_processor: ContextVar[Processor | None] = ContextVar("current_processor", default=None)
 
@@ -81,26 +68,9 @@ class Processor(ChildProcess):
         """Set up, tell the agent, and run tasks until the link to the agent ends."""
         _ignore_interrupts()
         self._set_up_logging()
-        settings = self._settings
-        gate = TaskGate.attach(settings.gate_descriptor)
-        os.close(settings.gate_descriptor)  # children of tasks have no use for it
-        context = Context(1)
-        socket = Socket(context, settings.processor_id, IOSocketType.Connector, role=Role.processor)
-        socket.connect(settings.agent_address, CONNECT_SECONDS)
-        self._preload()
-        link = AgentLink(socket)
-        storage = Storage(settings.object_storage_address)
-        cache = ObjectCache(settings.cache_bytes)
-        runner = TaskRunner(TaskObjects(cache, storage), storage, link.send)
-        trimmer = MemoryTrimmer(settings.garbage_collect_interval_seconds, settings.trim_memory_threshold_bytes)
-        trimmer.start()
+        from scaler.worker.agent.processor.service import serve
 
-        def run_task(task: codec.Task) -> bytes:
-            result = self.run_task(task, runner.run)
-            trimmer.on_task()
-            return result
-
-        TaskLoop(link, gate, cache, run_task).run()
+        serve(self, self._settings, self._preload)
         logging.info("processor %d: the agent has gone", os.getpid())
 
     def run_task(self, task: codec.Task, run: Callable[[codec.Task], bytes]) -> bytes:
@@ -112,7 +82,9 @@ class Processor(ChildProcess):
             return run(task)
         except BaseException as error:  # the outermost guard: nothing a task does may end the processor silently
             logging.exception("task %s: its result could not be made", task.task_id.hex())
-            return _last_resort(task, error)
+            from scaler.worker.agent.processor.service import last_resort
+
+            return last_resort(task, error)
         finally:
             self._current_task = None
             Processor._of_this_process = None
@@ -148,14 +120,3 @@ def _ignore_interrupts() -> None:
         pass
 
     signal.signal(signal.SIGINT, ignore)
-
-
-def _last_resort(task: codec.Task, error: BaseException) -> bytes:
-    failure = UnserializableError(f"the result of the task could not be made: {type(error).__name__}")
-    return codec.TaskResult(
-        task_id=task.task_id,
-        result_type=codec.TaskResultType.failed,
-        attempt=task.attempt,
-        cause=codec.TaskEndCause.exception,
-        value=serialize_failure(failure),
-    ).encode()

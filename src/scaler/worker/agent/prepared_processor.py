@@ -1,0 +1,28 @@
+"""The interpreter of a processor, spawned before everything that the processor needs to know is known."""
+
+from __future__ import annotations
+
+from scaler.utility.interpreter import Interpreter
+from scaler.worker.agent.task_gate import TaskGate
+
+GATE_SLOTS = 256
+
+
+class PreparedProcessor:
+    """An interpreter that loads what a processor needs, and the gate it was given."""
+
+    def __init__(self) -> None:
+        """Spawn it. Raise OSError when the system refuses."""
+        self.gate = TaskGate.create(GATE_SLOTS)
+        try:
+            self.interpreter = Interpreter(
+                "Processor", "scaler.worker.agent.processor.preparation:prepare", pass_fds=(self.gate.fileno(),)
+            )
+        except BaseException:
+            self.gate.close()
+            raise
+
+    def close(self) -> None:
+        """Kill it; for one that was not used."""
+        self.interpreter.close()
+        self.gate.close()

@@ -1,0 +1,96 @@
+"""Every process of a cluster loads only what it needs: imports are most of the time until the first result.
+
+What a process imports before it gets its settings is what its preparation imports. A name stands for what is below it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+NOWHERE = {
+    "argparse",
+    "configparser",
+    "email",
+    "http",
+    "logging.config",
+    "multiprocessing",
+    "numpy",
+    "capnp",
+    "psutil",
+    "scaler.client.client",
+    "scaler.cluster.combo",
+    "tblib",
+    "tomllib",
+    "urllib",
+}
+NO_LOOP = {"asyncio", "concurrent", "ssl"}
+NO_PICKLER = {"cloudpickle", "ctypes", "scaler.utility.serialization"}
+RUNS_TASKS = "scaler.worker.agent.processor.service"
+
+# What is loaded, a module that must be among it, what must not, and how many modules there may be.
+BUDGETS = {
+    "processor": (
+        "import scaler.worker.agent.processor.preparation as p; p.prepare()",
+        RUNS_TASKS,
+        {*NO_LOOP, "scaler.config", "scaler.scheduler", "scaler.worker.agent.agent", "subprocess"},
+        150,
+    ),
+    "agent": (
+        "import scaler.worker.agent.agent, scaler.utility.event_loop, scaler.utility.logging.utility",
+        "scaler.worker.agent.agent",
+        {*NO_PICKLER, "scaler.config", "scaler.scheduler", "json", RUNS_TASKS},
+        190,
+    ),
+    "scheduler": (
+        "import scaler.cluster.preparation as p; p.prepare_scheduler()",
+        "scaler.scheduler.scheduler",
+        {*NO_PICKLER, "scaler.worker"},
+        230,
+    ),
+    "cluster": (
+        "import scaler.cluster.preparation as p; p.prepare_cluster()",
+        "scaler.cluster.cluster",
+        {*NO_LOOP, *NO_PICKLER, "scaler.io", "scaler.scheduler", "scaler.worker.agent", "json"},
+        135,
+    ),
+    "object storage server": (
+        "import scaler.cluster.preparation as p; p.prepare_object_storage_server()",
+        "scaler.object_storage.object_storage_server",
+        {*NO_LOOP, *NO_PICKLER, "scaler.io", "scaler.protocol", "scaler.scheduler", "scaler.worker"},
+        130,
+    ),
+    "starting anything": (
+        "import scaler.utility.process",
+        "scaler.utility.process",
+        {*NO_LOOP, *NO_PICKLER, "logging", "scaler.utility.interpreter", "socket", "subprocess"},
+        85,
+    ),
+}
+
+
+@pytest.mark.parametrize("role", BUDGETS)
+def test_import_budget(role: str) -> None:
+    code, expected, forbidden, most_modules = BUDGETS[role]
+    command = [sys.executable, "-X", "importtime", "-c", f"{code}; import sys; print(*sys.modules)"]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    modules = set(child.stdout.split())
+    loaded_for_nothing = {
+        module for module in modules for name in forbidden | NOWHERE if module == name or module.startswith(f"{name}.")
+    }
+    assert not loaded_for_nothing, child.stderr
+    assert expected in modules
+    assert len(modules) < most_modules, child.stderr
+
+
+def test_a_client_reads_and_writes_its_messages_without_the_schema_library() -> None:
+    code = """
+import sys
+import scaler.client.client
+from scaler.protocol import message
+message.decode(message.encode("clientHeartbeat", resource={"cpu": 1, "rss": 2}))
+assert not {"asyncio", "capnp", "psutil"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], timeout=30, check=True)
