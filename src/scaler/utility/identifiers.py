@@ -8,6 +8,8 @@ import os
 import threading
 from typing import Final
 
+from scaler.utility.process_mark import ProcessMark
+
 _SERIALIZER_TAG: Final = hashlib.md5(b"serializer", usedforsecurity=False).digest()
 _HASH_BYTES: Final = 16
 _RANDOM_BYTES: Final = 16
@@ -102,14 +104,14 @@ class TaskIDGenerator:
     def __init__(self) -> None:
         self._prefix = os.urandom(8)
         self._numbers = itertools.count()  # next() of a count is atomic in CPython
-        self._pid = os.getpid()
+        self._process = ProcessMark()
         self._lock = threading.Lock()
 
     def __call__(self) -> TaskID:
         """Return the next id."""
-        if os.getpid() != self._pid:  # a forked child must not repeat its parent's ids
+        if not self._process.is_own:  # a forked child must not repeat its parent's ids
             with self._lock:
-                self._prefix, self._pid = os.urandom(8), os.getpid()
+                self._prefix, self._process = os.urandom(8), ProcessMark()
         return TaskID(self._prefix + next(self._numbers).to_bytes(8, "big"))
 
 

@@ -16,7 +16,6 @@ import atexit
 import collections
 import concurrent.futures
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +37,7 @@ from scaler.io.ymq.ymq import ErrorCode, PeerEvent
 from scaler.protocol import codec, message
 from scaler.utility.exceptions import ClientQuitException, DisconnectedError, ObjectStorageException
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
+from scaler.utility.process_mark import ProcessMark
 from scaler.utility.process_meter import ProcessMeter
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class ClientAgent:
         self._identity = identity
         self._link = link
         self._timeout_seconds = timeout_seconds
-        self._pid = os.getpid()
+        self._process = ProcessMark()
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._core = ClientCore(identity, link.address, timeout_seconds, heartbeat_interval_seconds, time.monotonic())
@@ -225,7 +225,7 @@ class ClientAgent:
 
     def stop(self) -> None:
         """Cancel what has not ended, tell the scheduler, and close everything. Bounded in time and idempotent."""
-        if os.getpid() != self._pid:
+        if not self._process.is_own:
             return
         self._leave()
         deadline = time.monotonic() + _STOP_SECONDS
@@ -238,7 +238,7 @@ class ClientAgent:
 
     def abandon(self) -> None:
         """Let the thread stop the client. Takes no lock and does not wait."""
-        if os.getpid() == self._pid:
+        if self._process.is_own:
             self._is_abandoned = True
             self._link.interrupt()
 
@@ -363,7 +363,7 @@ class ClientAgent:
             self._core.counters["futures that had ended"] += 1
 
     def _check_process(self) -> None:
-        if os.getpid() != self._pid:
+        if not self._process.is_own:
             raise RuntimeError("a client cannot be used in a forked child of its process: make a new client there")
 
     def _check_running(self) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
 _LAYOUT: Final = struct.Struct("!fQf")
 
 
-@dataclasses.dataclass(frozen=True)
-class ProfileResult:
+class ProfileResult(NamedTuple):
     """What a task has cost: wall seconds, growth of the memory in bytes, and CPU seconds. Seconds are 32-bit floats."""
 
     duration_s: float = 0.0
