@@ -75,7 +75,7 @@ def table(before: dict[tuple[int, int], ThreadUse], after: dict[tuple[int, int],
 @contextlib.contextmanager
 def traced(folder: Path) -> Iterator[None]:
     """Count the system calls of every process of this tree, each into a file of the folder."""
-    pids = tree(os.getpid())
+    pids = tree(os.getpid())[::-1]  # this process last: what it starts while it is traced is traced too
     tracers = [
         subprocess.Popen(
             ["strace", "-f", "-c", "-U", "calls,name", "-o", str(folder / str(pid)), "-p", str(pid)],

@@ -37,6 +37,8 @@ missing_packages() {
     have ninja || echo ninja-build
     have readelf || echo binutils
     have capnp || echo capnproto
+    have valgrind || echo valgrind
+    have strace || echo strace
     if have g++; then
         have_boost || echo libboost1.81-dev
         have_header capnp/message.h || echo libcapnp-dev
