@@ -1,6 +1,8 @@
 """Processes report that they are ready or why not, and are waited for and stopped in bounded time."""
 
+import contextlib
 import os
+import select
 import signal
 import threading
 import time
@@ -86,6 +88,17 @@ def test_first_signal_ends_the_waiting_and_later_ones_do_nothing(number, start):
         with pytest.raises(StopRequested):
             signals.check()
     assert signal.getsignal(number) is before
+
+
+def test_a_request_is_seen_although_its_exception_was_swallowed(start):
+    child = start("sleeping")
+    with StopSignals() as signals:
+        with contextlib.suppress(StopRequested):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert select.select([signals.descriptor], [], [], 0)[0]
+        with pytest.raises(StopRequested):
+            wait_for_any([child], signals)
+    assert signals.descriptor == -1
 
 
 def test_disarmed_signals_do_nothing():

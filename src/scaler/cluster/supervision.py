@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import select
 import signal
 import threading
@@ -15,7 +16,6 @@ from scaler.utility.process import ChildProcess
 
 Process = TypeVar("Process", bound=ChildProcess)
 
-_CHECK_SECONDS = 0.5
 _KILLED_SECONDS = 1.0
 
 
@@ -33,11 +33,17 @@ class StopSignals:
     def __init__(self) -> None:
         self._requested = False
         self._previous: dict[int, object] = {}
+        self._event = -1
 
     def check(self) -> None:
         """Raise StopRequested when it was raised before and something swallowed it."""
         if self._requested:
             raise StopRequested
+
+    @property
+    def descriptor(self) -> int:
+        """A descriptor that is readable once a stop was requested, whatever became of the exception; -1 outside."""
+        return self._event
 
     def disarm(self) -> None:
         """Let further signals do nothing: the process is stopping already."""
@@ -45,6 +51,7 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
+            self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._on_signal)
         return self
@@ -55,10 +62,14 @@ class StopSignals:
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() returned
         self._previous.clear()
+        if self._event >= 0:
+            os.close(self._event)
+            self._event = -1
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if not self._requested:
             self._requested = True
+            os.eventfd_write(self._event, 1)
             raise StopRequested
 
 
@@ -67,13 +78,15 @@ def wait_for_any(processes: Sequence[Process], signals: StopSignals | None = Non
     poller = select.poll()
     for process in processes:
         poller.register(process.sentinel, select.POLLIN)
+    if signals is not None and signals.descriptor >= 0:
+        poller.register(signals.descriptor, select.POLLIN)
     while processes:
         if signals is not None:
             signals.check()
-        if poller.poll(_CHECK_SECONDS * 1000):
-            ended = [process for process in processes if not process.is_alive()]
-            if ended:
-                return ended
+        poller.poll()
+        ended = [process for process in processes if not process.is_alive()]
+        if ended:
+            return ended
     return []
 
 
