@@ -62,8 +62,10 @@ class WorkerPool:
             self._loaded[worker.worker_id] = worker
         else:
             self._loaded.pop(worker.worker_id, None)
+        if worker.draining:
+            return
         for capabilities, buckets in self._classes.items():
-            if capabilities <= worker.capabilities.keys() and not worker.draining:
+            if not capabilities or capabilities <= worker.capabilities.keys():
                 buckets.put(worker)
 
     def drain(self, worker: WorkerRecord) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
     from scaler.scheduler.task.task_record import TaskRecord
 
-_RESULT_STATES: Final = {
+_RESULT_STATES: Final[dict[int, MonitorState]] = {
     codec.TaskResultType.success: MonitorState.success,
     codec.TaskResultType.failed: MonitorState.failed,
     codec.TaskResultType.failedWorkerDied: MonitorState.failedWorkerDied,
@@ -25,8 +25,11 @@ _CONFIRM_STATES: Final = {
 
 
 def result_state(result_type: int) -> MonitorState:
-    """Return how the monitor stream calls the end by a result of that type."""
-    return _RESULT_STATES[codec.TaskResultType(result_type)]
+    """Return how the monitor stream calls the end by a result of that type. Raise ValueError for an unknown one."""
+    state = _RESULT_STATES.get(result_type)
+    if state is None:
+        raise ValueError(f"{result_type} is not a type of results")
+    return state
 
 
 def confirm_state(kind: codec.TaskCancelConfirmType) -> MonitorState:
