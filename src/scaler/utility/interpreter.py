@@ -27,7 +27,8 @@ EXIT_GRACE_SECONDS = 5.0
 """How long children have to end when the application exits without having stopped them."""
 
 _BOOTSTRAP = (
-    "import sys,marshal;"
+    "import sys,marshal,gc;"
+    "gc.disable();"
     "stream=open(int(sys.argv[1]),'rb',closefd=False);"
     "sys.path[:],sys.argv[:],*rest=marshal.load(stream);"
     "from scaler.utility.process import run_child;"

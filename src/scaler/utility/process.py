@@ -10,6 +10,7 @@ This module is imported by every child: what only the parent needs is in ``scale
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import pickle
 import select
@@ -143,6 +144,8 @@ def run_child(
     fcntl.fcntl(lifeline, _SET_SIGNAL, signal.SIGTERM)
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     signs.register(lifeline, select.EPOLLIN)
+    gc.freeze()  # code that was loaded stays: looking for garbage among it, now or later, is for nothing
+    gc.enable()
     process.run()
 
 
