@@ -22,8 +22,8 @@ from comparison.process_tree import tree
 
 from scaler import Client, SchedulerClusterCombo
 
-_TASKS = 3000
-_CALLS = 300
+_TASKS = 2000
+_CALLS = 200
 _SECONDS = 30.0
 _TRUE = "/bin/true"
 
