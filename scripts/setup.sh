@@ -30,15 +30,18 @@ boost_package() {
     if apt-cache show libboost1.81-dev >/dev/null 2>&1; then echo libboost1.81-dev; else echo libboost-dev; fi
 }
 
-# Prints the packages that are missing, one per line; Boost's name is settled when apt is known to work.
+# Prints the packages that are missing, one per line; Boost's name is settled when apt is known to work. Tests need more.
+purpose=build
 missing_packages() {
     have g++ || echo g++
     have cmake || echo cmake
     have ninja || echo ninja-build
     have readelf || echo binutils
     have capnp || echo capnproto
-    have valgrind || echo valgrind
-    have strace || echo strace
+    if [ "$purpose" = tests ]; then
+        have valgrind || echo valgrind
+        have strace || echo strace
+    fi
     if have g++; then
         have_boost || echo libboost1.81-dev
         have_header capnp/message.h || echo libcapnp-dev
@@ -49,7 +52,9 @@ missing_packages() {
     have_python || printf '%s\n' python3 python3-venv python3-dev
 }
 
+# Installs what is missing for the build, or with the argument "tests" for the tests, too.
 ensure_packages() {
+    purpose=${1:-build}
     local missing administrator=()
     mapfile -t missing < <(missing_packages)
     if [ "${#missing[@]}" -eq 0 ]; then
@@ -105,7 +110,8 @@ PYTHON
 install_project() {
     local extras=$1 hash wheel requirements
     hash=$(sources_hash)
-    if [ "$(cat "$stamp" 2>/dev/null)" = "$hash $extras" ] || [ -z "$extras" -a "$(cut -d' ' -f1 "$stamp" 2>/dev/null)" = "$hash" ]; then
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$hash $extras" ] ||
+        { [ -z "$extras" ] && [ "$(cut -d' ' -f1 "$stamp" 2>/dev/null)" = "$hash" ]; }; then
         say "the package is installed and up to date"
         return
     fi

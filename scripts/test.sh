@@ -2,7 +2,7 @@
 # Builds everything, runs the C++ tests, then the Python tests against the installed package. Arguments go to pytest.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-ensure_packages
+ensure_packages tests
 ensure_environment
 install_project "dev,test"
 
