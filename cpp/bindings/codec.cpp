@@ -24,6 +24,8 @@ nb::object decode(nb::handle object) {
             return decodeTaskObject(frame);
         case protocol::MessageKind::TASK_RESULT:
             return decodeTaskResultObject(frame);
+        case protocol::MessageKind::GRAPH_TASK:
+            return decodeGraphTaskObject(frame);
         default:
             return decodeMessageObject(frame);
     }
@@ -36,7 +38,7 @@ void validate(nb::handle object) {
 
 // The union of all types that decode may return, for annotations.
 nb::object hotMessages(nb::module_& module) {
-    return module.attr("Task") | module.attr("TaskResult") | module.attr("TaskCancel") |
+    return module.attr("Task") | module.attr("TaskResult") | module.attr("GraphTask") | module.attr("TaskCancel") |
            module.attr("TaskCancelConfirm") | module.attr("ObjectInstruction") | module.attr("TaskLog") |
            module.attr("ProcessorInitialized");
 }
@@ -51,6 +53,7 @@ NB_MODULE(_codec, module) {
     defineEnums(module);
     defineTask(module);
     defineTaskResult(module);
+    defineGraphTask(module);
     defineMessages(module);
     module.attr("HotMessage") = hotMessages(module);
     module.def("which", &which, "frame"_a);

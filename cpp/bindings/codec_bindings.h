@@ -11,10 +11,12 @@ void defineAny(nanobind::module_& module);
 void defineEnums(nanobind::module_& module);
 void defineTask(nanobind::module_& module);
 void defineTaskResult(nanobind::module_& module);
+void defineGraphTask(nanobind::module_& module);
 void defineMessages(nanobind::module_& module);
 
 nanobind::object decodeTaskObject(const protocol::FrameReader& frame);
 nanobind::object decodeTaskResultObject(const protocol::FrameReader& frame);
+nanobind::object decodeGraphTaskObject(const protocol::FrameReader& frame);
 // Returns None for kinds that are not hot.
 nanobind::object decodeMessageObject(const protocol::FrameReader& frame);
 

@@ -1,4 +1,6 @@
 // Task and its arguments.
+#include "bindings/codec_task.h"
+
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -6,33 +8,12 @@
 
 #include "bindings/codec_bindings.h"
 #include "bindings/codec_values.h"
-#include "protocol/task.h"
 
 using namespace nanobind::literals;
 
 namespace scaler::bindings {
 
 namespace {
-
-struct Argument {
-    std::uint16_t type = 0;
-    nb::bytes data;
-};
-
-struct Task {
-    nb::bytes task_id;
-    nb::bytes source;
-    nb::bytes metadata;
-    nb::bytes func_object_id;
-    std::vector<Argument> function_args;
-    std::map<std::string, std::int64_t> capabilities;
-    std::uint32_t attempt = 0;
-    std::int32_t priority = 0;
-    std::uint32_t deadline_milliseconds = 0;
-    std::uint32_t timeout_milliseconds = 0;
-    std::uint32_t retries = 0;
-    std::vector<std::string> keyword_names;
-};
 
 constexpr const char* kArgumentFields[] = {"type", "data"};
 constexpr const char* kTaskFields[] = {
@@ -84,55 +65,6 @@ void construct(Task* self, nb::bytes task_id, nb::bytes source, nb::bytes func_o
                     namesOf(keyword_names)};
 }
 
-nb::bytes encodeTask(const Task& task) {
-    protocol::TaskView view{viewOf(task.task_id),
-                            viewOf(task.source),
-                            viewOf(task.metadata),
-                            viewOf(task.func_object_id),
-                            {},
-                            {},
-                            task.attempt,
-                            task.priority,
-                            task.deadline_milliseconds,
-                            task.timeout_milliseconds,
-                            task.retries,
-                            {task.keyword_names.begin(), task.keyword_names.end()}};
-    view.function_args.reserve(task.function_args.size());
-    for (const auto& argument : task.function_args) {
-        view.function_args.push_back({argument.type, viewOf(argument.data)});
-    }
-    for (const auto& [name, value] : task.capabilities) {
-        view.capabilities.push_back({name, value});
-    }
-    return encodeView(view);
-}
-
-Task toTask(const protocol::TaskView& view) {
-    Task task{toBytes(view.task_id),
-              toBytes(view.source),
-              toBytes(view.metadata),
-              toBytes(view.func_object_id),
-              {},
-              {},
-              view.attempt,
-              view.priority,
-              view.deadline_milliseconds,
-              view.timeout_milliseconds,
-              view.retries,
-              {}};
-    task.function_args.reserve(view.function_args.size());
-    for (const auto& argument : view.function_args) {
-        task.function_args.push_back({argument.type, toBytes(argument.data)});
-    }
-    for (const auto& capability : view.capabilities) {
-        task.capabilities.emplace(viewOf(toText(capability.name)), capability.value);
-    }
-    for (const auto name : view.keyword_names) {
-        task.keyword_names.emplace_back(viewOf(toText(name)));
-    }
-    return task;
-}
-
 nb::tuple peekTask(nb::handle object) {
     const FrameBuffer buffer(object);
     const protocol::FrameReader frame(buffer.bytes());
@@ -172,6 +104,55 @@ void defineArgument(nb::module_& module) {
 
 }  // namespace
 
+protocol::TaskView toView(const Task& task) {
+    protocol::TaskView view{viewOf(task.task_id),
+                            viewOf(task.source),
+                            viewOf(task.metadata),
+                            viewOf(task.func_object_id),
+                            {},
+                            {},
+                            task.attempt,
+                            task.priority,
+                            task.deadline_milliseconds,
+                            task.timeout_milliseconds,
+                            task.retries,
+                            {task.keyword_names.begin(), task.keyword_names.end()}};
+    view.function_args.reserve(task.function_args.size());
+    for (const auto& argument : task.function_args) {
+        view.function_args.push_back({argument.type, viewOf(argument.data)});
+    }
+    for (const auto& [name, value] : task.capabilities) {
+        view.capabilities.push_back({name, value});
+    }
+    return view;
+}
+
+Task toTask(const protocol::TaskView& view) {
+    Task task{toBytes(view.task_id),
+              toBytes(view.source),
+              toBytes(view.metadata),
+              toBytes(view.func_object_id),
+              {},
+              {},
+              view.attempt,
+              view.priority,
+              view.deadline_milliseconds,
+              view.timeout_milliseconds,
+              view.retries,
+              {}};
+    task.function_args.reserve(view.function_args.size());
+    for (const auto& argument : view.function_args) {
+        task.function_args.push_back({argument.type, toBytes(argument.data)});
+    }
+    for (const auto& capability : view.capabilities) {
+        task.capabilities.emplace(viewOf(toText(capability.name)), capability.value);
+    }
+    for (const auto name : view.keyword_names) {
+        task.keyword_names.emplace_back(viewOf(toText(name)));
+    }
+    return task;
+}
+
 void defineTask(nb::module_& module) {
     defineArgument(module);
     nb::class_<Task> type(module, "Task", nb::is_final());
@@ -191,7 +172,7 @@ void defineTask(nb::module_& module) {
         .def_ro("timeout_milliseconds", &Task::timeout_milliseconds)
         .def_ro("retries", &Task::retries)
         .def_prop_ro("keyword_names", [](const Task& task) { return toList(task.keyword_names); })
-        .def("encode", &encodeTask);
+        .def("encode", [](const Task& task) { return encodeView(toView(task)); });
     defineValue(type, kTaskFields);
     module.def("peek_task", &peekTask, "frame"_a);
     module.def("with_attempt", &withAttempt, "frame"_a, "attempt"_a);

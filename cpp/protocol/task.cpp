@@ -4,6 +4,7 @@
 #include "protocol/frame_builder.h"
 #include "protocol/frame_size.h"
 #include "protocol/guarded.h"
+#include "protocol/task_fields.h"
 
 namespace scaler::protocol {
 
@@ -64,10 +65,8 @@ void readArguments(::Task::Reader reader, TaskView& task) {
 
 }  // namespace
 
-std::size_t encodedSizeBytes(const TaskView& task) {
-    FrameSize size;
-    size.addStruct<::Task>()
-        .addData(task.task_id.size())
+void addTaskContent(FrameSize& size, const TaskView& task) {
+    size.addData(task.task_id.size())
         .addData(task.source.size())
         .addData(task.metadata.size())
         .addData(task.func_object_id.size())
@@ -80,40 +79,50 @@ std::size_t encodedSizeBytes(const TaskView& task) {
     for (const auto& capability : task.capabilities) {
         size.addText(capability.name.size());
     }
+}
+
+void fillTask(const TaskView& task, ::Task::Builder builder) {
+    builder.setTaskId(toData(task.task_id));
+    builder.setSource(toData(task.source));
+    builder.setMetadata(toData(task.metadata));
+    builder.setFuncObjectId(toData(task.func_object_id));
+    builder.setAttempt(task.attempt);
+    builder.setPriority(task.priority);
+    builder.setDeadlineMilliseconds(task.deadline_milliseconds);
+    builder.setTimeoutMilliseconds(task.timeout_milliseconds);
+    builder.setRetries(task.retries);
+    fillLists(task, builder);
+}
+
+TaskView readTask(::Task::Reader reader) {
+    TaskView task;
+    readRouting(reader, task);
+    readArguments(reader, task);
+    task.metadata = fromData(reader.getMetadata());
+    task.deadline_milliseconds = reader.getDeadlineMilliseconds();
+    task.timeout_milliseconds = reader.getTimeoutMilliseconds();
+    task.retries = reader.getRetries();
+    return task;
+}
+
+std::size_t encodedSizeBytes(const TaskView& task) {
+    FrameSize size;
+    size.addStruct<::Task>();
+    addTaskContent(size, task);
     return size.bytes();
 }
 
 void encode(const TaskView& task, std::span<std::byte> out) {
     guarded("cannot encode a Task", [&] {
         FrameBuilder frame(out);
-        auto builder = frame.message().initTask();
-        builder.setTaskId(toData(task.task_id));
-        builder.setSource(toData(task.source));
-        builder.setMetadata(toData(task.metadata));
-        builder.setFuncObjectId(toData(task.func_object_id));
-        builder.setAttempt(task.attempt);
-        builder.setPriority(task.priority);
-        builder.setDeadlineMilliseconds(task.deadline_milliseconds);
-        builder.setTimeoutMilliseconds(task.timeout_milliseconds);
-        builder.setRetries(task.retries);
-        fillLists(task, builder);
+        fillTask(task, frame.message().initTask());
         frame.finish();
     });
 }
 
 TaskView decodeTask(const FrameReader& frame) {
     frame.require(MessageKind::TASK);
-    return guarded("malformed Task", [&] {
-        const auto reader = frame.message().getTask();
-        TaskView task;
-        readRouting(reader, task);
-        readArguments(reader, task);
-        task.metadata = fromData(reader.getMetadata());
-        task.deadline_milliseconds = reader.getDeadlineMilliseconds();
-        task.timeout_milliseconds = reader.getTimeoutMilliseconds();
-        task.retries = reader.getRetries();
-        return task;
-    });
+    return guarded("malformed Task", [&] { return readTask(frame.message().getTask()); });
 }
 
 TaskView peekTask(const FrameReader& frame) {

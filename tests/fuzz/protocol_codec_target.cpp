@@ -103,6 +103,8 @@ std::optional<bool> checkDecoding(Frame frame, MessageKind kind) {
             return checkTask(frame);
         case MessageKind::TASK_RESULT:
             return checkTaskResult(frame);
+        case MessageKind::GRAPH_TASK:
+            return checkKind(frame, protocol::decodeGraphTask);
         case MessageKind::TASK_LOG:
             return checkKind(frame, protocol::decodeTaskLog);
         case MessageKind::TASK_CANCEL:

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "protocol/graph_task.h"
 #include "protocol/object_instruction.h"
 #include "protocol/processor_initialized.h"
 #include "protocol/task.h"
@@ -27,6 +28,16 @@ inline bool same(const protocol::TaskView& left, const protocol::TaskView& right
     };
     return plain(left) == plain(right) && std::ranges::equal(left.function_args, right.function_args, sameArgument) &&
            std::ranges::equal(left.capabilities, right.capabilities, sameCapability);
+}
+
+inline bool same(const protocol::GraphTaskView& left, const protocol::GraphTaskView& right) {
+    const auto plain = [](const protocol::GraphTaskView& graph) {
+        return std::tie(graph.task_id, graph.source, graph.targets, graph.more);
+    };
+    const auto sameTask = [](const protocol::TaskView& one, const protocol::TaskView& other) {
+        return same(one, other);
+    };
+    return plain(left) == plain(right) && std::ranges::equal(left.graph, right.graph, sameTask);
 }
 
 // Whether a look at a task tells what its decoding does, as far as it goes.

@@ -38,6 +38,14 @@ EVERY_MESSAGE = [
     task(),
     codec.TaskResult(task_id=TASK_ID, result_type=codec.TaskResultType.failed, results=[b"r" * 32], metadata=b"m"),
     codec.TaskResult(task_id=TASK_ID, result_type=0, attempt=1, cause=7, value=b""),
+    codec.GraphTask(
+        task_id=b"g" * 16,
+        source=b"Client|x",
+        targets=[TASK_ID],
+        graph=[task(source=b"", function_args=[codec.Argument(0, b"d" * 16)]), task(source=b"", task_id=b"d" * 16)],
+        more=True,
+    ),
+    codec.GraphTask(task_id=b"", source=b""),
     codec.TaskCancel(task_id=TASK_ID, force=True),
     codec.TaskCancelConfirm(task_id=TASK_ID, cancel_confirm_type=codec.TaskCancelConfirmType.cancelNotFound),
     codec.ObjectInstruction(
@@ -204,6 +212,8 @@ def test_other_messages_refuse_what_does_not_fit() -> None:
         codec.ObjectInstruction(instruction_type=0, object_types=[65536])
     with pytest.raises(codec.CodecError):
         codec.TaskLog(task_id=b"", log_type=0, content="\udcff")
+    with pytest.raises(TypeError):
+        codec.GraphTask(task_id=b"", source=b"", graph=[b"task"])  # type: ignore[list-item]
     with pytest.raises(TypeError):
         codec.ObjectInstruction(instruction_type=0, object_ids=["text"])  # type: ignore[list-item]
 

@@ -51,6 +51,14 @@ results = st.builds(
     cause=kinds(codec.TaskEndCause),
     value=st.none() | data,
 )
+graphs = st.builds(
+    codec.GraphTask,
+    task_id=data,
+    source=data,
+    targets=st.lists(data, max_size=3),
+    graph=st.lists(tasks, max_size=3),
+    more=st.booleans(),
+)
 cancels = st.builds(codec.TaskCancel, task_id=data, force=st.booleans())
 confirms = st.builds(codec.TaskCancelConfirm, task_id=data, cancel_confirm_type=kinds(codec.TaskCancelConfirmType))
 instructions = st.builds(
@@ -96,6 +104,14 @@ def fields_of(native: codec.HotMessage) -> tuple[str, dict[str, Any]]:
                 "cause": codec.TaskEndCause(native.cause).name,
             }
             return "taskResult", fields if native.value is None else {**fields, "value": native.value}
+        case codec.GraphTask():
+            return "graphTask", {
+                "taskId": native.task_id,
+                "source": native.source,
+                "targets": native.targets,
+                "graph": [fields_of(task)[1] for task in native.graph],
+                "more": native.more,
+            }
         case codec.TaskCancel():
             return "taskCancel", {"taskId": native.task_id, "flags": {"force": native.force}}
         case codec.TaskCancelConfirm():
@@ -118,7 +134,7 @@ def fields_of(native: codec.HotMessage) -> tuple[str, dict[str, Any]]:
             return "processorInitialized", {}
 
 
-every_message = st.one_of(tasks, results, cancels, confirms, instructions, logs, initialized)
+every_message = st.one_of(tasks, results, graphs, cancels, confirms, instructions, logs, initialized)
 
 
 @bounded

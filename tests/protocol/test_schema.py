@@ -120,6 +120,7 @@ _ADDED_FIELDS = {
         "keywordNames:list(text)",
     ],
     "message.TaskResult": ["attempt:uint32", "cause:TaskEndCause", "value:data"],
+    "message.GraphTask": ["more:bool"],
     "message.WorkerHeartbeat": ["heldDigest:uint64", "heldTasks:uint32", "drain:bool"],
     "object_storage.ObjectRequestHeader": ["timeoutMilliseconds:uint32"],
 }
@@ -131,6 +132,7 @@ _ADDED_ENUMERANTS = {
 _LARGER_STRUCTS = {
     "message.Task": (3, 7),
     "message.TaskResult": (1, 4),
+    "message.GraphTask": (1, 4),
     "message.WorkerHeartbeat": (5, 3),
 }
 

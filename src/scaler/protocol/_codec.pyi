@@ -175,6 +175,31 @@ class TaskResult:
     def encode(self) -> bytes: ...
     def __eq__(self, other: object) -> bool: ...
 
+class GraphTask:
+    """Nodes of a graph; what a node takes from another is an argument of type 0. With ``more`` others follow."""
+
+    def __init__(
+        self,
+        *,
+        task_id: bytes,
+        source: bytes,
+        targets: Sequence[bytes] = (),
+        graph: Sequence[Task] = (),
+        more: bool = False,
+    ) -> None: ...
+    @property
+    def task_id(self) -> bytes: ...
+    @property
+    def source(self) -> bytes: ...
+    @property
+    def targets(self) -> list[bytes]: ...
+    @property
+    def graph(self) -> list[Task]: ...
+    @property
+    def more(self) -> bool: ...
+    def encode(self) -> bytes: ...
+    def __eq__(self, other: object) -> bool: ...
+
 class TaskCancel:
     def __init__(self, *, task_id: bytes, force: bool = False) -> None: ...
     @property
@@ -235,7 +260,7 @@ class ProcessorInitialized:
     def __eq__(self, other: object) -> bool: ...
 
 HotMessage: TypeAlias = (
-    Task | TaskResult | TaskCancel | TaskCancelConfirm | ObjectInstruction | TaskLog | ProcessorInitialized
+    Task | TaskResult | GraphTask | TaskCancel | TaskCancelConfirm | ObjectInstruction | TaskLog | ProcessorInitialized
 )
 
 def which(frame: Buffer) -> int:

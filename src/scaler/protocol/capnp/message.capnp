@@ -75,6 +75,9 @@ struct GraphTask {
   source @1 :Data;
   targets @2 :List(Data);
   graph @3 :List(Task);
+
+  # additions
+  more @4 :Bool;  # the nodes go on in another message of the same graph
 }
 
 struct ClientHeartbeat {
