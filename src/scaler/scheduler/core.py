@@ -19,6 +19,7 @@ from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.controllers.balance_controller import BalanceController
 from scaler.scheduler.controllers.client_controller import ClientController, ClientRecord
+from scaler.scheduler.controllers.graph_controller import GraphController
 from scaler.scheduler.controllers.information_controller import InformationController
 from scaler.scheduler.controllers.object_controller import ObjectController
 from scaler.scheduler.controllers.task_controller import TaskController
@@ -57,6 +58,7 @@ class SchedulerCore:
         self._objects = ObjectController(self.outbox, self._clients, self._pool)
         self._reporter = TaskReporter(self.outbox, self._objects.name)
         self._tasks = TaskController(self.outbox, self._pool, self._reporter, settings.max_number_of_tasks_waiting)
+        self._graphs = GraphController(self.outbox, self._tasks, self._objects, self._reporter)
         self._workers = WorkerController(self.outbox, self._pool, self._tasks)
         self._balance = BalanceController(self.outbox, self._pool, self._tasks)
         self._information = InformationController(
@@ -71,6 +73,7 @@ class SchedulerCore:
             MessageKind.taskCancelConfirm: self.on_task_cancel_confirm,
             MessageKind.taskResult: self.on_task_result,
             MessageKind.taskLog: self.on_task_log,
+            MessageKind.graphTask: self.on_graph_task,
             MessageKind.objectInstruction: self.on_object_instruction,
             MessageKind.clientHeartbeat: self.on_client_heartbeat,
             MessageKind.workerHeartbeat: self.on_worker_heartbeat,
@@ -108,7 +111,8 @@ class SchedulerCore:
             self._forget_peer(peer)
 
     def on_batch_end(self) -> None:
-        """Place what waits, once per batch of events."""
+        """Go on with graphs and place what waits, once per batch of events."""
+        self._graphs.on_batch_end()
         self._tasks.place_waiting()
 
     def on_tick(self) -> None:
@@ -135,6 +139,7 @@ class SchedulerCore:
             "workers": len(self._workers),
             "departed_workers": self._workers.departed,
             "tasks": len(self._tasks),
+            "graphs": len(self._graphs),
             "waiting_tasks": self._tasks.waiting,
             "placed_tasks": sum(len(worker.tasks) for worker in self._pool.workers()),
             "open_cancels": sum(count for state, count in states.items() if state.name in ("retracting", "canceling")),
@@ -150,9 +155,19 @@ class SchedulerCore:
         """Accept a task."""
         self._tasks.on_task(self._client(peer), frame)
 
+    def on_graph_task(self, peer: bytes, frame: Frame) -> None:
+        """Accept nodes of a graph."""
+        graph = codec.decode(frame)
+        assert isinstance(graph, codec.GraphTask)
+        self._graphs.on_graph(self._client(peer), graph)
+
     def on_task_cancel(self, peer: bytes, frame: Frame) -> None:
-        """Cancel a task for its client."""
-        self._tasks.on_cancel(self._client(peer), frame)
+        """Cancel a task or a graph for its client."""
+        cancel = codec.decode(frame)
+        assert isinstance(cancel, codec.TaskCancel)
+        client = self._client(peer)
+        if not self._graphs.on_cancel(client, cancel.task_id):
+            self._tasks.on_cancel(client, cancel.task_id)
 
     def on_task_cancel_confirm(self, peer: bytes, frame: Frame) -> None:
         """Take a worker's verdict on a cancel."""
@@ -184,7 +199,7 @@ class SchedulerCore:
         if instruction.instruction_type == codec.ObjectInstructionType.create:
             self._objects.on_create(owner, instruction, self.now_seconds)
         elif instruction.instruction_type == codec.ObjectInstructionType.delete and is_client:
-            self._objects.on_delete(owner, instruction.object_ids)
+            self._objects.on_delete(owner, self._graphs.on_objects_released(instruction.object_ids))
         else:
             raise ValueError(f"object instruction {instruction.instruction_type} is not for a scheduler")
 
@@ -253,11 +268,13 @@ class SchedulerCore:
     def _remove_client(self, client: ClientRecord) -> None:
         _logger.info("client %s disconnected", client.client_id.decode(errors="replace"))
         self._clients.remove(client.client_id)
+        self._graphs.on_client_gone(client)
         self._tasks.on_client_gone(client)
         self._objects.on_client_gone(client.client_id, self.now_seconds)
 
     def _shut_down(self, peer: bytes) -> None:
         self.outbox.send(peer, message.encode("clientShutdownResponse", accepted=True))
+        self._graphs.fail_everything("cluster shutting down")
         self._tasks.fail_everything("cluster shutting down")
         self._workers.stop_all()
         self.outbox.stop_requested = True

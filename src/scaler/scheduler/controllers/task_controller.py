@@ -11,6 +11,7 @@ from scaler.scheduler.allocate_policy.worker_pool import WorkerPool, hold, let_g
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.controllers.client_controller import ClientRecord
 from scaler.scheduler.controllers.task_reporter import TaskReporter
+from scaler.scheduler.graph.graph_record import GraphNode
 from scaler.scheduler.outbox import Frame, Outbox
 from scaler.scheduler.task import task_end
 from scaler.scheduler.task.duration_estimator import DurationEstimator
@@ -27,7 +28,8 @@ MOST_LOSSES: Final = 3
 class TaskController:
     """The one owner of live tasks: who holds each, and what it waits for.
 
-    Every event goes through the table; ``stale`` counts what came too late, by event.
+    Every event goes through the table; ``stale`` counts what came too late, by event. A client is told how its tasks
+    end; the ends of nodes of graphs are collected for the graphs instead.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class TaskController:
         self._tasks: dict[bytes, TaskRecord] = {}
         self._queue = WaitingQueue()
         self._durations = DurationEstimator()
+        self._ended_nodes: list[tuple[GraphNode, Frame]] = []
         self.stale: Counter[str] = Counter()
         self._actions: dict[Action, Callable[[TaskRecord], None]] = {
             Action.ignore: lambda record: None,
@@ -65,6 +68,15 @@ class TaskController:
         """Return how many tasks wait in the central queue."""
         return len(self._queue)
 
+    @property
+    def is_full(self) -> bool:
+        """Return whether as many tasks wait as are allowed to."""
+        return 0 <= self._max_waiting <= len(self._queue)
+
+    def rejection(self, task_id: bytes, attempt: int = 0) -> bytes:
+        """Return the end of a task, or of a graph, that would wait beyond the limit."""
+        return task_end.rejected(task_id, attempt, self._max_waiting)
+
     def state_counts(self) -> Counter[TaskState]:
         """Return how many live tasks are in each state."""
         return Counter(record.state for record in self._tasks.values())
@@ -79,22 +91,35 @@ class TaskController:
         if task_id in self._tasks:
             self.stale["duplicate task"] += 1
             return
-        if 0 <= self._max_waiting <= len(self._queue):
-            self._outbox.send(client.client_id, task_end.rejected(task_id, attempt, self._max_waiting))
+        if self.is_full:
+            self._outbox.send(client.client_id, self.rejection(task_id, attempt))
             return
         needs = self._pool.needs(capabilities)
-        record = TaskRecord(task_id, client, frame, function_id, needs, priority, attempt)
-        self._tasks[task_id] = record
-        client.tasks[task_id] = record
-        self._queue.append(record)
+        self._accept(TaskRecord(task_id, client, frame, function_id, needs, priority, attempt))
 
-    def on_cancel(self, client: ClientRecord, frame: Frame) -> None:
-        """Cancel a task that its client wants no more."""
-        cancel = codec.decode(frame)
-        assert isinstance(cancel, codec.TaskCancel)
-        record = self._tasks.get(cancel.task_id)
-        if record is None or record.client is not client:
-            confirm = task_end.confirm(cancel.task_id, codec.TaskCancelConfirmType.cancelNotFound)
+    def on_node(self, client: ClientRecord, node: GraphNode, frame: Frame) -> None:
+        """Accept a node of a graph, whose frame holds all that it takes from others."""
+        task = node.task
+        needs = self._pool.needs(task.capabilities)
+        record = TaskRecord(task.task_id, client, frame, task.func_object_id, needs, task.priority, task.attempt, node)
+        self._accept(record)
+
+    def on_node_cancel(self, node: GraphNode) -> None:
+        """Cancel a node that was accepted; how it ends is told later, also when it ends at once."""
+        record = self._tasks.get(node.task.task_id)
+        if record is not None and record.node is node:
+            self._apply(record, TaskEvent.cancel)
+
+    def take_ended_nodes(self) -> list[tuple[GraphNode, Frame]]:
+        """Return, once, the nodes that have ended, each with its result or the verdict on its cancellation."""
+        ended, self._ended_nodes = self._ended_nodes, []
+        return ended
+
+    def on_cancel(self, client: ClientRecord, task_id: bytes) -> None:
+        """Cancel a task that its client wants no more. A node of a graph is cancelled with its graph only."""
+        record = self._tasks.get(task_id)
+        if record is None or record.client is not client or record.node is not None:
+            confirm = task_end.confirm(task_id, codec.TaskCancelConfirmType.cancelNotFound)
             self._outbox.send(client.client_id, confirm)
             return
         self._apply(record, TaskEvent.cancel)
@@ -118,9 +143,7 @@ class TaskController:
             return
         if metadata:
             self._durations.observe(record.function_id, ProfileResult.deserialize(metadata).duration_s)
-        client = record.client
-        if client is not None:
-            self._outbox.send(client.client_id, frame)
+        self._tell(record, frame)
         self._reporter.ended(record, task_end.result_state(result_type), metadata)
         self._end(record)
 
@@ -185,7 +208,7 @@ class TaskController:
     def fail_everything(self, message: str) -> None:
         """End every live task with a failure, before the cluster stops."""
         for record in list(self._tasks.values()):
-            if record.client is not None:
+            if record.client is not None and record.node is None:
                 self._outbox.send(record.client.client_id, task_end.shut_down(record.task_id, record.attempt, message))
             if record.state is TaskState.waiting:
                 self._abandon_waiting(record)
@@ -250,7 +273,7 @@ class TaskController:
         if record.open_cancels > 0:
             return  # this was the verdict on an earlier retraction; the one on the cancel follows
         record.state = TaskState.placed
-        if record.client is not None:
+        if record.client is not None and record.node is None:
             confirm = task_end.confirm(record.task_id, codec.TaskCancelConfirmType.cancelFailed)
             self._outbox.send(record.client.client_id, confirm)
 
@@ -270,17 +293,30 @@ class TaskController:
             self._return_to_queue(record)
             return
         assert record.worker is not None
-        if record.client is not None:
-            self._outbox.send(record.client.client_id, task_end.worker_died(record, record.worker))
+        self._tell(record, task_end.worker_died(record, record.worker))
         self._reporter.ended(record, MonitorState.failedWorkerDied, b"")
         self._end(record)
 
     def _confirm(self, record: TaskRecord, kind: codec.TaskCancelConfirmType) -> None:
-        if record.client is not None:
-            self._outbox.send(record.client.client_id, task_end.confirm(record.task_id, kind))
+        self._tell(record, task_end.confirm(record.task_id, kind))
         self._reporter.ended(record, task_end.confirm_state(kind), b"")
 
+    def _tell(self, record: TaskRecord, frame: Frame) -> None:
+        """Tell whoever waits for a task how it ended; nobody does once its client has gone."""
+        if record.client is None:
+            return
+        if record.node is not None:
+            self._ended_nodes.append((record.node, frame))
+        else:
+            self._outbox.send(record.client.client_id, frame)
+
     # -- bookkeeping
+
+    def _accept(self, record: TaskRecord) -> None:
+        assert record.client is not None
+        self._tasks[record.task_id] = record
+        record.client.tasks[record.task_id] = record
+        self._queue.append(record)
 
     def _end(self, record: TaskRecord) -> None:
         if record.worker is not None:

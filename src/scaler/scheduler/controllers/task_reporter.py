@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
+from scaler.scheduler.graph.graph_record import GraphNode
 from scaler.scheduler.outbox import Outbox
 from scaler.scheduler.task.monitor_state import MonitorState
 from scaler.scheduler.task.task_record import TaskRecord
@@ -30,6 +31,19 @@ class TaskReporter:
         if self._outbox.monitored:
             worker_id = record.worker.worker_id if record.worker is not None else b""
             self._publish(record, state, worker_id, metadata)
+
+    def node_known(self, node: GraphNode) -> None:
+        """Note a node of a graph, and on which others it depends."""
+        if self._outbox.monitored:
+            self._outbox.report(
+                "stateGraphTask",
+                {
+                    "graphTaskId": node.graph.graph_id,
+                    "taskId": node.task.task_id,
+                    "nodeTaskType": "target" if node.is_target else "normal",
+                    "parentTaskIds": [dependency.task.task_id for dependency in node.dependencies],
+                },
+            )
 
     def _publish(self, record: TaskRecord, state: MonitorState, worker_id: bytes, metadata: bytes) -> None:
         self._outbox.report(

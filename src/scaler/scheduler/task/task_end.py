@@ -70,6 +70,12 @@ def rejected(task_id: bytes, attempt: int, limit: int) -> bytes:
     return _failure(task_id, attempt, error, codec.TaskEndCause.rejected)
 
 
+def refused(task_id: bytes, reason: str) -> bytes:
+    """Return the end of a graph that cannot be understood."""
+    error = TaskRejectedError(f"the scheduler refused the graph: {reason}", task_id=task_id)
+    return _failure(task_id, 0, error, codec.TaskEndCause.rejected)
+
+
 def shut_down(task_id: bytes, attempt: int, message: str) -> bytes:
     """Return the end of a task that the end of the cluster overtakes."""
     return _failure(task_id, attempt, ClientShutdownException(message), codec.TaskEndCause.rejected)

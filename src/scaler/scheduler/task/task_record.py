@@ -9,6 +9,7 @@ from scaler.scheduler.task.task_state_machine import TaskState
 if TYPE_CHECKING:
     from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
     from scaler.scheduler.controllers.client_controller import ClientRecord
+    from scaler.scheduler.graph.graph_record import GraphNode
     from scaler.scheduler.outbox import Frame
 
 
@@ -16,7 +17,8 @@ class TaskRecord:
     """One live task; a million of them may wait, so it has slots and shares what tasks have in common.
 
     ``frame`` is the client's message as it came, forwarded to the worker as it is. ``client`` is None once the client
-    has gone; ``worker`` is None while the task waits. ``losses`` counts the workers that were lost under the task.
+    has gone; ``worker`` is None while the task waits. ``losses`` counts the workers that were lost under the task. What
+    is a node of a graph has its ``node``: how it ends concerns the graph, not the client.
     """
 
     __slots__ = (
@@ -27,6 +29,7 @@ class TaskRecord:
         "frame",
         "function_id",
         "losses",
+        "node",
         "open_cancels",
         "priority",
         "state",
@@ -43,6 +46,7 @@ class TaskRecord:
         capabilities: frozenset[str],
         priority: int,
         attempt: int,
+        node: GraphNode | None = None,
     ) -> None:
         self.task_id = task_id
         self.client: ClientRecord | None = client
@@ -51,6 +55,7 @@ class TaskRecord:
         self.capabilities = capabilities
         self.priority = priority
         self.attempt = attempt
+        self.node = node
         self.losses = 0
         self.open_cancels = 0
         self.state = TaskState.waiting

@@ -1,0 +1,272 @@
+"""Graphs: starts nodes when what they take is there, and tells the client how the graph ends.
+
+A graph arrives in one message or several, in an order in which a node comes after those it takes results from; so
+there are no cycles. It begins when all of it is there; a node is an ordinary task once it is ready. The client gets the
+results of the nodes it asked for as they come, and one more end under the id of the graph: the success of all, the
+verdict on a cancellation, or the first failure of a node, which becomes that of everything that has not ended.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from scaler.protocol import codec
+from scaler.scheduler.graph.graph_record import GraphNode, GraphRecord, GraphState, NodeState
+from scaler.scheduler.task import task_end
+
+if TYPE_CHECKING:
+    from scaler.scheduler.controllers.client_controller import ClientRecord
+    from scaler.scheduler.controllers.object_controller import ObjectController
+    from scaler.scheduler.controllers.task_controller import TaskController
+    from scaler.scheduler.controllers.task_reporter import TaskReporter
+    from scaler.scheduler.outbox import Frame, Outbox
+
+_TASK: Final = int(codec.ArgumentType.task)
+_OBJECT_ID: Final = int(codec.ArgumentType.objectID)
+_VALUE: Final = int(codec.ArgumentType.value)
+
+
+class GraphController:
+    """The one owner of live graphs. What nodes leave for each other is deleted when the last user has ended."""
+
+    def __init__(
+        self, outbox: Outbox, tasks: TaskController, objects: ObjectController, reporter: TaskReporter
+    ) -> None:
+        self._outbox = outbox
+        self._tasks = tasks
+        self._objects = objects
+        self._reporter = reporter
+        self._graphs: dict[bytes, GraphRecord] = {}
+        self._kept: dict[bytes, GraphNode] = {}  # by the object that is its result, while nodes need it
+        self.stale: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._graphs)
+
+    # -- events
+
+    def on_graph(self, client: ClientRecord, message: codec.GraphTask) -> None:
+        """Accept nodes of a graph. Raise ValueError when they claim to come from somebody else."""
+        if message.source != client.client_id:
+            raise ValueError(f"graph {message.task_id.hex()} names {message.source!r} as its source")
+        graph = self._graphs.get(message.task_id)
+        if graph is None:
+            if self._tasks.is_full:
+                self._outbox.send(client.client_id, self._tasks.rejection(message.task_id))
+                return
+            graph = GraphRecord(message.task_id, client, frozenset(message.targets))
+            self._graphs[message.task_id] = graph
+        elif graph.client is not client or graph.is_complete:
+            raise ValueError(f"graph {message.task_id.hex()} is known already")
+        graph.is_complete = not message.more
+        try:
+            for task in message.graph:
+                self._add_node(graph, task)
+        except ValueError as error:
+            self._refuse(graph, error)
+            raise
+        if graph.is_complete:
+            self._begin(graph)
+
+    def on_cancel(self, client: ClientRecord, graph_id: bytes) -> bool:
+        """Cancel a whole graph for its client; return whether there is such a graph."""
+        graph = self._graphs.get(graph_id)
+        if graph is None or graph.client is not client:
+            return False
+        if graph.state is GraphState.running:
+            self._stop(graph, GraphState.canceling)
+            self._close_when_over(graph)
+        return True
+
+    def on_client_gone(self, client: ClientRecord) -> None:
+        """Forget the graphs of a client that has left; its tasks end by themselves, and its objects are deleted."""
+        self._graphs = {key: graph for key, graph in self._graphs.items() if graph.client is not client}
+        self._kept = {key: node for key, node in self._kept.items() if node.graph.client is not client}
+
+    def on_batch_end(self) -> None:
+        """Go on with the graphs whose nodes have ended since the last call."""
+        while ended := self._tasks.take_ended_nodes():
+            for node, frame in ended:
+                self._on_node_ended(node, frame)
+
+    def on_objects_released(self, object_ids: list[bytes]) -> list[bytes]:
+        """Return the objects that no node needs any more; the others are deleted when their last user has ended."""
+        if not self._kept:
+            return object_ids
+        for object_id in object_ids:
+            node = self._kept.get(object_id)
+            if node is not None:
+                node.is_target = False
+        return [object_id for object_id in object_ids if object_id not in self._kept]
+
+    def fail_everything(self, message: str) -> None:
+        """End every graph with a failure, before the cluster stops."""
+        for graph in self._graphs.values():
+            self._outbox.send(graph.client.client_id, task_end.shut_down(graph.graph_id, 0, message))
+        self._graphs.clear()
+        self._kept.clear()
+
+    # -- nodes
+
+    def _begin(self, graph: GraphRecord) -> None:
+        if graph.state is GraphState.running:
+            for node in graph.nodes.values():
+                if node.missing == 0:
+                    self._start(node)
+        self._close_when_over(graph)
+
+    def _add_node(self, graph: GraphRecord, task: codec.Task) -> None:
+        if task.task_id in graph.nodes:
+            raise ValueError(f"graph {graph.graph_id.hex()} names node {task.task_id.hex()} twice")
+        dependencies = []
+        for argument in task.function_args:
+            if argument.type == _TASK:
+                dependency = graph.nodes.get(argument.data)
+                if dependency is None:
+                    raise ValueError(
+                        f"node {task.task_id.hex()} of graph {graph.graph_id.hex()} takes the result of "
+                        f"{argument.data.hex()}, which is no earlier node of it"
+                    )
+                dependencies.append(dependency)
+        node = GraphNode(graph, task, dependencies, task.task_id in graph.targets)
+        graph.nodes[task.task_id] = node
+        graph.unended += 1
+        for dependency in dict.fromkeys(dependencies):
+            dependency.users += 1
+            dependency.dependents.append(node)
+            node.missing += 1
+        self._reporter.node_known(node)
+        if graph.state is not GraphState.running:
+            self._drop(node)
+
+    def _start(self, node: GraphNode) -> None:
+        task, graph = node.task, node.graph
+        frame = codec.Task(
+            task_id=task.task_id,
+            source=graph.client.client_id,
+            metadata=task.metadata,
+            func_object_id=task.func_object_id,
+            function_args=[_resolved(graph, argument) for argument in task.function_args],
+            capabilities=task.capabilities,
+            attempt=task.attempt,
+            priority=task.priority,
+            deadline_milliseconds=task.deadline_milliseconds,
+            timeout_milliseconds=task.timeout_milliseconds,
+            retries=task.retries,
+            keyword_names=task.keyword_names,
+        ).encode()
+        node.state = NodeState.live
+        self._tasks.on_node(graph.client, node, frame)
+
+    def _on_node_ended(self, node: GraphNode, frame: Frame) -> None:
+        graph = node.graph
+        if self._graphs.get(graph.graph_id) is not graph:
+            self.stale["node of a graph that has ended"] += 1
+            return
+        message = codec.decode(frame)
+        self._end(node)
+        if isinstance(message, codec.TaskResult) and graph.state is GraphState.running:
+            if message.result_type == codec.TaskResultType.success:
+                self._succeed(node, message, frame)
+            else:
+                self._abort(graph, message)
+        elif isinstance(message, codec.TaskResult):
+            self._delete(graph, message.results)  # a sibling that could not be stopped in time
+        self._close_when_over(graph)
+
+    def _succeed(self, node: GraphNode, result: codec.TaskResult, frame: Frame) -> None:
+        graph, object_ids = node.graph, result.results
+        if node.is_target:
+            self._outbox.send(graph.client.client_id, frame)
+        if node.users > 0:
+            if object_ids:
+                node.result = codec.Argument(_OBJECT_ID, object_ids[0])
+                self._kept[object_ids[0]] = node
+            else:
+                node.result = codec.Argument(_VALUE, result.value or b"")
+        elif not node.is_target:
+            self._delete(graph, object_ids)
+        for dependent in node.dependents:
+            dependent.missing -= 1
+            if dependent.missing == 0:
+                self._start(dependent)
+        node.dependents.clear()
+
+    def _end(self, node: GraphNode) -> None:
+        """Take note that a node will not run any more, and forget the results that only it still needed."""
+        node.state = NodeState.ended
+        node.graph.unended -= 1
+        for dependency in dict.fromkeys(node.dependencies):
+            dependency.users -= 1
+            result = dependency.result
+            if dependency.users == 0 and result is not None:
+                dependency.result = None
+                if result.type == _OBJECT_ID:
+                    del self._kept[result.data]
+                    if not dependency.is_target:
+                        self._delete(node.graph, [result.data])
+        node.dependencies.clear()
+
+    def _drop(self, node: GraphNode) -> None:
+        """End a node that never became a task."""
+        self._end(node)
+        node.dependents.clear()
+
+    # -- graphs
+
+    def _abort(self, graph: GraphRecord, failure: codec.TaskResult) -> None:
+        """Make the failure of a node that of its graph, and stop what still runs."""
+        frame = codec.TaskResult(
+            task_id=graph.graph_id,
+            result_type=failure.result_type,
+            metadata=failure.metadata,
+            results=failure.results,
+            attempt=failure.attempt,
+            cause=failure.cause,
+            value=failure.value,
+        ).encode()
+        self._outbox.send(graph.client.client_id, frame)
+        self._stop(graph, GraphState.aborting)
+
+    def _stop(self, graph: GraphRecord, state: GraphState) -> None:
+        graph.state = state
+        for node in graph.nodes.values():
+            if node.state is NodeState.blocked:
+                self._drop(node)
+            elif node.state is NodeState.live:
+                self._tasks.on_node_cancel(node)
+
+    def _refuse(self, graph: GraphRecord, error: ValueError) -> None:
+        """End a graph that cannot be understood."""
+        graph.is_complete = True
+        if graph.state is GraphState.running:
+            self._outbox.send(graph.client.client_id, task_end.refused(graph.graph_id, str(error)))
+            self._stop(graph, GraphState.aborting)
+        self._close_when_over(graph)
+
+    def _close_when_over(self, graph: GraphRecord) -> None:
+        """Forget a graph whose nodes have all ended, and tell its client unless it knows."""
+        if graph.unended > 0 or not graph.is_complete:
+            return
+        del self._graphs[graph.graph_id]
+        if graph.state is GraphState.running:
+            end = codec.TaskResult(task_id=graph.graph_id, result_type=codec.TaskResultType.success).encode()
+        elif graph.state is GraphState.canceling:
+            end = task_end.confirm(graph.graph_id, codec.TaskCancelConfirmType.canceled)
+        else:
+            return
+        self._outbox.send(graph.client.client_id, end)
+
+    def _delete(self, graph: GraphRecord, object_ids: list[bytes]) -> None:
+        if object_ids:
+            self._objects.on_delete(graph.client.client_id, object_ids)
+
+
+def _resolved(graph: GraphRecord, argument: codec.Argument) -> codec.Argument:
+    """Return the argument with the result of another node in the place of its id."""
+    if argument.type != _TASK:
+        return argument
+    result = graph.nodes[argument.data].result
+    assert result is not None, "a node starts when the nodes it waits for have ended"
+    return result
