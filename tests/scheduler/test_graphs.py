@@ -1,0 +1,327 @@
+"""Graphs in the scheduler's core: what starts when, what the client is told, and what becomes of results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from scheduler_fixture import SchedulerFixture, failure_of, result_frame
+
+from scaler.protocol import codec
+from scaler.protocol.codec import ArgumentType, TaskCancelConfirmType, TaskResultType
+from scaler.utility.exceptions import TaskRejectedError
+from scaler.utility.identifiers import ClientID, ObjectID, TaskID
+
+VALUE, OBJECT, TASK = int(ArgumentType.value), int(ArgumentType.objectID), int(ArgumentType.task)
+
+
+class Graph:
+    """A graph under construction; nodes are named by a letter."""
+
+    def __init__(self, client: ClientID) -> None:
+        self.client = client
+        self.graph_id = TaskID.generate_task_id()
+        self.ids: dict[str, TaskID] = {}
+        self.tasks: list[codec.Task] = []
+
+    def node(self, name: str, *takes: str, **fields: Any) -> Graph:
+        """Add a node that takes the results of others."""
+        self.ids[name] = TaskID.generate_task_id()
+        arguments = [codec.Argument(TASK, self.ids.get(other, other.encode())) for other in takes]
+        function = ObjectID.generate_content_object_id(self.client, b"f")
+        self.tasks.append(
+            codec.Task(task_id=self.ids[name], source=b"", func_object_id=function, function_args=arguments, **fields)
+        )
+        return self
+
+    def frames(self, *targets: str, nodes_per_message: int = 100) -> list[bytes]:
+        """Return the messages of the graph."""
+        frames = []
+        for start in range(0, max(len(self.tasks), 1), nodes_per_message):
+            message = codec.GraphTask(
+                task_id=self.graph_id,
+                source=self.client,
+                targets=[self.ids[name] for name in targets],
+                graph=self.tasks[start : start + nodes_per_message],
+                more=start + nodes_per_message < len(self.tasks),
+            )
+            frames.append(message.encode())
+        return frames
+
+    def names(self, messages: list[Any]) -> list[str]:
+        """Return which nodes the messages are about; ``graph`` is the graph itself."""
+        known: dict[bytes, str] = {task_id: name for name, task_id in self.ids.items()}
+        known[self.graph_id] = "graph"
+        return [known[message.task_id] for message in messages]
+
+
+def submit(scheduler: SchedulerFixture, graph: Graph, *targets: str, nodes_per_message: int = 100) -> None:
+    for frame in graph.frames(*targets, nodes_per_message=nodes_per_message):
+        scheduler.say(graph.client, frame)
+
+
+def arguments_of(task: codec.Task) -> list[tuple[int, bytes]]:
+    return [(argument.type, argument.data) for argument in task.function_args]
+
+
+def fail(scheduler: SchedulerFixture, worker: bytes, task_id: bytes, value: bytes = b"failure") -> None:
+    scheduler.say(
+        worker, codec.TaskResult(task_id=task_id, result_type=TaskResultType.failed, cause=1, value=value).encode()
+    )
+
+
+def store_result(scheduler: SchedulerFixture, worker: bytes, graph: Graph, name: str) -> ObjectID:
+    """End a node with a result that is an object."""
+    object_id = ObjectID.generate_object_id(graph.client)
+    scheduler.create_objects(worker, graph.client, [object_id])
+    result = codec.TaskResult(task_id=graph.ids[name], result_type=TaskResultType.success, results=[object_id])
+    scheduler.say(worker, result.encode())
+    return object_id
+
+
+def assert_at_rest(scheduler: SchedulerFixture) -> None:
+    gauges = scheduler.core.gauges()
+    assert {name: gauges[name] for name in ("graphs", "tasks", "waiting_tasks", "placed_tasks", "objects")} == {
+        "graphs": 0,
+        "tasks": 0,
+        "waiting_tasks": 0,
+        "placed_tasks": 0,
+        "objects": 0,
+    }
+
+
+@pytest.fixture
+def scheduler() -> SchedulerFixture:
+    return SchedulerFixture()
+
+
+@pytest.mark.parametrize("nodes_per_message", [1, 2, 100])
+def test_nodes_start_when_what_they_take_is_there(scheduler: SchedulerFixture, nodes_per_message: int) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    graph.node("a").node("b").node("c", "a", "b", "a")
+    submit(scheduler, graph, "c", nodes_per_message=nodes_per_message)
+    assert graph.names(scheduler.take(worker)) == ["a", "b"]
+    scheduler.say(worker, result_frame(graph.ids["b"], value=b"of b"))
+    assert scheduler.take(worker) == []
+    scheduler.say(worker, result_frame(graph.ids["a"], value=b"of a"))
+    [started] = scheduler.take(worker)
+    assert graph.names([started]) == ["c"]
+    assert arguments_of(started) == [(VALUE, b"of a"), (VALUE, b"of b"), (VALUE, b"of a")]
+    assert started.source == graph.client
+
+
+def test_the_client_gets_the_results_it_asked_for_and_the_end(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", "a").node("c", "b"), "b", "c")
+    for name in "abc":
+        scheduler.finish(worker, graph.ids[name])
+    told = scheduler.take(graph.client)
+    assert graph.names(told) == ["b", "c", "graph"]
+    assert [result.result_type for result in told] == [TaskResultType.success] * 3
+    assert told[-1].value is None and told[-1].results == []
+    assert_at_rest(scheduler)
+
+
+def test_a_graph_without_nodes_ends_at_once(scheduler: SchedulerFixture) -> None:
+    graph = Graph(scheduler.client())
+    submit(scheduler, graph)
+    assert graph.names(scheduler.take(graph.client)) == ["graph"]
+    assert_at_rest(scheduler)
+
+
+def test_objects_between_nodes_are_deleted_with_their_last_user(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", "a").node("c", "a"), "b", "c")
+    between = store_result(scheduler, worker, graph, "a")
+    started = [task for task in scheduler.take(worker) if isinstance(task, codec.Task)]
+    assert [arguments_of(task) for task in started[1:]] == [[(OBJECT, between)]] * 2
+    scheduler.finish(worker, graph.ids["b"])
+    assert scheduler.deleted == []
+    scheduler.finish(worker, graph.ids["c"])
+    assert scheduler.deleted == [between]
+    assert_at_rest(scheduler)
+
+
+def test_a_result_that_the_client_has_fetched_stays_until_no_node_needs_it(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", "a"), "a", "b")
+    wanted = store_result(scheduler, worker, graph, "a")
+    scheduler.delete_objects(graph.client, [wanted])
+    assert scheduler.deleted == []
+    scheduler.finish(worker, graph.ids["b"])
+    assert scheduler.deleted == [wanted]
+    assert_at_rest(scheduler)
+
+
+def test_a_result_that_the_client_has_not_fetched_is_left_to_it(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", "a"), "a", "b")
+    wanted = store_result(scheduler, worker, graph, "a")
+    scheduler.finish(worker, graph.ids["b"])
+    assert scheduler.deleted == []
+    scheduler.delete_objects(graph.client, [wanted])
+    assert scheduler.deleted == [wanted]
+    assert_at_rest(scheduler)
+
+
+def test_the_first_failure_is_that_of_the_graph_and_stops_the_others(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b").node("c", "a").node("d", "b"), "c", "d")
+    scheduler.take(worker)
+    fail(scheduler, worker, graph.ids["a"])
+    [told] = scheduler.take(graph.client)
+    assert graph.names([told]) == ["graph"]
+    assert (told.result_type, told.cause, told.value) == (TaskResultType.failed, 1, b"failure")
+    [cancel] = scheduler.take(worker)
+    assert isinstance(cancel, codec.TaskCancel) and cancel.task_id == graph.ids["b"] and cancel.force
+    scheduler.confirm(worker, graph.ids["b"], TaskCancelConfirmType.canceled)
+    assert scheduler.take(graph.client) == []
+    assert_at_rest(scheduler)
+
+
+def test_the_late_result_of_a_sibling_is_deleted(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b"), "a", "b")
+    fail(scheduler, worker, graph.ids["a"])
+    late = store_result(scheduler, worker, graph, "b")
+    assert scheduler.deleted == [late]
+    assert graph.names(scheduler.take(graph.client)) == ["graph"]
+    assert_at_rest(scheduler)
+
+
+def test_cancelling_a_graph_ends_all_of_it(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(queue_size=1), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b").node("c", "a", "b"), "c")
+    assert graph.names(scheduler.take(worker)) == ["a"]
+    scheduler.cancel(graph.client, graph.graph_id)
+    assert scheduler.take(graph.client) == []
+    scheduler.cancel(graph.client, graph.graph_id)  # once more changes nothing
+    [cancel] = scheduler.take(worker)
+    assert cancel.task_id == graph.ids["a"]
+    scheduler.confirm(worker, graph.ids["a"], TaskCancelConfirmType.canceled)
+    [confirm] = scheduler.take(graph.client)
+    assert graph.names([confirm]) == ["graph"]
+    assert confirm.cancel_confirm_type == TaskCancelConfirmType.canceled
+    assert_at_rest(scheduler)
+
+
+def test_cancelling_between_the_messages_of_a_graph(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    first, second = graph.node("a").node("b", "a").frames("b", nodes_per_message=1)
+    scheduler.say(graph.client, first)
+    scheduler.cancel(graph.client, graph.graph_id)
+    assert scheduler.take(graph.client) == []
+    scheduler.say(graph.client, second)
+    assert graph.names(scheduler.take(graph.client)) == ["graph"]
+    assert scheduler.take(worker) == []
+    assert_at_rest(scheduler)
+
+
+def test_a_result_that_wins_against_the_cancel_of_its_graph(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", "a"), "b")
+    scheduler.cancel(graph.client, graph.graph_id)
+    scheduler.finish(worker, graph.ids["a"])
+    [confirm] = scheduler.take(graph.client)
+    assert confirm.cancel_confirm_type == TaskCancelConfirmType.canceled
+    assert_at_rest(scheduler)
+
+
+def test_a_node_is_not_cancelled_alone(scheduler: SchedulerFixture) -> None:
+    graph = Graph(scheduler.client())
+    submit(scheduler, graph.node("a"), "a")
+    scheduler.cancel(graph.client, graph.ids["a"])
+    [confirm] = scheduler.take(graph.client)
+    assert confirm.cancel_confirm_type == TaskCancelConfirmType.cancelNotFound
+    assert scheduler.core.gauges()["graphs"] == 1
+
+
+def test_the_loss_of_a_worker_runs_a_node_again_elsewhere(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker("w"), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", "a"), "b")
+    other = scheduler.worker("v")
+    scheduler.lose(worker)
+    [again] = scheduler.take(other)
+    assert graph.names([again]) == ["a"] and again.attempt == 1
+    scheduler.finish(other, graph.ids["a"], attempt=1)
+    scheduler.finish(other, graph.ids["b"])
+    assert graph.names(scheduler.take(graph.client)) == ["b", "graph"]
+    assert_at_rest(scheduler)
+
+
+def test_a_node_under_which_too_many_workers_were_lost_fails_its_graph(scheduler: SchedulerFixture) -> None:
+    graph = Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", "a"), "b")
+    for number in range(3):
+        scheduler.lose(scheduler.worker(f"w{number}"))
+    [told] = scheduler.take(graph.client)
+    assert graph.names([told]) == ["graph"]
+    assert told.result_type == TaskResultType.failedWorkerDied
+    assert_at_rest(scheduler)
+
+
+def test_a_client_that_leaves_takes_its_graphs_with_it(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", "a"), "b")
+    store_result(scheduler, worker, graph, "a")
+    scheduler.lose(graph.client)
+    scheduler.confirm(worker, graph.ids["b"], TaskCancelConfirmType.canceled)
+    assert_at_rest(scheduler)
+
+
+@pytest.mark.parametrize("takes", ["x", "b", "c"])
+def test_a_node_that_takes_what_does_not_come_before_it_is_refused(scheduler: SchedulerFixture, takes: str) -> None:
+    """So are cycles: whatever follows is no earlier node."""
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", takes).node("c"), "b")
+    [told] = scheduler.take(graph.client)
+    assert graph.names([told]) == ["graph"]
+    error = failure_of(told)
+    assert isinstance(error, TaskRejectedError) and "no earlier node" in str(error)
+    assert scheduler.take(worker) == []
+    assert_at_rest(scheduler)
+
+
+def test_others_cannot_add_to_a_graph_or_cancel_it(scheduler: SchedulerFixture) -> None:
+    graph, other = Graph(scheduler.client("a")), scheduler.client("b")
+    first, second = graph.node("a").node("b").frames("a", nodes_per_message=1)
+    scheduler.say(graph.client, first)
+    scheduler.say(other, second)
+    scheduler.cancel(other, graph.graph_id)
+    [confirm] = scheduler.take(other)
+    assert confirm.cancel_confirm_type == TaskCancelConfirmType.cancelNotFound
+    scheduler.say(graph.client, second)
+    scheduler.say(graph.client, second)  # it is complete
+    gauges = scheduler.core.gauges()
+    assert (gauges["graphs"], gauges["tasks"], gauges["dropped_messages"]) == (1, 2, 2)
+
+
+def test_a_graph_is_refused_while_too_many_tasks_wait() -> None:
+    scheduler = SchedulerFixture(max_number_of_tasks_waiting=1)
+    graph = Graph(scheduler.client())
+    scheduler.submit(graph.client)
+    submit(scheduler, graph.node("a"), "a")
+    [told] = scheduler.take(graph.client)
+    assert graph.names([told]) == ["graph"] and isinstance(failure_of(told), TaskRejectedError)
+    assert scheduler.core.gauges()["graphs"] == 0
+
+
+def test_shutting_down_fails_graphs_once() -> None:
+    from scaler.protocol import message
+
+    scheduler = SchedulerFixture(protected=False)
+    graph = Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", "a"), "b")
+    scheduler.say(graph.client, message.encode("clientDisconnect", disconnectType="shutdown"))
+    ends = [told for told in scheduler.take(graph.client) if isinstance(told, codec.TaskResult)]
+    assert graph.names(ends) == ["graph"]
+    assert_at_rest(scheduler)
+
+
+def test_nodes_are_reported_while_anybody_listens(scheduler: SchedulerFixture) -> None:
+    scheduler.core.outbox.monitored = True
+    graph = Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", "a"), "b")
+    reports = [fields for member, fields in scheduler.reports if member == "stateGraphTask"]
+    assert [report["nodeTaskType"] for report in reports] == ["normal", "target"]
+    assert reports[1]["parentTaskIds"] == [graph.ids["a"]]
