@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final
 
 import cloudpickle
 
 from scaler.client.agent.client_agent import ClientAgent
+from scaler.client.agent.object_registry import StoredFunction
+from scaler.client.agent.pending_graph import PendingGraph
 from scaler.client.agent.scheduler_link import SchedulerLink
 from scaler.client.function_cache import FunctionCache
 from scaler.client.function_record import FunctionRecord
 from scaler.client.future import ScalerFuture
+from scaler.client.graph.graph_builder import GraphBuilder
+from scaler.client.graph.graph_plan import GraphPlan
 from scaler.client.new_object import NewObject
 from scaler.client.object_reference import ObjectReference
 from scaler.client.serializer.default import DefaultSerializer
@@ -24,8 +29,9 @@ from scaler.config.defaults import DEFAULT_CLIENT_TIMEOUT_SECONDS, DEFAULT_HEART
 from scaler.config.types.zmq import ZMQConfig
 from scaler.protocol.codec import ObjectContentType
 from scaler.utility.identifiers import ClientID, ObjectID
+from scaler.utility.metadata.profile_result import ProfileResult
 from scaler.utility.metadata.task_flags import TaskFlags
-from scaler.utility.serialization import payload_size
+from scaler.utility.serialization import deserialize, payload_size
 
 _MAP_CHUNK_TASKS: Final = 512
 _MAP_FETCH_AHEAD: Final = 8
@@ -70,6 +76,7 @@ class Client:
         self._functions = FunctionCache(serializer)
         metadata = TaskFlags(profiling=profiling, stream_output=stream_output).serialize()
         self._tasks = TaskFactory(self._identity, serializer, metadata, self._agent.is_known_reference)
+        self._graphs = GraphBuilder(self._identity, self._tasks)
         self._store_serializer()
 
     @property
@@ -126,6 +133,36 @@ class Client:
             for future in futures:
                 if not future.done():
                     self._agent.request_cancel(future.task_id)
+            raise
+
+    def get(
+        self,
+        graph: Mapping[str, Any],
+        keys: Iterable[str],
+        block: bool = True,
+        capabilities: dict[str, int] | None = None,
+    ) -> dict[str, Any]:
+        """Compute nodes of a graph, and return their values by key, or with ``block=False`` their futures.
+
+        The value of a node is a call, a tuple of a function and the names of the nodes whose results it takes, or data:
+        anything else. Results between nodes do not pass through this client. Only what the keys need is computed. The
+        first node that fails ends the graph: everything of it that has not ended fails with the same exception, and
+        what runs is stopped. Cancelling one future cancels the graph.
+
+        Before anything is sent, raise KeyError for a name that is no node or a key that is repeated, TypeError for
+        calls that cannot be made, graphlib.CycleError, MissingObjects, or the serializer's own error.
+        """
+        self._agent.check_usable()
+        plan = GraphPlan.make(graph, keys)
+        futures = self._start_graph(plan, capabilities)
+        results = {key: futures[key] if key in futures else self._ended_future(plan.data[key]) for key in plan.keys}
+        if not block:
+            return results
+        try:
+            return {key: future.result() for key, future in results.items()}
+        except BaseException:
+            for future in futures.values():
+                self._agent.request_cancel(future.task_id)
             raise
 
     # --- objects
@@ -198,19 +235,54 @@ class Client:
         function = self._agent.acquire_function(record, len(calls))
         try:
             tasks = [self._tasks.make(function.object_id, args, keywords, capabilities) for args, keywords in calls]
-            objects = self._objects_of(tasks)
-            # Two threads may both store a new function: the bytes are the same, and none of them has to wait.
-            is_new_function = not function.is_stored
-            if is_new_function:
-                objects.insert(0, NewObject(function.object_id, function.name, record.payload))
-            if objects:
-                self._agent.store(objects)
-            if is_new_function:
-                function.is_stored = True
+            self._store([(function, record)], self._objects_of(tasks))
         except BaseException:
             self._agent.release_function(function, len(calls))
             raise
         return self._agent.start(function, tasks)
+
+    def _start_graph(self, plan: GraphPlan, capabilities: dict[str, int] | None) -> dict[str, ScalerFuture]:
+        """Send a graph, what it needs first; return the futures of the calls that were asked for."""
+        records = {key: self._functions.record(call.function) for key, call in plan.calls.items()}
+        for key, call in plan.calls.items():
+            records[key].signature.bind(call.takes, {})  # as many values as names
+        counts = Counter(record.digest for record in records.values())
+        unique = {record.digest: record for record in records.values()}
+        functions = {digest: self._agent.acquire_function(unique[digest], count) for digest, count in counts.items()}
+        try:
+            function_ids = {key: functions[record.digest].object_id for key, record in records.items()}
+            new = self._graphs.build(plan, function_ids, capabilities)
+            self._store([(functions[digest], record) for digest, record in unique.items()], new.objects)
+        except BaseException:
+            for digest, count in counts.items():
+                self._agent.release_function(functions[digest], count)
+            raise
+        futures = {key: ScalerFuture(new.node_ids[key], self._agent) for key in plan.keys if key in new.node_ids}
+        object_ids = [item.object_id for item in new.objects]
+        used = [(functions[digest], count) for digest, count in counts.items()]
+        self._agent.start_graph(PendingGraph(new.graph_id, tuple(futures.values()), used, object_ids), new.frames)
+        return futures
+
+    def _ended_future(self, value: Any) -> ScalerFuture:
+        """Return the future of a node that is data: of the very object, or of what a reference stands for."""
+        if isinstance(value, ObjectReference):
+            value = deserialize(self._serializer, self._agent.fetch(value.object_id, None))
+        future = ScalerFuture(self._tasks.next_id(), self._agent)
+        future.set_result(value, ProfileResult())
+        return future
+
+    def _store(self, functions: Sequence[tuple[StoredFunction, FunctionRecord]], objects: Sequence[NewObject]) -> None:
+        """Store objects, and functions that are not stored yet.
+
+        Two threads may both store a new function: the bytes are the same, and none of them has to wait.
+        """
+        new_functions = [(function, record) for function, record in functions if not function.is_stored]
+        items = [NewObject(function.object_id, function.name, record.payload) for function, record in new_functions]
+        items += objects
+        if items:
+            self._agent.store(items)
+        for function, _ in new_functions:
+            function.is_stored = True
 
     @staticmethod
     def _objects_of(tasks: list[NewTask]) -> list[NewObject]:

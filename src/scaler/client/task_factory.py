@@ -64,16 +64,43 @@ class TaskFactory:
         )
         return NewTask(task_id, task.encode(), objects)
 
+    def next_id(self) -> TaskID:
+        """Return the id of another task."""
+        return self._next_task_id()
+
+    def make_node(
+        self,
+        task_id: TaskID,
+        function_id: ObjectID,
+        arguments: list[Argument],
+        capabilities: dict[str, int] | None,
+    ) -> Task:
+        """Return a node of a graph; whose it is, the graph says."""
+        return Task(
+            task_id=task_id,
+            source=b"",
+            func_object_id=function_id,
+            function_args=arguments,
+            metadata=self._metadata,
+            capabilities=capabilities,
+        )
+
     def make_object(self, value: Any, name: bytes = b"") -> NewObject:
         """Serialize one value as an object of its own."""
         return self._make_object(serialize(self._serializer, value), name)
+
+    def checked(self, reference: ObjectReference) -> ObjectID:
+        """Return the id of a sent object. Raise MissingObjects when it was not sent by this client, or was cleared."""
+        if not self._is_known_reference(reference.object_id):
+            raise MissingObjects(f"unknown object: {reference.object_id!r}")
+        return reference.object_id
 
     def _encode(self, values: Iterable[Any], objects: list[NewObject]) -> list[Argument]:
         arguments = []
         inline_bytes = 0
         for value in values:
             if type(value) is ObjectReference:
-                arguments.append(Argument(_OBJECT_ID, self._checked(value)))
+                arguments.append(Argument(_OBJECT_ID, self.checked(value)))
                 continue
             payload = serialize(self._serializer, value)
             if type(payload) is bytes and len(payload) <= min(INLINE_VALUE_BYTES, INLINE_TASK_BYTES - inline_bytes):
@@ -88,8 +115,3 @@ class TaskFactory:
     def _make_object(self, payload: Any, name: bytes = b"") -> NewObject:
         object_id = ObjectID.generate_object_id(self._identity)
         return NewObject(object_id, name or f"<obj {object_id!r}>".encode(), payload)
-
-    def _checked(self, reference: ObjectReference) -> ObjectID:
-        if not self._is_known_reference(reference.object_id):
-            raise MissingObjects(f"unknown object: {reference.object_id!r}")
-        return reference.object_id

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from scaler.client.agent.core import ClientCore, ClientState
 from scaler.client.agent.job_pool import JobPool
 from scaler.client.agent.object_registry import StoredFunction
+from scaler.client.agent.pending_graph import PendingGraph
 from scaler.client.agent.pending_task import PendingTask
 from scaler.client.agent.scheduler_link import SchedulerLink
 from scaler.client.function_record import FunctionRecord
@@ -171,6 +172,22 @@ class ClientAgent:
                     self._core.on_submit_failed(task.future.task_id)
             raise
         return [task.future for task in pending]
+
+    def start_graph(self, graph: PendingGraph, frames: Sequence[bytes]) -> None:
+        """Register a graph, whose objects are stored, and send it. Raise ClientQuitException or DisconnectedError.
+
+        Takes over the references to its functions, also when it raises.
+        """
+        with self._lock:
+            self._core.on_graph_submit(graph)
+        try:
+            self._check_running()  # after the registration, so that a stop meanwhile ends this graph too
+            for frame in frames:
+                self._link.send_all([frame], self._is_stopping)
+        except BaseException:
+            with self._lock:
+                self._core.on_graph_submit_failed(graph)
+            raise
 
     def request_cancel(self, task_id: TaskID) -> None:
         """Ask for the cancellation of a task. Does not wait."""

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Final
 
 from scaler.client.agent.object_registry import ObjectRegistry
+from scaler.client.agent.pending_graph import PendingGraph
 from scaler.client.agent.pending_task import PendingTask
 from scaler.client.future import ScalerFuture
 from scaler.protocol import codec
@@ -66,6 +67,7 @@ class ClientCore:
         # with fewer heartbeats a scheduler that answers each of them would still be taken for silent
         self._heartbeat_interval_seconds = min(heartbeat_interval_seconds, timeout_seconds / 3)
         self._tasks: dict[bytes, PendingTask] = {}
+        self._graphs: dict[bytes, PendingGraph] = {}
         self._unanswered_heartbeats: collections.deque[float] = collections.deque()
         self._last_contact_seconds = self._last_tick_seconds = now_seconds
         self._next_heartbeat_seconds = now_seconds
@@ -82,12 +84,28 @@ class ClientCore:
         """Forget a task that could not be sent."""
         self._finish(task_id)
 
+    def on_graph_submit(self, graph: PendingGraph) -> None:
+        """Register a graph that is about to be sent."""
+        self._graphs[graph.graph_id] = graph
+        for future in graph.futures:
+            self._tasks[future.task_id] = PendingTask(future, None, graph=graph)
+
+    def on_graph_submit_failed(self, graph: PendingGraph) -> None:
+        """Forget a graph that could not be sent."""
+        for future in graph.futures:
+            self._finish(future.task_id)
+        self._finish_graph(graph)
+
     def on_cancel_requested(self, task_id: TaskID) -> None:
-        """Ask for a cancellation, once."""
+        """Ask for a cancellation, once. A node of a graph is cancelled with all of its graph."""
         task = self._tasks.get(task_id)
-        if task is not None and not task.is_cancel_requested:
-            task.is_cancel_requested = True
-            self.outbox.append(codec.TaskCancel(task_id=task_id, force=True).encode())
+        if task is None:
+            return
+        wanted: PendingTask | PendingGraph = task if task.graph is None else task.graph
+        if not wanted.is_cancel_requested:
+            wanted.is_cancel_requested = True
+            cancelled_id = task_id if task.graph is None else task.graph.graph_id
+            self.outbox.append(codec.TaskCancel(task_id=cancelled_id, force=True).encode())
 
     def on_cancel_all_requested(self) -> list[PendingTask]:
         """Ask for the cancellation of everything, and return what that is."""
@@ -102,6 +120,8 @@ class ClientCore:
             if self._finish(task.future.task_id) is not None:
                 self.counters["cancels without verdict"] += 1
                 self.endings.append(task.future.set_canceled)
+            if task.graph is not None:
+                self._finish_graph(task.graph)
 
     def on_clear(self, now_seconds: float) -> None:
         """Delete everything that was sent, and functions once no task calls them."""
@@ -194,6 +214,9 @@ class ClientCore:
         """End a task with its result, which stays undecoded."""
         task = self._finish(result.task_id)
         object_ids = [ObjectID(object_id) for object_id in result.results]
+        if task is None and (graph := self._graphs.get(result.task_id)) is not None:
+            self._on_graph_result(graph, result, object_ids)
+            return
         if task is None:  # given up, or told twice
             self.counters["results of unknown tasks"] += 1
             self.objects.release(object_ids)
@@ -208,8 +231,28 @@ class ClientCore:
             self.objects.release(object_ids)
             self.endings.append(partial(_fail, future, self._failure_without_value(result)))
 
+    def _on_graph_result(self, graph: PendingGraph, result: codec.TaskResult, object_ids: list[ObjectID]) -> None:
+        """End a graph: what has not ended of it fails as its first failed node did."""
+        unended = [future for future in graph.futures if self._finish(future.task_id) is not None]
+        self._finish_graph(graph)
+        if result.value is not None:
+            for future in unended:
+                self.endings.append(partial(future.set_result_ready, result.value, True, result.metadata))
+        elif object_ids and unended:
+            self.endings.append(partial(_fail_together, unended, object_ids[0], result.metadata))
+        else:
+            self.objects.release(object_ids)
+            for future in unended:
+                self.endings.append(partial(_fail, future, self._failure_without_value(result)))
+
     def on_task_cancel_confirm(self, confirm: codec.TaskCancelConfirm) -> None:
-        """End a task as cancelled, or leave it running when it could not be."""
+        """End a task or a graph as cancelled, or leave it running when it could not be."""
+        graph = self._graphs.get(confirm.task_id)
+        if graph is not None:
+            unended = [future for future in graph.futures if self._finish(future.task_id) is not None]
+            self._finish_graph(graph)
+            self.endings += [future.set_canceled for future in unended]
+            return
         if confirm.cancel_confirm_type == codec.TaskCancelConfirmType.cancelFailed:
             pending = self._tasks.get(confirm.task_id)
             if pending is not None:
@@ -236,23 +279,33 @@ class ClientCore:
 
     def sizes(self) -> dict[str, int]:
         """Return the size of every table; all are 0 when nothing is going on, but for functions kept for reuse."""
-        return {"tasks": len(self._tasks), **self.objects.sizes()}
+        return {"tasks": len(self._tasks), "graphs": len(self._graphs), **self.objects.sizes()}
 
     def _finish(self, task_id: bytes) -> PendingTask | None:
         task = self._tasks.pop(task_id, None)
         if task is not None:
-            self.objects.release_function(task.function)
+            if task.function is not None:
+                self.objects.release_function(task.function)
             if task.object_ids:
                 self.objects.release(task.object_ids)
         return task
+
+    def _finish_graph(self, graph: PendingGraph) -> None:
+        if self._graphs.pop(graph.graph_id, None) is not None:
+            for function, count in graph.functions:
+                self.objects.release_function(function, count)
+            self.objects.release(graph.object_ids)
 
     def _fail_disconnected(self, reason: str) -> None:
         self.on_failure(DisconnectedError(f"the connection to the scheduler at {self._scheduler_address} {reason}"))
 
     def _end_all(self, ending: Callable[[ScalerFuture], Callable[[], None]]) -> None:
         tasks, self._tasks = self._tasks, {}
+        for graph in list(self._graphs.values()):
+            self._finish_graph(graph)
         for task in tasks.values():
-            self.objects.release_function(task.function)
+            if task.function is not None:
+                self.objects.release_function(task.function)
             self.endings.append(ending(task.future))
 
     def _delete_objects(self) -> None:
@@ -283,6 +336,20 @@ def _write_log(log: codec.TaskLog) -> None:
 def _fail(future: ScalerFuture, failure: BaseException) -> None:
     if not future.done():
         future.set_exception(failure)
+
+
+def _fail_together(futures: list[ScalerFuture], failure_id: ObjectID, metadata: bytes) -> None:
+    """End the futures with one stored failure, which the first one fetches, elsewhere, for all."""
+    first, *others = futures
+
+    def pass_on(fetched: ScalerFuture) -> None:
+        failure = fetched.exception()
+        assert failure is not None
+        for future in others:
+            _fail_with_copy(future, failure)
+
+    first.add_done_callback(pass_on)
+    first.set_result_ready(failure_id, True, metadata)
 
 
 def _fail_with_copy(future: ScalerFuture, failure: BaseException) -> None:

@@ -1,0 +1,43 @@
+"""A graph as the client plans it: checked, without what nobody asked for, and in the order of its dependencies."""
+
+from __future__ import annotations
+
+import graphlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from scaler.utility.graph.optimization import cull_graph, is_call
+
+
+class Call(NamedTuple):
+    """A node that calls a function with the results of other nodes, in that order."""
+
+    function: Callable[..., Any]
+    takes: tuple[str, ...]
+
+
+class GraphPlan(NamedTuple):
+    """The nodes that are needed for ``keys``. A call comes after all calls whose results it takes."""
+
+    keys: list[str]
+    calls: dict[str, Call]
+    data: dict[str, Any]
+
+    @staticmethod
+    def make(graph: Mapping[str, Any], keys: Iterable[str]) -> GraphPlan:
+        """Return the plan for some keys of a graph.
+
+        Raise KeyError for a key or argument that is no node, or a key that is repeated, TypeError for an argument that
+        is not a name, and graphlib.CycleError when nodes need each other.
+        """
+        wanted = list(keys)
+        repeated = [key for key, count in Counter(wanted).items() if count > 1]
+        if repeated:
+            raise KeyError(f"keys must not be repeated: {', '.join(map(repr, repeated))}")
+        needed = cull_graph(graph, wanted)
+        calls = {key: Call(value[0], value[1:]) for key, value in needed.items() if is_call(value)}
+        data = {key: value for key, value in needed.items() if key not in calls}
+        predecessors = {key: [name for name in call.takes if name in calls] for key, call in calls.items()}
+        order = graphlib.TopologicalSorter(predecessors).static_order()
+        return GraphPlan(wanted, {key: calls[key] for key in order}, data)
