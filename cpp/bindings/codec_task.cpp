@@ -16,10 +16,11 @@ namespace scaler::bindings {
 namespace {
 
 constexpr const char* kArgumentFields[] = {"type", "data"};
+constexpr const char* kStepFields[] = {"func_object_id", "function_args"};
 constexpr const char* kTaskFields[] = {
-    "task_id",      "source",       "metadata", "func_object_id",        "function_args",
-    "capabilities", "attempt",      "priority", "deadline_milliseconds", "timeout_milliseconds",
-    "retries",      "keyword_names"};
+    "task_id",      "source",        "metadata", "func_object_id",        "function_args",
+    "capabilities", "attempt",       "priority", "deadline_milliseconds", "timeout_milliseconds",
+    "retries",      "keyword_names", "steps"};
 
 std::map<std::string, std::int64_t> capabilitiesOf(nb::handle capabilities) {
     std::map<std::string, std::int64_t> result;
@@ -48,9 +49,28 @@ std::vector<std::string> namesOf(nb::handle sequence) {
     return names;
 }
 
+std::vector<protocol::ArgumentView> viewsOf(const std::vector<Argument>& arguments) {
+    std::vector<protocol::ArgumentView> views;
+    views.reserve(arguments.size());
+    for (const auto& argument : arguments) {
+        views.push_back({argument.type, viewOf(argument.data)});
+    }
+    return views;
+}
+
+std::vector<Argument> toArguments(const std::vector<protocol::ArgumentView>& views) {
+    std::vector<Argument> arguments;
+    arguments.reserve(views.size());
+    for (const auto& view : views) {
+        arguments.push_back({view.type, toBytes(view.data)});
+    }
+    return arguments;
+}
+
 void construct(Task* self, nb::bytes task_id, nb::bytes source, nb::bytes func_object_id,
                std::vector<Argument> function_args, nb::bytes metadata, nb::handle capabilities, nb::int_ attempt,
-               nb::int_ priority, nb::int_ deadline, nb::int_ timeout, nb::int_ retries, nb::handle keyword_names) {
+               nb::int_ priority, nb::int_ deadline, nb::int_ timeout, nb::int_ retries, nb::handle keyword_names,
+               std::vector<Step> steps) {
     new (self) Task{std::move(task_id),
                     std::move(source),
                     std::move(metadata),
@@ -62,7 +82,8 @@ void construct(Task* self, nb::bytes task_id, nb::bytes source, nb::bytes func_o
                     fitting<std::uint32_t>("deadline_milliseconds", deadline),
                     fitting<std::uint32_t>("timeout_milliseconds", timeout),
                     fitting<std::uint32_t>("retries", retries),
-                    namesOf(keyword_names)};
+                    namesOf(keyword_names),
+                    std::move(steps)};
 }
 
 nb::tuple peekTask(nb::handle object) {
@@ -102,6 +123,19 @@ void defineArgument(nb::module_& module) {
     defineValue(type, kArgumentFields);
 }
 
+void defineStep(nb::module_& module) {
+    nb::class_<Step> type(module, "Step", nb::is_final());
+    type.def(
+            "__init__",
+            [](Step* self, nb::bytes func_object_id, std::vector<Argument> function_args) {
+                new (self) Step{std::move(func_object_id), std::move(function_args)};
+            },
+            "func_object_id"_a, "function_args"_a = nb::tuple())
+        .def_ro("func_object_id", &Step::func_object_id)
+        .def_prop_ro("function_args", [](const Step& step) { return toList(step.function_args); });
+    defineValue(type, kStepFields);
+}
+
 }  // namespace
 
 protocol::TaskView toView(const Task& task) {
@@ -116,10 +150,12 @@ protocol::TaskView toView(const Task& task) {
                             task.deadline_milliseconds,
                             task.timeout_milliseconds,
                             task.retries,
-                            {task.keyword_names.begin(), task.keyword_names.end()}};
-    view.function_args.reserve(task.function_args.size());
-    for (const auto& argument : task.function_args) {
-        view.function_args.push_back({argument.type, viewOf(argument.data)});
+                            {task.keyword_names.begin(), task.keyword_names.end()},
+                            {}};
+    view.function_args = viewsOf(task.function_args);
+    view.steps.reserve(task.steps.size());
+    for (const auto& step : task.steps) {
+        view.steps.push_back({viewOf(step.func_object_id), viewsOf(step.function_args)});
     }
     for (const auto& [name, value] : task.capabilities) {
         view.capabilities.push_back({name, value});
@@ -139,10 +175,12 @@ Task toTask(const protocol::TaskView& view) {
               view.deadline_milliseconds,
               view.timeout_milliseconds,
               view.retries,
+              {},
               {}};
-    task.function_args.reserve(view.function_args.size());
-    for (const auto& argument : view.function_args) {
-        task.function_args.push_back({argument.type, toBytes(argument.data)});
+    task.function_args = toArguments(view.function_args);
+    task.steps.reserve(view.steps.size());
+    for (const auto& step : view.steps) {
+        task.steps.push_back({toBytes(step.func_object_id), toArguments(step.function_args)});
     }
     for (const auto& capability : view.capabilities) {
         task.capabilities.emplace(viewOf(toText(capability.name)), capability.value);
@@ -155,11 +193,12 @@ Task toTask(const protocol::TaskView& view) {
 
 void defineTask(nb::module_& module) {
     defineArgument(module);
+    defineStep(module);
     nb::class_<Task> type(module, "Task", nb::is_final());
     type.def("__init__", &construct, nb::kw_only(), "task_id"_a, "source"_a, "func_object_id"_a,
              "function_args"_a = nb::tuple(), "metadata"_a = nb::bytes("", 0), "capabilities"_a = nb::none(),
              "attempt"_a = 0, "priority"_a = 0, "deadline_milliseconds"_a = 0, "timeout_milliseconds"_a = 0,
-             "retries"_a = 0, "keyword_names"_a = nb::tuple())
+             "retries"_a = 0, "keyword_names"_a = nb::tuple(), "steps"_a = nb::tuple())
         .def_ro("task_id", &Task::task_id)
         .def_ro("source", &Task::source)
         .def_ro("metadata", &Task::metadata)
@@ -172,6 +211,7 @@ void defineTask(nb::module_& module) {
         .def_ro("timeout_milliseconds", &Task::timeout_milliseconds)
         .def_ro("retries", &Task::retries)
         .def_prop_ro("keyword_names", [](const Task& task) { return toList(task.keyword_names); })
+        .def_prop_ro("steps", [](const Task& task) { return toList(task.steps); })
         .def("encode", [](const Task& task) { return encodeView(toView(task)); });
     defineValue(type, kTaskFields);
     module.def("peek_task", &peekTask, "frame"_a);

@@ -16,6 +16,11 @@ struct Argument {
     nb::bytes data;
 };
 
+struct Step {
+    nb::bytes func_object_id;
+    std::vector<Argument> function_args;
+};
+
 struct Task {
     nb::bytes task_id;
     nb::bytes source;
@@ -29,6 +34,7 @@ struct Task {
     std::uint32_t timeout_milliseconds = 0;
     std::uint32_t retries = 0;
     std::vector<std::string> keyword_names;
+    std::vector<Step> steps;
 };
 
 // The view lives as long as the task does.

@@ -10,6 +10,41 @@ namespace scaler::protocol {
 
 namespace {
 
+using Arguments = std::vector<ArgumentView>;
+
+void addArguments(FrameSize& size, const Arguments& arguments) {
+    size.addStructList<::Task::Argument>(arguments.size());
+    for (const auto& argument : arguments) {
+        size.addData(argument.data.size());
+    }
+}
+
+void fillArguments(const Arguments& arguments, capnp::List<::Task::Argument>::Builder builder) {
+    for (unsigned i = 0; i < arguments.size(); ++i) {
+        builder[i].setType(static_cast<::Task::Argument::ArgumentType>(arguments[i].type));
+        builder[i].setData(toData(arguments[i].data));
+    }
+}
+
+Arguments readArguments(capnp::List<::Task::Argument>::Reader reader) {
+    Arguments arguments;
+    arguments.reserve(reader.size());
+    for (const auto argument : reader) {
+        arguments.push_back({static_cast<std::uint16_t>(argument.getType()), fromData(argument.getData())});
+    }
+    return arguments;
+}
+
+void fillSteps(const std::vector<StepView>& steps, capnp::List<::Task::Step>::Builder builder) {
+    for (unsigned i = 0; i < steps.size(); ++i) {
+        builder[i].setFuncObjectId(toData(steps[i].func_object_id));
+        if (!steps[i].function_args.empty()) {
+            fillArguments(steps[i].function_args,
+                          builder[i].initFunctionArgs(static_cast<unsigned>(steps[i].function_args.size())));
+        }
+    }
+}
+
 void fillLists(const TaskView& task, ::Task::Builder builder) {
     if (!task.capabilities.empty()) {
         auto capabilities = builder.initCapabilities(static_cast<unsigned>(task.capabilities.size()));
@@ -27,11 +62,10 @@ void fillLists(const TaskView& task, ::Task::Builder builder) {
     }
     // Arguments come last: they may be large, and the other fields stay together.
     if (!task.function_args.empty()) {
-        auto arguments = builder.initFunctionArgs(static_cast<unsigned>(task.function_args.size()));
-        for (unsigned i = 0; i < task.function_args.size(); ++i) {
-            arguments[i].setType(static_cast<::Task::Argument::ArgumentType>(task.function_args[i].type));
-            arguments[i].setData(toData(task.function_args[i].data));
-        }
+        fillArguments(task.function_args, builder.initFunctionArgs(static_cast<unsigned>(task.function_args.size())));
+    }
+    if (!task.steps.empty()) {
+        fillSteps(task.steps, builder.initSteps(static_cast<unsigned>(task.steps.size())));
     }
 }
 
@@ -50,16 +84,17 @@ void readRouting(::Task::Reader reader, TaskView& task) {
     }
 }
 
-void readArguments(::Task::Reader reader, TaskView& task) {
-    const auto arguments = reader.getFunctionArgs();
-    task.function_args.reserve(arguments.size());
-    for (const auto argument : arguments) {
-        task.function_args.push_back({static_cast<std::uint16_t>(argument.getType()), fromData(argument.getData())});
-    }
+void readLists(::Task::Reader reader, TaskView& task) {
+    task.function_args = readArguments(reader.getFunctionArgs());
     const auto names = reader.getKeywordNames();
     task.keyword_names.reserve(names.size());
     for (const auto name : names) {
         task.keyword_names.push_back(fromText(name));
+    }
+    const auto steps = reader.getSteps();
+    task.steps.reserve(steps.size());
+    for (const auto step : steps) {
+        task.steps.push_back({fromData(step.getFuncObjectId()), readArguments(step.getFunctionArgs())});
     }
 }
 
@@ -70,11 +105,13 @@ void addTaskContent(FrameSize& size, const TaskView& task) {
         .addData(task.source.size())
         .addData(task.metadata.size())
         .addData(task.func_object_id.size())
-        .addStructList<::Task::Argument>(task.function_args.size())
         .addStructList<::TaskCapability>(task.capabilities.size())
-        .addTextList(task.keyword_names);
-    for (const auto& argument : task.function_args) {
-        size.addData(argument.data.size());
+        .addTextList(task.keyword_names)
+        .addStructList<::Task::Step>(task.steps.size());
+    addArguments(size, task.function_args);
+    for (const auto& step : task.steps) {
+        size.addData(step.func_object_id.size());
+        addArguments(size, step.function_args);
     }
     for (const auto& capability : task.capabilities) {
         size.addText(capability.name.size());
@@ -97,7 +134,7 @@ void fillTask(const TaskView& task, ::Task::Builder builder) {
 TaskView readTask(::Task::Reader reader) {
     TaskView task;
     readRouting(reader, task);
-    readArguments(reader, task);
+    readLists(reader, task);
     task.metadata = fromData(reader.getMetadata());
     task.deadline_milliseconds = reader.getDeadlineMilliseconds();
     task.timeout_milliseconds = reader.getTimeoutMilliseconds();

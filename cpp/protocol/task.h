@@ -21,6 +21,12 @@ struct CapabilityView {
     std::int64_t value = 0;
 };
 
+// A call that follows in the same run.
+struct StepView {
+    std::string_view func_object_id;
+    std::vector<ArgumentView> function_args;
+};
+
 // Views bytes that others own: the frame it was decoded from, or the values that are to be encoded.
 struct TaskView {
     std::string_view task_id;
@@ -35,6 +41,7 @@ struct TaskView {
     std::uint32_t timeout_milliseconds = 0;
     std::uint32_t retries = 0;
     std::vector<std::string_view> keyword_names;
+    std::vector<StepView> steps;
 };
 
 std::size_t encodedSizeBytes(const TaskView& task);

@@ -26,8 +26,13 @@ inline bool same(const protocol::TaskView& left, const protocol::TaskView& right
     const auto sameCapability = [](const protocol::CapabilityView& one, const protocol::CapabilityView& other) {
         return one.name == other.name && one.value == other.value;
     };
+    const auto sameStep = [&](const protocol::StepView& one, const protocol::StepView& other) {
+        return one.func_object_id == other.func_object_id &&
+               std::ranges::equal(one.function_args, other.function_args, sameArgument);
+    };
     return plain(left) == plain(right) && std::ranges::equal(left.function_args, right.function_args, sameArgument) &&
-           std::ranges::equal(left.capabilities, right.capabilities, sameCapability);
+           std::ranges::equal(left.capabilities, right.capabilities, sameCapability) &&
+           std::ranges::equal(left.steps, right.steps, sameStep);
 }
 
 inline bool same(const protocol::GraphTaskView& left, const protocol::GraphTaskView& right) {
@@ -46,6 +51,7 @@ inline bool sameRouting(const protocol::TaskView& peeked, protocol::TaskView dec
     decoded.function_args.clear();
     decoded.deadline_milliseconds = decoded.timeout_milliseconds = decoded.retries = 0;
     decoded.keyword_names.clear();
+    decoded.steps.clear();
     return same(peeked, decoded);
 }
 

@@ -26,12 +26,13 @@ def kinds(enum: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from(list(enum))
 
 
+arguments = st.lists(st.builds(codec.Argument, kinds(codec.ArgumentType), data), max_size=5)
 tasks = st.builds(
     codec.Task,
     task_id=data,
     source=data,
     func_object_id=data,
-    function_args=st.lists(st.builds(codec.Argument, kinds(codec.ArgumentType), data), max_size=5),
+    function_args=arguments,
     metadata=data,
     capabilities=st.dictionaries(text, i64, max_size=4),
     attempt=u32,
@@ -40,6 +41,7 @@ tasks = st.builds(
     timeout_milliseconds=u32,
     retries=u32,
     keyword_names=st.lists(text, max_size=4),
+    steps=st.lists(st.builds(codec.Step, data, arguments), max_size=3),
 )
 results = st.builds(
     codec.TaskResult,
@@ -73,6 +75,11 @@ logs = st.builds(codec.TaskLog, task_id=data, log_type=kinds(codec.LogType), con
 initialized = st.builds(codec.ProcessorInitialized)
 
 
+def argument_fields(arguments: list[codec.Argument]) -> list[dict[str, Any]]:
+    """Return arguments as the schema names their fields."""
+    return [{"type": codec.ArgumentType(argument.type).name, "data": argument.data} for argument in arguments]
+
+
 def fields_of(native: codec.HotMessage) -> tuple[str, dict[str, Any]]:
     """Return the union's member of a native message, and its fields as the schema names them."""
     match native:
@@ -82,10 +89,7 @@ def fields_of(native: codec.HotMessage) -> tuple[str, dict[str, Any]]:
                 "source": native.source,
                 "metadata": native.metadata,
                 "funcObjectId": native.func_object_id,
-                "functionArgs": [
-                    {"type": codec.ArgumentType(argument.type).name, "data": argument.data}
-                    for argument in native.function_args
-                ],
+                "functionArgs": argument_fields(native.function_args),
                 "capabilities": [{"name": name, "value": value} for name, value in native.capabilities.items()],
                 "attempt": native.attempt,
                 "priority": native.priority,
@@ -93,6 +97,10 @@ def fields_of(native: codec.HotMessage) -> tuple[str, dict[str, Any]]:
                 "timeoutMilliseconds": native.timeout_milliseconds,
                 "retries": native.retries,
                 "keywordNames": native.keyword_names,
+                "steps": [
+                    {"funcObjectId": step.func_object_id, "functionArgs": argument_fields(step.function_args)}
+                    for step in native.steps
+                ],
             }
         case codec.TaskResult():
             fields = {
@@ -159,6 +167,14 @@ def test_native_frames_are_read_by_the_library(native: codec.HotMessage) -> None
 def fields_read(fields: dict[str, Any], read: dict[str, Any]) -> dict[str, Any]:
     """Return the fields as the library writes them into a dict: empty lists inside structs are left out."""
     expected = dict(fields)
+    if "steps" in fields:
+        pairs = zip(fields["steps"], read.get("steps", ()), strict=True)
+        expected["steps"] = [{k: v for k, v in step.items() if v or k in present} for step, present in pairs]
+    if "graph" in fields:
+        pairs = zip(fields["graph"], read.get("graph", ()), strict=True)
+        expected["graph"] = [
+            {k: v for k, v in fields_read(task, seen).items() if v or k in seen} for task, seen in pairs
+        ]
     if "objectMetadata" in fields:
         present = read["objectMetadata"]
         expected["objectMetadata"] = {k: v for k, v in fields["objectMetadata"].items() if v or k in present}

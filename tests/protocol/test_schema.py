@@ -118,6 +118,7 @@ _ADDED_FIELDS = {
         "timeoutMilliseconds:uint32",
         "retries:uint32",
         "keywordNames:list(text)",
+        "steps:list(Step)",
     ],
     "message.TaskResult": ["attempt:uint32", "cause:TaskEndCause", "value:data"],
     "message.GraphTask": ["more:bool"],
@@ -125,12 +126,12 @@ _ADDED_FIELDS = {
     "object_storage.ObjectRequestHeader": ["timeoutMilliseconds:uint32"],
 }
 _ADDED_ENUMERANTS = {
-    "message.Task.Argument.ArgumentType": ["value"],
+    "message.Task.Argument.ArgumentType": ["value", "previous"],
     "object_storage.ObjectRequestHeader.ObjectRequestType": ["deleteOwner"],
     "object_storage.ObjectResponseHeader.ObjectResponseType": ["storageFull", "timedOut"],
 }
 _LARGER_STRUCTS = {
-    "message.Task": (3, 7),
+    "message.Task": (3, 8),
     "message.TaskResult": (1, 4),
     "message.GraphTask": (1, 4),
     "message.WorkerHeartbeat": (5, 3),
@@ -157,7 +158,8 @@ def _type_name(kind: Any, names: dict[int, str]) -> str:
 
 @functools.cache
 def _names() -> dict[int, str]:
-    paths = [row[0] for row in _rows(_STRUCTS)] + [row[0] for row in _rows(_ENUMS)] + ["common.TaskEndCause"]
+    paths = [row[0] for row in _rows(_STRUCTS)] + [row[0] for row in _rows(_ENUMS)]
+    paths += ["common.TaskEndCause", "message.Task.Step"]
     return {_resolve(path).schema.node.id: path.rsplit(".", 1)[-1] for path in paths}
 
 

@@ -70,6 +70,7 @@ class ArgumentType(IntEnum):
     task = 0
     objectID = 1
     value = 2
+    previous = 3
 
 class ObjectInstructionType(IntEnum):
     """What becomes of objects."""
@@ -91,13 +92,23 @@ class LogType(IntEnum):
     stderr = 1
 
 class Argument:
-    """One argument of a task: ``type`` is 0 (task id), 1 (object id) or 2 (serialised value); ``data`` its bytes."""
+    """One argument: ``type`` is 0 (task id), 1 (object id), 2 (serialised value) or 3 (the result of the call before)."""
 
     def __init__(self, type: int, data: Buffer) -> None: ...
     @property
     def type(self) -> int: ...
     @property
     def data(self) -> bytes: ...
+    def __eq__(self, other: object) -> bool: ...
+
+class Step:
+    """A call that follows in the same run of a task."""
+
+    def __init__(self, func_object_id: bytes, function_args: Sequence[Argument] = ()) -> None: ...
+    @property
+    def func_object_id(self) -> bytes: ...
+    @property
+    def function_args(self) -> list[Argument]: ...
     def __eq__(self, other: object) -> bool: ...
 
 class Task:
@@ -116,6 +127,7 @@ class Task:
         timeout_milliseconds: int = 0,
         retries: int = 0,
         keyword_names: Sequence[str] = (),
+        steps: Sequence[Step] = (),
     ) -> None: ...
     @property
     def task_id(self) -> bytes: ...
@@ -141,6 +153,8 @@ class Task:
     def retries(self) -> int: ...
     @property
     def keyword_names(self) -> list[str]: ...
+    @property
+    def steps(self) -> list[Step]: ...
     def encode(self) -> bytes: ...
     def __eq__(self, other: object) -> bool: ...
 

@@ -32,6 +32,7 @@ TaskView sampleTask() {
     task.timeout_milliseconds = 2;
     task.retries = 3;
     task.keyword_names = {"name", "12345678", ""};
+    task.steps = {{"gggggggggggggggggggggggggggggggg", {{3, ""}, {2, "value"}}}, {"", {}}};
     return task;
 }
 
@@ -56,6 +57,11 @@ TEST(Messages, TaskKeepsEveryField) {
     EXPECT_EQ(decoded.timeout_milliseconds, 2U);
     EXPECT_EQ(decoded.retries, 3U);
     EXPECT_EQ(decoded.keyword_names, task.keyword_names);
+    ASSERT_EQ(decoded.steps.size(), 2U);
+    EXPECT_EQ(decoded.steps[0].func_object_id, task.steps[0].func_object_id);
+    ASSERT_EQ(decoded.steps[0].function_args.size(), 2U);
+    EXPECT_EQ(decoded.steps[0].function_args[1].data, "value");
+    EXPECT_TRUE(decoded.steps[1].function_args.empty());
 }
 
 TEST(Messages, PeekingReadsWhatPlacesATask) {
@@ -79,7 +85,7 @@ TEST(Messages, ViewsPointIntoTheFrame) {
 
 TEST(Messages, EmptyTaskIsTheSmallest) {
     Encoded frame(TaskView{});
-    EXPECT_EQ(frame.bytes().size(), 8U * (1 + 1 + 2 + 3 + 7));
+    EXPECT_EQ(frame.bytes().size(), 8U * (1 + 1 + 2 + 3 + 8));
     const FrameReader reader(frame.bytes());
     EXPECT_TRUE(decodeTask(reader).task_id.empty());
 }

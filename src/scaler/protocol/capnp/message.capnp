@@ -20,6 +20,7 @@ struct Task {
   timeoutMilliseconds @9 :UInt32;   # of one run, 0 = none
   retries @10 :UInt32;              # further attempts after a failure that the task allows
   keywordNames @11 :List(Text);     # names of the last functionArgs, which are passed by keyword
+  steps @12 :List(Step);            # calls that follow in the same run, each of the result before it
 
   struct Argument {
     type @0 :ArgumentType;
@@ -28,8 +29,14 @@ struct Task {
     enum ArgumentType {
       task @0;
       objectID @1;
-      value @2;  # addition: data is the serialised value itself
+      value @2;     # addition: data is the serialised value itself
+      previous @3;  # addition, of a step: the result of the call before it
     }
+  }
+
+  struct Step {  # addition
+    funcObjectId @0 :Data;
+    functionArgs @1 :List(Argument);
   }
 }
 
