@@ -122,6 +122,51 @@ def test_the_client_gets_the_results_it_asked_for_and_the_end(scheduler: Schedul
     assert_at_rest(scheduler)
 
 
+def test_nodes_in_a_row_are_one_task(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("x").node("a").node("b", "a", "a").node("c", "b", "x").node("d", "c"), "x", "b", "d")
+    rows = scheduler.take(worker)
+    assert graph.names(rows) == ["x", "b"]  # b is wanted, so the row ends with it
+    [step] = rows[1].steps
+    assert [argument.type for argument in step.function_args] == [ArgumentType.previous] * 2
+    scheduler.say(worker, result_frame(graph.ids["b"], value=b"of b"))
+    scheduler.say(worker, result_frame(graph.ids["x"], value=b"of x"))
+    [row] = scheduler.take(worker)
+    assert graph.names([row]) == ["d"] and arguments_of(row) == [(VALUE, b"of b"), (VALUE, b"of x")]
+    assert len(row.steps) == 1
+    scheduler.finish(worker, graph.ids["d"])
+    assert graph.names(scheduler.take(graph.client)) == ["b", "x", "d", "graph"]
+    assert_at_rest(scheduler)
+
+
+def test_a_row_waits_for_nothing_else(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("x").node("a").node("b", "a", "x").node("c", "a"), "b", "c")
+    assert graph.names(scheduler.take(worker)) == ["x", "a"]
+    scheduler.finish(worker, graph.ids["a"])
+    assert graph.names(scheduler.take(worker)) == ["c"]
+
+
+def test_a_long_row_is_several_tasks(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    graph.node("n0")
+    for number in range(1, 150):
+        graph.node(f"n{number}", f"n{number - 1}")
+    submit(scheduler, graph, "n149")
+    for last in ("n63", "n127", "n149"):
+        [row] = scheduler.take(worker)
+        assert graph.names([row]) == [last]
+        scheduler.finish(worker, row.task_id)
+    assert_at_rest(scheduler)
+
+
+@pytest.mark.parametrize("fields", [{"capabilities": {"gpu": 1}}, {"priority": 1}, {"timeout_milliseconds": 5}])
+def test_nodes_that_run_differently_are_no_row(scheduler: SchedulerFixture, fields: dict[str, Any]) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b", "a", **fields), "b")
+    assert graph.names(scheduler.take(worker)) == ["a"]
+
+
 def test_a_graph_without_nodes_ends_at_once(scheduler: SchedulerFixture) -> None:
     graph = Graph(scheduler.client())
     submit(scheduler, graph)
@@ -166,7 +211,7 @@ def test_a_result_that_the_client_has_not_fetched_is_left_to_it(scheduler: Sched
 
 def test_the_first_failure_is_that_of_the_graph_and_stops_the_others(scheduler: SchedulerFixture) -> None:
     worker, graph = scheduler.worker(), Graph(scheduler.client())
-    submit(scheduler, graph.node("a").node("b").node("c", "a").node("d", "b"), "c", "d")
+    submit(scheduler, graph.node("a").node("b").node("c", "a").node("d", "b"), "a", "b", "c", "d")
     scheduler.take(worker)
     fail(scheduler, worker, graph.ids["a"])
     [told] = scheduler.take(graph.client)
@@ -219,7 +264,7 @@ def test_cancelling_between_the_messages_of_a_graph(scheduler: SchedulerFixture)
 
 def test_a_result_that_wins_against_the_cancel_of_its_graph(scheduler: SchedulerFixture) -> None:
     worker, graph = scheduler.worker(), Graph(scheduler.client())
-    submit(scheduler, graph.node("a").node("b", "a"), "b")
+    submit(scheduler, graph.node("a").node("b", "a"), "a", "b")
     scheduler.cancel(graph.client, graph.graph_id)
     scheduler.finish(worker, graph.ids["a"])
     [confirm] = scheduler.take(graph.client)
@@ -238,14 +283,14 @@ def test_a_node_is_not_cancelled_alone(scheduler: SchedulerFixture) -> None:
 
 def test_the_loss_of_a_worker_runs_a_node_again_elsewhere(scheduler: SchedulerFixture) -> None:
     worker, graph = scheduler.worker("w"), Graph(scheduler.client())
-    submit(scheduler, graph.node("a").node("b", "a"), "b")
+    submit(scheduler, graph.node("a").node("b", "a"), "a", "b")
     other = scheduler.worker("v")
     scheduler.lose(worker)
     [again] = scheduler.take(other)
     assert graph.names([again]) == ["a"] and again.attempt == 1
     scheduler.finish(other, graph.ids["a"], attempt=1)
     scheduler.finish(other, graph.ids["b"])
-    assert graph.names(scheduler.take(graph.client)) == ["b", "graph"]
+    assert graph.names(scheduler.take(graph.client)) == ["a", "b", "graph"]
     assert_at_rest(scheduler)
 
 

@@ -92,7 +92,7 @@ class LogType(IntEnum):
     stderr = 1
 
 class Argument:
-    """One argument: ``type`` is 0 (task id), 1 (object id), 2 (serialised value) or 3 (the result of the call before)."""
+    """One argument; ``type`` is 0 (task id), 1 (object id), 2 (serialised value), 3 (the result of the call before)."""
 
     def __init__(self, type: int, data: Buffer) -> None: ...
     @property

@@ -8,6 +8,7 @@ verdict on a cancellation, or the first failure of a node, which becomes that of
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _TASK: Final = int(codec.ArgumentType.task)
 _OBJECT_ID: Final = int(codec.ArgumentType.objectID)
 _VALUE: Final = int(codec.ArgumentType.value)
+_PREVIOUS: Final = codec.Argument(int(codec.ArgumentType.previous), b"")
+_MOST_STEPS: Final = 64
+"""Nodes in a row that run as one task; the loss of its worker costs all of them."""
 
 
 class GraphController:
@@ -141,23 +145,32 @@ class GraphController:
             self._drop(node)
 
     def _start(self, node: GraphNode) -> None:
-        task, graph = node.task, node.graph
+        """Make a node a task, together with the nodes that can only follow it: they go in one run."""
+        row = _row_from(node)
+        first, last, graph = node.task, row[-1], node.graph
+        steps = []
+        for before, step in itertools.pairwise(row):
+            arguments = [_resolved(graph, argument, before) for argument in step.task.function_args]
+            steps.append(codec.Step(step.task.func_object_id, arguments))
         frame = codec.Task(
-            task_id=task.task_id,
+            task_id=last.task.task_id,
             source=graph.client.client_id,
-            metadata=task.metadata,
-            func_object_id=task.func_object_id,
-            function_args=[_resolved(graph, argument) for argument in task.function_args],
-            capabilities=task.capabilities,
-            attempt=task.attempt,
-            priority=task.priority,
-            deadline_milliseconds=task.deadline_milliseconds,
-            timeout_milliseconds=task.timeout_milliseconds,
-            retries=task.retries,
-            keyword_names=task.keyword_names,
+            metadata=first.metadata,
+            func_object_id=first.func_object_id,
+            function_args=[_resolved(graph, argument) for argument in first.function_args],
+            capabilities=first.capabilities,
+            attempt=first.attempt,
+            priority=first.priority,
+            deadline_milliseconds=first.deadline_milliseconds,
+            timeout_milliseconds=first.timeout_milliseconds,
+            retries=first.retries,
+            keyword_names=first.keyword_names,
+            steps=steps,
         ).encode()
-        node.state = NodeState.live
-        self._tasks.on_node(graph.client, node, frame)
+        last.row = row
+        for member in row:
+            member.state = NodeState.live
+        self._tasks.on_node(graph.client, last, frame)
 
     def _on_node_ended(self, node: GraphNode, frame: Frame) -> None:
         graph = node.graph
@@ -165,7 +178,8 @@ class GraphController:
             self.stale["node of a graph that has ended"] += 1
             return
         message = codec.decode(frame)
-        self._end(node)
+        for member in node.row:
+            self._end(member)
         if isinstance(message, codec.TaskResult) and graph.state is GraphState.running:
             if message.result_type == codec.TaskResultType.success:
                 self._succeed(node, message, frame)
@@ -234,7 +248,7 @@ class GraphController:
         for node in graph.nodes.values():
             if node.state is NodeState.blocked:
                 self._drop(node)
-            elif node.state is NodeState.live:
+            elif node.state is NodeState.live and node.row:
                 self._tasks.on_node_cancel(node)
 
     def _refuse(self, graph: GraphRecord, error: ValueError) -> None:
@@ -263,10 +277,36 @@ class GraphController:
             self._objects.on_delete(graph.client.client_id, object_ids)
 
 
-def _resolved(graph: GraphRecord, argument: codec.Argument) -> codec.Argument:
-    """Return the argument with the result of another node in the place of its id."""
+def _row_from(node: GraphNode) -> list[GraphNode]:
+    """Return the node and those behind it that wait for nothing but the one before, which nothing else needs."""
+    row = [node]
+    while len(row) < _MOST_STEPS and len(node.dependents) == 1 and not node.is_target:
+        follower = node.dependents[0]
+        if follower.missing > 1 or not _run_alike(node.task, follower.task):
+            break
+        row.append(follower)
+        node = follower
+    return row
+
+
+def _run_alike(task: codec.Task, other: codec.Task) -> bool:
+    """Return whether two tasks may be one run: nothing but what they call differs."""
+    return (
+        not other.keyword_names
+        and task.capabilities == other.capabilities
+        and (task.priority, task.metadata, task.timeout_milliseconds, task.retries)
+        == (other.priority, other.metadata, other.timeout_milliseconds, other.retries)
+        and task.timeout_milliseconds == task.deadline_milliseconds == other.deadline_milliseconds == 0
+    )
+
+
+def _resolved(graph: GraphRecord, argument: codec.Argument, before: GraphNode | None = None) -> codec.Argument:
+    """Return the argument with the result of another node in the place of its id; ``before`` runs just before it."""
     if argument.type != _TASK:
         return argument
-    result = graph.nodes[argument.data].result
+    node = graph.nodes[argument.data]
+    if node is before:
+        return _PREVIOUS
+    result = node.result
     assert result is not None, "a node starts when the nodes it waits for have ended"
     return result

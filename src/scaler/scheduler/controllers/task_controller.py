@@ -142,7 +142,8 @@ class TaskController:
             self.stale["result"] += 1
             return
         if metadata:
-            self._durations.observe(record.function_id, ProfileResult.deserialize(metadata).duration_s)
+            seconds = ProfileResult.deserialize(metadata).duration_s
+            self._durations.observe(record.function_id, seconds / record.calls)
         self._tell(record, frame)
         self._reporter.ended(record, task_end.result_state(result_type), metadata)
         self._end(record)
@@ -194,7 +195,7 @@ class TaskController:
         """Place every waiting task for which a worker has room."""
         for capabilities in self._queue.classes():
             while (record := self._queue.first(capabilities)) is not None:
-                seconds = self._durations.estimate(record.function_id)
+                seconds = self._durations.estimate(record.function_id) * record.calls
                 worker = self._pool.find(capabilities, seconds)
                 if worker is None:
                     break

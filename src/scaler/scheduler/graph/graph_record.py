@@ -29,10 +29,22 @@ class NodeState(enum.Enum):
 class GraphNode:
     """One node. Its result is kept, as a value or as the id of an object, while other nodes still need it.
 
-    ``missing`` counts the nodes it waits for, ``users`` those that need its result and have not ended.
+    ``missing`` counts the nodes it waits for, ``users`` those that need its result and have not ended. Nodes in a row
+    run as one task, which has the id of the last one: that node knows the ``row``, itself included.
     """
 
-    __slots__ = ("dependencies", "dependents", "graph", "is_target", "missing", "result", "state", "task", "users")
+    __slots__ = (
+        "dependencies",
+        "dependents",
+        "graph",
+        "is_target",
+        "missing",
+        "result",
+        "row",
+        "state",
+        "task",
+        "users",
+    )
 
     def __init__(self, graph: GraphRecord, task: codec.Task, dependencies: list[GraphNode], is_target: bool) -> None:
         self.graph = graph
@@ -44,6 +56,7 @@ class GraphNode:
         self.users = 0
         self.state = NodeState.blocked
         self.result: codec.Argument | None = None
+        self.row: list[GraphNode] = []
 
     def __repr__(self) -> str:
         return f"GraphNode({self.task.task_id.hex()}, {self.state.name}, {self.missing} missing, {self.users} users)"

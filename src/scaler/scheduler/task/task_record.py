@@ -62,6 +62,11 @@ class TaskRecord:
         self.worker: WorkerRecord | None = None
         self.estimated_seconds = 0.0
 
+    @property
+    def calls(self) -> int:
+        """Return how many functions it calls: one, or as many as there are nodes in a row."""
+        return 1 if self.node is None else len(self.node.row)
+
     def __repr__(self) -> str:
         worker = self.worker.worker_id if self.worker is not None else None
         return f"TaskRecord({self.task_id.hex()}, {self.state.name}, worker={worker!r}, attempt={self.attempt})"

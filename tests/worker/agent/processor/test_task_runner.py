@@ -83,7 +83,13 @@ class Bench:
     def reference(self, value) -> codec.Argument:
         return codec.Argument(codec.ArgumentType.objectID, self.store(value))
 
-    def run(self, function, *arguments, names=(), attempt=0) -> codec.TaskResult:
+    def step(self, function, *arguments) -> codec.Step:
+        """Return a call that follows; ``...`` stands for the result of the call before."""
+        previous = codec.Argument(codec.ArgumentType.previous, b"")
+        converted = [previous if each is ... else self.value(each) for each in arguments]
+        return codec.Step(self.store(function), converted)
+
+    def run(self, function, *arguments, names=(), attempt=0, steps=()) -> codec.TaskResult:
         function_id = function if isinstance(function, ObjectID) else self.store(function)
         arguments = [each if isinstance(each, codec.Argument) else self.value(each) for each in arguments]
         self.task_id = TaskID.generate_task_id()
@@ -94,6 +100,7 @@ class Bench:
             function_args=arguments,
             keyword_names=names,
             attempt=attempt,
+            steps=steps,
         )
         result = codec.decode(self.runner.run(codec.decode(task.encode())))
         assert result.task_id == self.task_id
@@ -385,3 +392,38 @@ def test_a_large_failure_without_storage_still_arrives(bench):
 
 def test_this_process_is_still_here(bench):
     assert bench.returned(os.getpid) == os.getpid()
+
+
+# -- several calls in one run
+
+
+def test_steps_take_the_result_of_the_call_before_them():
+    bench = Bench()
+    steps = [bench.step(pow, ..., 2), bench.step(divmod, 100, ...), bench.step(max, ...), bench.step(pow, ..., ...)]
+    assert bench.returned(abs, -3, steps=steps) == 11**11
+
+
+def test_what_is_between_steps_is_not_serialized():
+    bench = Bench()
+    assert bench.returned(threading.Lock, steps=[bench.step(repr, ...)]).startswith("<unlocked")
+
+
+def test_a_step_that_raises_ends_the_task_with_its_exception():
+    bench = Bench()
+    steps = [bench.step(pow, ..., "x"), bench.step(os._exit, 3)]
+    assert isinstance(bench.raised(abs, -3, steps=steps), TypeError)
+
+
+def test_a_step_that_cannot_be_loaded_ends_the_task_before_its_first_call():
+    bench = Bench()
+    broken = ObjectID.generate_object_id(bench.client)
+    bench.storage.objects[broken] = b"no pickle"
+    error = bench.raised(os._exit, 3, steps=[codec.Step(broken)], cause=codec.TaskEndCause.objectUnavailable)
+    assert isinstance(error, DeserializeObjectError)
+
+
+def test_the_first_call_has_no_result_before_it():
+    bench = Bench()
+    previous = codec.Argument(codec.ArgumentType.previous, b"")
+    error = bench.raised(abs, previous, cause=codec.TaskEndCause.objectUnavailable)
+    assert isinstance(error, DeserializeObjectError)

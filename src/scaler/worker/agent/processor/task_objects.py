@@ -22,21 +22,46 @@ if TYPE_CHECKING:
 
 _OBJECT_ID: Final = int(codec.ArgumentType.objectID)
 _VALUE: Final = int(codec.ArgumentType.value)
+_PREVIOUS: Final = int(codec.ArgumentType.previous)
 _SERIALIZER_IDS_BOUND: Final = 1024
+
+
+class LoadedStep:
+    """A call that follows another; what stands at the positions ``previous`` is the result of that one."""
+
+    __slots__ = ("_arguments", "_previous", "function")
+
+    def __init__(self, function: Callable[..., Any], arguments: list[Any], previous: list[int]) -> None:
+        self.function = function
+        self._arguments = arguments
+        self._previous = previous
+
+    def arguments(self, result: Any) -> list[Any]:
+        """Return the arguments of the call, given the result of the one before."""
+        arguments = list(self._arguments)
+        for position in self._previous:
+            arguments[position] = result
+        return arguments
 
 
 class LoadedTask:
     """A task ready to be called, and the serializer for its result."""
 
-    __slots__ = ("arguments", "function", "keywords", "serializer")
+    __slots__ = ("arguments", "function", "keywords", "serializer", "steps")
 
     def __init__(
-        self, serializer: Serializer, function: Callable[..., Any], arguments: list[Any], keywords: dict[str, Any]
+        self,
+        serializer: Serializer,
+        function: Callable[..., Any],
+        arguments: list[Any],
+        keywords: dict[str, Any],
+        steps: list[LoadedStep],
     ) -> None:
         self.serializer = serializer
         self.function = function
         self.arguments = arguments
         self.keywords = keywords
+        self.steps = steps
 
 
 class TaskObjects:
@@ -50,10 +75,13 @@ class TaskObjects:
     def load(self, task: codec.Task) -> LoadedTask:
         """Return the loaded task. Raise ObjectStorageException or DeserializeObjectError."""
         serializer_id = self._serializer_id(task.source)
-        function_id = task.func_object_id
         arguments = task.function_args
-        needed = [serializer_id, function_id]
+        steps = task.steps
+        needed = [serializer_id, task.func_object_id]
         needed += [argument.data for argument in arguments if argument.type == _OBJECT_ID]
+        for step in steps:
+            needed.append(step.func_object_id)
+            needed += [argument.data for argument in step.function_args if argument.type == _OBJECT_ID]
         objects = self._find(needed)
 
         serializer: Serializer = self._take(objects, serializer_id, "serializer", pickle.loads)
@@ -61,16 +89,35 @@ class TaskObjects:
         def decode(payload: Buffer) -> Any:
             return deserialize(serializer, payload)
 
-        function = self._take(objects, function_id, "function", decode)
+        function = self._take(objects, task.func_object_id, "function", decode)
+        values, keywords = _named(self._values(objects, arguments, decode), task.keyword_names)
+        loaded_steps = [self._step(objects, step, decode) for step in steps]
+        return LoadedTask(serializer, function, values, keywords, loaded_steps)
+
+    def _step(self, objects: dict[bytes, Any], step: codec.Step, decode: Callable[[Buffer], Any]) -> LoadedStep:
+        function = self._take(objects, step.func_object_id, "function", decode)
+        arguments = step.function_args
+        previous = [position for position, argument in enumerate(arguments) if argument.type == _PREVIOUS]
+        return LoadedStep(function, self._values(objects, arguments, decode, is_step=True), previous)
+
+    def _values(
+        self,
+        objects: dict[bytes, Any],
+        arguments: list[codec.Argument],
+        decode: Callable[[Buffer], Any],
+        is_step: bool = False,
+    ) -> list[Any]:
         values = []
         for position, argument in enumerate(arguments):
             if argument.type == _VALUE:
                 values.append(_decoded(decode, argument.data, "argument", position))
             elif argument.type == _OBJECT_ID:
                 values.append(self._take(objects, argument.data, "argument", decode, position))
+            elif argument.type == _PREVIOUS and is_step:
+                values.append(None)
             else:
                 raise DeserializeObjectError(f"argument {position} is neither an object nor a value")
-        return _loaded(serializer, function, values, task.keyword_names)
+        return values
 
     def _find(self, object_ids: list[bytes]) -> dict[bytes, Any]:
         """Return the objects by id: the cached ones, and what is not cached as ``_Payload``, got in one go."""
@@ -118,16 +165,14 @@ class _Payload:
         self.buffer = buffer
 
 
-def _loaded(
-    serializer: Serializer, function: Callable[..., Any], values: list[Any], keyword_names: list[str]
-) -> LoadedTask:
-    """Return the task; the last values belong to the names."""
+def _named(values: list[Any], keyword_names: list[str]) -> tuple[list[Any], dict[str, Any]]:
+    """Return the values without the last ones, and those by their names."""
     if not keyword_names:
-        return LoadedTask(serializer, function, values, {})
+        return values, {}
     first = len(values) - len(keyword_names)
     if first < 0:
         raise DeserializeObjectError(f"{len(keyword_names)} keyword arguments are named, but there are {len(values)}")
-    return LoadedTask(serializer, function, values[:first], dict(zip(keyword_names, values[first:], strict=True)))
+    return values[:first], dict(zip(keyword_names, values[first:], strict=True))
 
 
 def _decoded(

@@ -44,6 +44,8 @@ class TaskRunner:
             return self._failed(task, error, codec.TaskEndCause.objectUnavailable)
         try:
             value = loaded.function(*loaded.arguments, **loaded.keywords)
+            for step in loaded.steps:
+                value = step.function(*step.arguments(value))
         except BaseException as error:  # also SystemExit and KeyboardInterrupt: the task ends, not the processor
             return self._failed(task, _without_own_frame(error), codec.TaskEndCause.exception)
         try:
