@@ -17,10 +17,20 @@ namespace {
 
 constexpr const char* kArgumentFields[] = {"type", "data"};
 constexpr const char* kStepFields[] = {"func_object_id", "function_args"};
-constexpr const char* kTaskFields[] = {
-    "task_id",      "source",        "metadata", "func_object_id",        "function_args",
-    "capabilities", "attempt",       "priority", "deadline_milliseconds", "timeout_milliseconds",
-    "retries",      "keyword_names", "steps"};
+constexpr const char* kTaskFields[] = {"task_id",
+                                       "source",
+                                       "metadata",
+                                       "func_object_id",
+                                       "function_args",
+                                       "capabilities",
+                                       "attempt",
+                                       "priority",
+                                       "deadline_milliseconds",
+                                       "timeout_milliseconds",
+                                       "retries",
+                                       "level",
+                                       "keyword_names",
+                                       "steps"};
 
 std::map<std::string, std::int64_t> capabilitiesOf(nb::handle capabilities) {
     std::map<std::string, std::int64_t> result;
@@ -69,8 +79,8 @@ std::vector<Argument> toArguments(const std::vector<protocol::ArgumentView>& vie
 
 void construct(Task* self, nb::bytes task_id, nb::bytes source, nb::bytes func_object_id,
                std::vector<Argument> function_args, nb::bytes metadata, nb::handle capabilities, nb::int_ attempt,
-               nb::int_ priority, nb::int_ deadline, nb::int_ timeout, nb::int_ retries, nb::handle keyword_names,
-               std::vector<Step> steps) {
+               nb::int_ priority, nb::int_ deadline, nb::int_ timeout, nb::int_ retries, nb::int_ level,
+               nb::handle keyword_names, std::vector<Step> steps) {
     new (self) Task{std::move(task_id),
                     std::move(source),
                     std::move(metadata),
@@ -82,6 +92,7 @@ void construct(Task* self, nb::bytes task_id, nb::bytes source, nb::bytes func_o
                     fitting<std::uint32_t>("deadline_milliseconds", deadline),
                     fitting<std::uint32_t>("timeout_milliseconds", timeout),
                     fitting<std::uint32_t>("retries", retries),
+                    fitting<std::uint32_t>("level", level),
                     namesOf(keyword_names),
                     std::move(steps)};
 }
@@ -99,7 +110,7 @@ nb::tuple peekTask(nb::handle object) {
         capabilities = std::move(values);
     }
     return nb::make_tuple(toBytes(task.task_id), toBytes(task.source), toBytes(task.func_object_id), task.priority,
-                          std::move(capabilities), task.attempt);
+                          std::move(capabilities), task.attempt, task.level);
 }
 
 nb::bytes withAttempt(nb::handle object, nb::int_ attempt) {
@@ -150,6 +161,7 @@ protocol::TaskView toView(const Task& task) {
                             task.deadline_milliseconds,
                             task.timeout_milliseconds,
                             task.retries,
+                            task.level,
                             {task.keyword_names.begin(), task.keyword_names.end()},
                             {}};
     view.function_args = viewsOf(task.function_args);
@@ -175,6 +187,7 @@ Task toTask(const protocol::TaskView& view) {
               view.deadline_milliseconds,
               view.timeout_milliseconds,
               view.retries,
+              view.level,
               {},
               {}};
     task.function_args = toArguments(view.function_args);
@@ -198,7 +211,7 @@ void defineTask(nb::module_& module) {
     type.def("__init__", &construct, nb::kw_only(), "task_id"_a, "source"_a, "func_object_id"_a,
              "function_args"_a = nb::tuple(), "metadata"_a = nb::bytes("", 0), "capabilities"_a = nb::none(),
              "attempt"_a = 0, "priority"_a = 0, "deadline_milliseconds"_a = 0, "timeout_milliseconds"_a = 0,
-             "retries"_a = 0, "keyword_names"_a = nb::tuple(), "steps"_a = nb::tuple())
+             "retries"_a = 0, "level"_a = 0, "keyword_names"_a = nb::tuple(), "steps"_a = nb::tuple())
         .def_ro("task_id", &Task::task_id)
         .def_ro("source", &Task::source)
         .def_ro("metadata", &Task::metadata)
@@ -210,6 +223,7 @@ void defineTask(nb::module_& module) {
         .def_ro("deadline_milliseconds", &Task::deadline_milliseconds)
         .def_ro("timeout_milliseconds", &Task::timeout_milliseconds)
         .def_ro("retries", &Task::retries)
+        .def_ro("level", &Task::level)
         .def_prop_ro("keyword_names", [](const Task& task) { return toList(task.keyword_names); })
         .def_prop_ro("steps", [](const Task& task) { return toList(task.steps); })
         .def("encode", [](const Task& task) { return encodeView(toView(task)); });

@@ -33,6 +33,7 @@ struct Task {
     std::uint32_t deadline_milliseconds = 0;
     std::uint32_t timeout_milliseconds = 0;
     std::uint32_t retries = 0;
+    std::uint32_t level = 0;
     std::vector<std::string> keyword_names;
     std::vector<Step> steps;
 };

@@ -75,6 +75,7 @@ void readRouting(::Task::Reader reader, TaskView& task) {
     task.func_object_id = fromData(reader.getFuncObjectId());
     task.attempt = reader.getAttempt();
     task.priority = reader.getPriority();
+    task.level = reader.getLevel();
     if (reader.hasCapabilities()) {
         const auto capabilities = reader.getCapabilities();
         task.capabilities.reserve(capabilities.size());
@@ -128,6 +129,7 @@ void fillTask(const TaskView& task, ::Task::Builder builder) {
     builder.setDeadlineMilliseconds(task.deadline_milliseconds);
     builder.setTimeoutMilliseconds(task.timeout_milliseconds);
     builder.setRetries(task.retries);
+    builder.setLevel(task.level);
     fillLists(task, builder);
 }
 

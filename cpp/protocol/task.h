@@ -40,6 +40,7 @@ struct TaskView {
     std::uint32_t deadline_milliseconds = 0;
     std::uint32_t timeout_milliseconds = 0;
     std::uint32_t retries = 0;
+    std::uint32_t level = 0;
     std::vector<std::string_view> keyword_names;
     std::vector<StepView> steps;
 };

@@ -18,7 +18,8 @@ namespace scaler::fuzz {
 inline bool same(const protocol::TaskView& left, const protocol::TaskView& right) {
     const auto plain = [](const protocol::TaskView& task) {
         return std::tie(task.task_id, task.source, task.metadata, task.func_object_id, task.attempt, task.priority,
-                        task.deadline_milliseconds, task.timeout_milliseconds, task.retries, task.keyword_names);
+                        task.deadline_milliseconds, task.timeout_milliseconds, task.retries, task.level,
+                        task.keyword_names);
     };
     const auto sameArgument = [](const protocol::ArgumentView& one, const protocol::ArgumentView& other) {
         return one.type == other.type && one.data == other.data;

@@ -33,6 +33,7 @@ EVERY_MESSAGE = [
         deadline_milliseconds=1,
         timeout_milliseconds=2,
         retries=3,
+        level=4,
         keyword_names=["größe", ""],
         steps=[codec.Step(b"g" * 32, [codec.Argument(3, b""), codec.Argument(2, b"v")]), codec.Step(b"")],
     ),
@@ -127,10 +128,10 @@ def test_identifiers_keep_their_type_until_they_travel() -> None:
 
 def test_peek_task() -> None:
     source, function = ClientID(b"Client|1"), ObjectID(bytes(32))
-    frame = task(source=source, func_object_id=function, priority=-7, attempt=2).encode()
-    assert codec.peek_task(frame) == (TASK_ID, source, function, -7, None, 2)
+    frame = task(source=source, func_object_id=function, priority=-7, attempt=2, level=3).encode()
+    assert codec.peek_task(frame) == (TASK_ID, source, function, -7, None, 2, 3)
     frame = task(source=source, func_object_id=function, capabilities={"gpu": 1, "linux": -1}).encode()
-    assert codec.peek_task(frame) == (TASK_ID, source, function, 0, {"gpu": 1, "linux": -1}, 0)
+    assert codec.peek_task(frame) == (TASK_ID, source, function, 0, {"gpu": 1, "linux": -1}, 0, 0)
 
 
 def test_peek_result() -> None:
@@ -177,6 +178,7 @@ def test_absent_and_empty_values_differ() -> None:
         {"priority": 2**31},
         {"priority": -(2**31) - 1},
         {"retries": 2**200},
+        {"level": -1},
         {"capabilities": {"gpu": 2**63}},
         {"keyword_names": ["\ud800"]},
     ],

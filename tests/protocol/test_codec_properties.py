@@ -40,6 +40,7 @@ tasks = st.builds(
     deadline_milliseconds=u32,
     timeout_milliseconds=u32,
     retries=u32,
+    level=u32,
     keyword_names=st.lists(text, max_size=4),
     steps=st.lists(st.builds(codec.Step, data, arguments), max_size=3),
 )
@@ -96,6 +97,7 @@ def fields_of(native: codec.HotMessage) -> tuple[str, dict[str, Any]]:
                 "deadlineMilliseconds": native.deadline_milliseconds,
                 "timeoutMilliseconds": native.timeout_milliseconds,
                 "retries": native.retries,
+                "level": native.level,
                 "keywordNames": native.keyword_names,
                 "steps": [
                     {"funcObjectId": step.func_object_id, "functionArgs": argument_fields(step.function_args)}
@@ -211,6 +213,7 @@ def test_peeking_into_a_task_reads_what_decoding_does(task: codec.Task) -> None:
         task.priority,
         task.capabilities or None,
         task.attempt,
+        task.level,
     )
     assert codec.peek_task(task.encode()) == expected
     member, fields = fields_of(task)

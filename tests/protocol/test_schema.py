@@ -119,6 +119,7 @@ _ADDED_FIELDS = {
         "retries:uint32",
         "keywordNames:list(text)",
         "steps:list(Step)",
+        "level:uint32",
     ],
     "message.TaskResult": ["attempt:uint32", "cause:TaskEndCause", "value:data"],
     "message.GraphTask": ["more:bool"],

@@ -126,6 +126,7 @@ class Task:
         deadline_milliseconds: int = 0,
         timeout_milliseconds: int = 0,
         retries: int = 0,
+        level: int = 0,
         keyword_names: Sequence[str] = (),
         steps: Sequence[Step] = (),
     ) -> None: ...
@@ -151,6 +152,8 @@ class Task:
     def timeout_milliseconds(self) -> int: ...
     @property
     def retries(self) -> int: ...
+    @property
+    def level(self) -> int: ...
     @property
     def keyword_names(self) -> list[str]: ...
     @property
@@ -283,8 +286,8 @@ def which(frame: Buffer) -> int:
 def decode(frame: Buffer) -> HotMessage | None:
     """Return the decoded message, or None when its kind is not one of the hot ones. Raise CodecError when malformed."""
 
-def peek_task(frame: Buffer) -> tuple[bytes, bytes, bytes, int, dict[str, int] | None, int]:
-    """Return (task id, source, function object id, priority, capabilities or None, attempt) of a Task frame."""
+def peek_task(frame: Buffer) -> tuple[bytes, bytes, bytes, int, dict[str, int] | None, int, int]:
+    """Return (task id, source, function object id, priority, capabilities or None, attempt, level) of a Task frame."""
 
 def peek_result(frame: Buffer) -> tuple[bytes, int, bytes, list[bytes], int, int]:
     """Return (task id, result type, metadata, result object ids, attempt, cause) of a TaskResult frame."""

@@ -31,6 +31,7 @@ TaskView sampleTask() {
     task.deadline_milliseconds = 1;
     task.timeout_milliseconds = 2;
     task.retries = 3;
+    task.level = 4;
     task.keyword_names = {"name", "12345678", ""};
     task.steps = {{"gggggggggggggggggggggggggggggggg", {{3, ""}, {2, "value"}}}, {"", {}}};
     return task;
@@ -56,6 +57,7 @@ TEST(Messages, TaskKeepsEveryField) {
     EXPECT_EQ(decoded.deadline_milliseconds, 1U);
     EXPECT_EQ(decoded.timeout_milliseconds, 2U);
     EXPECT_EQ(decoded.retries, 3U);
+    EXPECT_EQ(decoded.level, 4U);
     EXPECT_EQ(decoded.keyword_names, task.keyword_names);
     ASSERT_EQ(decoded.steps.size(), 2U);
     EXPECT_EQ(decoded.steps[0].func_object_id, task.steps[0].func_object_id);
@@ -71,6 +73,7 @@ TEST(Messages, PeekingReadsWhatPlacesATask) {
     const auto peeked = peekTask(reader);
     EXPECT_EQ(peeked.task_id, task.task_id);
     EXPECT_EQ(peeked.capabilities.size(), 2U);
+    EXPECT_EQ(peeked.level, 4U);
     EXPECT_TRUE(peeked.function_args.empty());
 }
 

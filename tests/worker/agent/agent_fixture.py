@@ -8,19 +8,29 @@ from typing import Any
 
 from scaler.protocol import codec
 from scaler.worker.agent.core import AgentCore, AgentSettings
-from scaler.worker.agent.outbox import KillProcessor, Outbox, Quit, StartProcessor
+from scaler.worker.agent.outbox import (
+    KillProcessor,
+    Outbox,
+    Quit,
+    ResumeProcessor,
+    StartProcessor,
+    SuspendProcessor,
+)
 from scaler.worker.agent.task_gate import TaskGate
 
 WORKER_ID = b"Worker|test|0"
 
 
-def make_task(number: int, *, priority: int = 0, attempt: int = 0, timeout_milliseconds: int = 0) -> bytes:
+def make_task(
+    number: int, *, priority: int = 0, attempt: int = 0, level: int = 0, timeout_milliseconds: int = 0
+) -> bytes:
     return codec.Task(
         task_id=task_id(number),
         source=b"Client|test",
         func_object_id=bytes(32),
         priority=priority,
         attempt=attempt,
+        level=level,
         timeout_milliseconds=timeout_milliseconds,
     ).encode()
 
@@ -46,14 +56,15 @@ class ProcessorModel:
         self.unsent: list[bytes] = []
         self.started: list[int] = []
         self.killed = False
+        self.suspended = False
 
     def start_next(self) -> bool:
         """Start the next task that was not revoked; return whether there was one."""
-        while self.inbox and self.running is None:
+        while self.inbox and self.running is None and not self.suspended:
             number, frame = self.received, self.inbox.popleft()
             self.received += 1
             if self.gate.try_start(number):
-                identity, _, _, _, _, attempt = codec.peek_task(frame)
+                identity, _, _, _, _, attempt, _ = codec.peek_task(frame)
                 self.running = (number, identity, attempt)
                 self.started.append(task_number(identity))
                 return True
@@ -81,12 +92,25 @@ class AgentFixture:
         self.quits: list[Quit] = []
         self.processors: list[ProcessorModel] = []
         self.starts_fail = False
+        self.initializes_at_once = False
 
     @property
     def processor(self) -> ProcessorModel:
+        """The processor that was started last."""
         return self.processors[-1]
 
-    def serving(self) -> AgentFixture:
+    def named(self, identity: bytes) -> ProcessorModel:
+        """Return a processor."""
+        return next(model for model in self.processors if model.identity == identity)
+
+    @property
+    def serving(self) -> ProcessorModel:
+        """The processor that is at work."""
+        seat = self.core.seats.serving()
+        assert seat is not None
+        return self.named(seat.processor_id)
+
+    def ready(self) -> AgentFixture:
         """Connect, and let the first processor be ready."""
         self.core.on_scheduler_connected(self.now)
         self.core.on_storage_address(self.now)
@@ -108,12 +132,13 @@ class AgentFixture:
         self.core.on_task_cancel(codec.TaskCancel(task_id=task_id(number), force=force).encode())
         self.settle()
 
-    def run(self, count: int = 1) -> None:
-        """Let the processor run tasks to their end and send the results."""
+    def run(self, count: int = 1, model: ProcessorModel | None = None) -> None:
+        """Let a processor, the last one, run tasks to their end and send the results."""
         for _ in range(count):
-            assert self.processor.running is not None or self.processor.start_next()
-            self.processor.finish()
-            self.flush_results()
+            processor = model or self.processor
+            assert processor.running is not None or processor.start_next()
+            processor.finish()
+            self.flush_results(processor)
 
     def flush_results(self, processor: ProcessorModel | None = None) -> None:
         model = processor or self.processor
@@ -122,9 +147,9 @@ class AgentFixture:
             self.core.on_task_result(model.identity, frame)
         self.settle()
 
-    def die(self, exit_code: int, *, link: bool = True) -> None:
-        """End the processor: its process, and, as usual, its link."""
-        model = self.processor
+    def die(self, exit_code: int, *, link: bool = True, model: ProcessorModel | None = None) -> None:
+        """End a processor, the last one: its process, and, as usual, its link."""
+        model = model or self.processor
         self.core.on_processor_exited(model.identity, exit_code, self.now)
         if link:
             self.core.on_processor_link_lost(model.identity, self.now)
@@ -143,8 +168,7 @@ class AgentFixture:
                 assert message is not None
                 self.sent.append(message)
             for identity, frame in self.outbox.take_to_processor():
-                assert identity == self.processor.identity
-                self.processor.inbox.append(bytes(frame))
+                self.named(identity).inbox.append(bytes(frame))
             for command in self.outbox.take_commands():
                 self._carry_out(command)
         self.core.tasks.check()
@@ -153,8 +177,13 @@ class AgentFixture:
         if isinstance(command, Quit):
             self.quits.append(command)
         elif isinstance(command, KillProcessor):
-            assert command.processor_id == self.processor.identity
-            self.processor.killed = True
+            self.named(command.processor_id).killed = True
+        elif isinstance(command, SuspendProcessor):
+            assert not self.named(command.processor_id).suspended
+            self.named(command.processor_id).suspended = True
+        elif isinstance(command, ResumeProcessor):
+            assert self.named(command.processor_id).suspended
+            self.named(command.processor_id).suspended = False
         elif isinstance(command, StartProcessor):
             if self.starts_fail:
                 self.core.on_processor_start_failed("no descriptors", self.now)
@@ -162,6 +191,8 @@ class AgentFixture:
             gate = TaskGate.create(256)
             self.processors.append(ProcessorModel(gate, 1000 + len(self.processors)))
             self.core.on_processor_started(self.processor.identity, self.processor.pid, gate)
+            if self.initializes_at_once:
+                self.core.on_processor_initialized(self.processor.identity)
 
     # -- what the scheduler was told
 

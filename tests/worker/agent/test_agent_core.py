@@ -42,12 +42,12 @@ def test_feeds_nothing_before_the_processor_is_initialized():
 
 
 def test_forwards_frames_as_they_are():
-    agent = AgentFixture().serving().tasks(7)
+    agent = AgentFixture().ready().tasks(7)
     assert agent.processor.inbox[0] == make_task(7)
 
 
 def test_feeds_ahead_up_to_the_limit_and_refills_with_results():
-    agent = AgentFixture(fed_limit=3).serving().tasks(*range(5))
+    agent = AgentFixture(fed_limit=3).ready().tasks(*range(5))
     assert len(agent.processor.inbox) == 3
     agent.run()
     assert len(agent.processor.inbox) == 3
@@ -57,14 +57,14 @@ def test_feeds_ahead_up_to_the_limit_and_refills_with_results():
 
 
 def test_feeds_the_highest_priority_first_then_the_oldest():
-    agent = AgentFixture(fed_limit=1).serving().tasks(1, 2)
+    agent = AgentFixture(fed_limit=1).ready().tasks(1, 2)
     agent.tasks(3, priority=5).tasks(4, priority=5).tasks(5)
     agent.run(5)
     assert agent.results() == [1, 3, 4, 2, 5]
 
 
 def test_ignores_a_duplicate_task():
-    agent = AgentFixture().serving().tasks(1, 1)
+    agent = AgentFixture().ready().tasks(1, 1)
     agent.run()
     assert agent.ends() == [1]
     assert not agent.processor.inbox
@@ -72,7 +72,7 @@ def test_ignores_a_duplicate_task():
 
 
 def test_refuses_a_frame_that_is_no_task():
-    agent = AgentFixture().serving()
+    agent = AgentFixture().ready()
     with pytest.raises(codec.CodecError):
         agent.core.on_task(b"rubbish")
     agent.tasks(1).run()
@@ -80,7 +80,7 @@ def test_refuses_a_frame_that_is_no_task():
 
 
 def test_drops_results_of_tasks_it_does_not_hold_and_of_strangers():
-    agent = AgentFixture().serving().tasks(1)
+    agent = AgentFixture().ready().tasks(1)
     result = codec.TaskResult(task_id=task_id(9), result_type=0).encode()
     agent.core.on_task_result(agent.processor.identity, result)
     agent.core.on_task_result(b"stranger", codec.TaskResult(task_id=task_id(1), result_type=0).encode())
@@ -90,7 +90,7 @@ def test_drops_results_of_tasks_it_does_not_hold_and_of_strangers():
 
 
 def test_announces_objects_before_the_result():
-    agent = AgentFixture().serving().tasks(1)
+    agent = AgentFixture().ready().tasks(1)
     create = codec.ObjectInstruction(instruction_type=codec.ObjectInstructionType.create, object_user=b"c").encode()
     agent.core.on_processor_message(agent.processor.identity, create)
     agent.run()
@@ -103,7 +103,7 @@ def test_tells_the_processor_to_evict_objects():
         instruction_type=codec.ObjectInstructionType.delete, object_ids=[bytes(32)]
     ).encode()
     agent.core.on_object_instruction(delete)
-    agent.serving()
+    agent.ready()
     assert not agent.processor.inbox
     agent.core.on_object_instruction(delete)
     agent.settle()
@@ -115,7 +115,7 @@ def test_tells_the_processor_to_evict_objects():
 
 @pytest.mark.parametrize("force", [False, True])
 def test_cancels_a_queued_task(force):
-    agent = AgentFixture(fed_limit=1).serving().tasks(1, 2)
+    agent = AgentFixture(fed_limit=1).ready().tasks(1, 2)
     agent.cancel(2, force=force)
     assert agent.verdicts() == [(2, CANCELED)]
     agent.run()
@@ -124,7 +124,7 @@ def test_cancels_a_queued_task(force):
 
 @pytest.mark.parametrize("force", [False, True])
 def test_cancels_a_fed_task_that_has_not_started(force):
-    agent = AgentFixture().serving().tasks(1, 2, 3)
+    agent = AgentFixture().ready().tasks(1, 2, 3)
     agent.processor.start_next()
     agent.cancel(2, force=force)
     assert agent.verdicts() == [(2, CANCELED)]
@@ -135,7 +135,7 @@ def test_cancels_a_fed_task_that_has_not_started(force):
 
 @pytest.mark.parametrize("force", [False, True])
 def test_does_not_find_a_task_it_does_not_hold(force):
-    agent = AgentFixture().serving().tasks(1)
+    agent = AgentFixture().ready().tasks(1)
     agent.run()
     agent.cancel(1, force=force)
     agent.cancel(2, force=force)
@@ -143,7 +143,7 @@ def test_does_not_find_a_task_it_does_not_hold(force):
 
 
 def test_does_not_retract_a_running_task():
-    agent = AgentFixture().serving().tasks(1)
+    agent = AgentFixture().ready().tasks(1)
     agent.processor.start_next()
     agent.cancel(1, force=False)
     assert agent.verdicts() == [(1, CANCEL_FAILED)]
@@ -152,7 +152,7 @@ def test_does_not_retract_a_running_task():
 
 
 def test_a_forced_cancel_kills_the_processor_and_is_confirmed_when_it_is_dead():
-    agent = AgentFixture().serving().tasks(1, 2)
+    agent = AgentFixture().ready().tasks(1, 2)
     agent.processor.start_next()
     agent.cancel(1, force=True)
     assert agent.processor.killed
@@ -166,7 +166,7 @@ def test_a_forced_cancel_kills_the_processor_and_is_confirmed_when_it_is_dead():
 
 
 def test_a_forced_cancel_lets_no_other_task_start_before_the_kill():
-    agent = AgentFixture().serving().tasks(1, 2)
+    agent = AgentFixture().ready().tasks(1, 2)
     agent.processor.start_next()
     agent.cancel(1, force=True)
     agent.processor.finish()  # just before the signal arrives
@@ -174,11 +174,12 @@ def test_a_forced_cancel_lets_no_other_task_start_before_the_kill():
 
 
 def test_a_result_that_wins_against_the_kill_is_the_end():
-    agent = AgentFixture().serving().tasks(1, 2)
-    agent.processor.start_next()
+    agent = AgentFixture().ready().tasks(1, 2)
+    first = agent.processor
+    first.start_next()
     agent.cancel(1, force=True)
-    agent.run()
-    agent.die(-signal.SIGKILL)
+    agent.run(model=first)
+    agent.die(-signal.SIGKILL, model=first)
     assert agent.results() == [1] and agent.verdicts() == []
     agent.initialize()
     agent.run()
@@ -186,7 +187,7 @@ def test_a_result_that_wins_against_the_kill_is_the_end():
 
 
 def test_a_forced_cancel_of_a_finished_task_kills_nothing():
-    agent = AgentFixture().serving().tasks(1, 2)
+    agent = AgentFixture().ready().tasks(1, 2)
     agent.processor.start_next()
     agent.processor.finish()
     agent.cancel(1, force=True)
@@ -198,7 +199,7 @@ def test_a_forced_cancel_of_a_finished_task_kills_nothing():
 
 
 def test_a_forced_cancel_is_confirmed_when_the_result_is_lost_with_the_processor():
-    agent = AgentFixture().serving().tasks(1)
+    agent = AgentFixture().ready().tasks(1)
     agent.processor.start_next()
     agent.processor.finish()
     agent.cancel(1, force=True)
@@ -208,7 +209,7 @@ def test_a_forced_cancel_is_confirmed_when_the_result_is_lost_with_the_processor
 
 
 def test_a_second_forced_cancel_changes_nothing():
-    agent = AgentFixture().serving().tasks(1)
+    agent = AgentFixture().ready().tasks(1)
     agent.processor.start_next()
     agent.cancel(1, force=True)
     agent.cancel(1, force=True)
@@ -217,7 +218,7 @@ def test_a_second_forced_cancel_changes_nothing():
 
 
 def test_slots_of_revoked_tasks_are_used_again_without_a_result():
-    agent = AgentFixture().serving().tasks(0)
+    agent = AgentFixture().ready().tasks(0)
     agent.processor.start_next()
     for number in range(1, 400):
         agent.tasks(number)
@@ -239,7 +240,7 @@ def test_slots_of_revoked_tasks_are_used_again_without_a_result():
     [(-9, "signal 9 (SIGKILL)", 9), (-11, "signal 11 (SIGSEGV)", 11), (3, "code 3", None), (0, "code 0", None)],
 )
 def test_fails_the_running_task_and_names_the_end_of_the_processor(exit_code, text, number):
-    agent = AgentFixture().serving().tasks(1, attempt=1)
+    agent = AgentFixture().ready().tasks(1, attempt=1)
     agent.processor.start_next()
     agent.die(exit_code)
     cause, error = agent.failure(1)
@@ -252,7 +253,7 @@ def test_fails_the_running_task_and_names_the_end_of_the_processor(exit_code, te
 
 
 def test_runs_unstarted_tasks_on_the_next_processor_without_counting_an_attempt():
-    agent = AgentFixture().serving().tasks(1, 2, 3)
+    agent = AgentFixture().ready().tasks(1, 2, 3)
     agent.processor.start_next()
     agent.die(-9)
     agent.initialize()
@@ -262,7 +263,7 @@ def test_runs_unstarted_tasks_on_the_next_processor_without_counting_an_attempt(
 
 
 def test_runs_a_finished_task_whose_result_was_lost_again_with_the_next_attempt():
-    agent = AgentFixture().serving().tasks(1, 2)
+    agent = AgentFixture().ready().tasks(1, 2)
     agent.processor.start_next()
     agent.processor.finish()
     agent.processor.start_next()
@@ -277,7 +278,7 @@ def test_runs_a_finished_task_whose_result_was_lost_again_with_the_next_attempt(
 
 
 def test_gives_up_a_task_whose_results_are_always_lost():
-    agent = AgentFixture().serving().tasks(1)
+    agent = AgentFixture().ready().tasks(1)
     for _ in range(3):
         agent.processor.start_next()
         agent.processor.finish()
@@ -288,7 +289,7 @@ def test_gives_up_a_task_whose_results_are_always_lost():
 
 
 def test_waits_for_the_last_results_of_a_dead_processor():
-    agent = AgentFixture().serving().tasks(1, 2)
+    agent = AgentFixture().ready().tasks(1, 2)
     agent.processor.start_next()
     agent.processor.finish()
     agent.die(-9, link=False)
@@ -301,7 +302,7 @@ def test_waits_for_the_last_results_of_a_dead_processor():
 
 
 def test_does_not_wait_forever_for_the_end_of_a_link():
-    agent = AgentFixture().serving()
+    agent = AgentFixture().ready()
     agent.die(-9, link=False)
     agent.tick(0.4)
     assert len(agent.processors) == 1
@@ -311,26 +312,27 @@ def test_does_not_wait_forever_for_the_end_of_a_link():
 
 
 def test_kills_a_processor_that_lives_on_without_its_link():
-    agent = AgentFixture().serving().tasks(1)
-    agent.core.on_processor_link_lost(agent.processor.identity, agent.now)
+    agent = AgentFixture().ready().tasks(1)
+    first = agent.processor
+    agent.core.on_processor_link_lost(first.identity, agent.now)
     agent.tick(0.25)
-    assert not agent.processor.killed, "it may be about to end with its own exit code"
+    assert not first.killed, "it may be about to end with its own exit code"
     agent.tick(0.5)
-    assert agent.processor.killed
-    agent.die(-9)
+    assert first.killed
+    agent.die(-9, model=first)
     agent.tick()
     assert len(agent.processors) == 2
 
 
 def test_replaces_a_processor_that_has_worked_at_once():
-    agent = AgentFixture().serving().tasks(1)
+    agent = AgentFixture().ready().tasks(1)
     agent.run()
     agent.die(-9)
     assert len(agent.processors) == 2
 
 
 def test_ignores_a_processor_that_is_no_more():
-    agent = AgentFixture().serving().tasks(1)
+    agent = AgentFixture().ready().tasks(1)
     old = agent.processor
     old.start_next()
     old.finish()
@@ -378,7 +380,7 @@ def test_quits_when_no_process_can_be_started():
 
 
 def test_a_processor_that_dies_idle_is_replaced_again_and_again():
-    agent = AgentFixture().serving()
+    agent = AgentFixture().ready()
     for _ in range(12):
         agent.die(-9)
         agent.tick(6.0)
@@ -393,15 +395,16 @@ def test_a_processor_that_dies_idle_is_replaced_again_and_again():
 
 @pytest.mark.parametrize(("worker_limit", "task_milliseconds"), [(1.0, 0), (0.0, 1000), (1.0, 5000), (9.0, 1000)])
 def test_stops_a_task_at_the_smaller_limit(worker_limit, task_milliseconds):
-    agent = AgentFixture(task_timeout_seconds=worker_limit).serving()
+    agent = AgentFixture(task_timeout_seconds=worker_limit).ready()
     agent.tasks(1, timeout_milliseconds=task_milliseconds).tasks(2)
-    agent.processor.start_next()
+    first = agent.processor
+    first.start_next()
     for _ in range(4):
         agent.tick(0.25)
-    assert not agent.processor.killed
+    assert not first.killed
     agent.tick(0.25)
-    assert agent.processor.killed
-    agent.die(-9)
+    assert first.killed
+    agent.die(-9, model=first)
     cause, error = agent.failure(1)
     assert cause == codec.TaskEndCause.timedOut
     assert isinstance(error, TaskTimeoutError) and "limit of 1 seconds" in str(error)
@@ -411,20 +414,21 @@ def test_stops_a_task_at_the_smaller_limit(worker_limit, task_milliseconds):
 
 
 def test_a_limit_counts_from_the_start_of_the_task():
-    agent = AgentFixture(task_timeout_seconds=1.0).serving().tasks(1, 2)
+    agent = AgentFixture(task_timeout_seconds=1.0).ready().tasks(1, 2)
     agent.processor.start_next()
     agent.tick(0.8)
     agent.processor.finish()
     agent.processor.start_next()  # while the first result is not sent yet
+    first = agent.processor
     agent.tick(0.8)
     agent.tick(0.8)
-    assert not agent.processor.killed
+    assert not first.killed
     agent.tick(0.8)
-    assert agent.processor.killed
+    assert first.killed
 
 
 def test_tasks_have_no_limit_unless_one_is_set():
-    agent = AgentFixture().serving().tasks(1)
+    agent = AgentFixture().ready().tasks(1)
     agent.processor.start_next()
     for _ in range(3):
         agent.core.on_heartbeat_echo(agent.now)
@@ -451,7 +455,7 @@ def test_heartbeats_at_once_and_in_intervals_also_without_echoes():
 
 
 def test_drops_all_work_with_the_session():
-    agent = AgentFixture(fed_limit=2).serving().tasks(1, 2, 3)
+    agent = AgentFixture(fed_limit=2).ready().tasks(1, 2, 3)
     agent.core.on_scheduler_lost(agent.now)
     agent.settle()
     assert len(agent.core.tasks) == 0
@@ -463,24 +467,25 @@ def test_drops_all_work_with_the_session():
 
 
 def test_kills_a_busy_processor_with_the_session():
-    agent = AgentFixture().serving().tasks(1, 2)
-    agent.processor.start_next()
+    agent = AgentFixture().ready().tasks(1, 2)
+    first = agent.processor
+    first.start_next()
     agent.core.on_scheduler_lost(agent.now)
     agent.settle()
-    assert agent.processor.killed
+    assert first.killed
     agent.core.on_scheduler_connected(agent.now)
     agent.tasks(1)  # placed here again
-    agent.processor.finish()
-    agent.flush_results()
+    first.finish()
+    agent.flush_results(first)
     assert agent.ends() == [], "the result of the dropped run"
-    agent.die(-9)
+    agent.die(-9, model=first)
     agent.initialize()
     agent.run()
     assert agent.ends() == [1]
 
 
 def test_quits_after_the_death_timeout():
-    agent = AgentFixture(death_timeout_seconds=10.0).serving()
+    agent = AgentFixture(death_timeout_seconds=10.0).ready()
     agent.tick(9.0)
     agent.core.on_heartbeat_echo(agent.now)
     agent.tick(9.0)
@@ -491,7 +496,7 @@ def test_quits_after_the_death_timeout():
 
 
 def test_quits_once_and_feeds_nothing_more():
-    agent = AgentFixture().serving()
+    agent = AgentFixture().ready()
     agent.core.on_shutdown()
     agent.core.on_stop_requested("signal")
     agent.tasks(1)
@@ -500,7 +505,7 @@ def test_quits_once_and_feeds_nothing_more():
 
 
 def test_digest_of_held_tasks():
-    agent = AgentFixture(fed_limit=1).serving()
+    agent = AgentFixture(fed_limit=1).ready()
     assert agent.core.tasks.digest() == 0
     agent.tasks(1, 2)
     hashes = [hashlib.blake2b(task_id(number), digest_size=8).digest() for number in (1, 2)]

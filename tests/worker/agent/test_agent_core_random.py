@@ -1,6 +1,6 @@
-"""Random histories of an agent and a model of its processor.
+"""Random histories of an agent and models of its processors.
 
-Every task gets exactly one end, and none starts after it was taken back.
+Every task gets exactly one end, none starts after it was taken back, and one processor at a time is at work.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from agent_fixture import AgentFixture, task_id
+from agent_fixture import AgentFixture, ProcessorModel, task_id
 
 from scaler.protocol import codec
-from scaler.worker.agent.processor_seat import SeatState
 
 CANCELED = codec.TaskCancelConfirmType.canceled
 STEPS = 250
@@ -23,10 +22,11 @@ class History:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.agent = AgentFixture(fed_limit=self.random.choice([1, 3, 64]), task_timeout_seconds=50.0)
-        self.agent.serving()
+        self.agent.ready()
         self.next_task = 0
         self.held: set[int] = set()
         self.taken_back: set[int] = set()  # confirmed as canceled: must never start afterwards
+        self.dead: set[bytes] = set()
         self.seen_ends = 0
         self.seen_starts: dict[int, int] = {}
 
@@ -45,10 +45,19 @@ class History:
         self.random.choices(list(weights), list(weights.values()))[0]()
         self.account()
 
+    @property
+    def living(self) -> list[ProcessorModel]:
+        return [model for model in self.agent.processors if model.identity not in self.dead]
+
+    def any_living(self) -> ProcessorModel | None:
+        living = self.living
+        return self.random.choice(living) if living else None
+
     def submit(self) -> None:
         for _ in range(self.random.randint(1, 5)):
             self.held.add(self.next_task)
-            self.agent.tasks(self.next_task, priority=self.random.choice([0, 0, 0, 1]))
+            level = self.random.choice([0, 0, 0, 0, 0, 1, 1, 2, 3])
+            self.agent.tasks(self.next_task, priority=self.random.choice([0, 0, 0, 1]), level=level)
             self.next_task += 1
 
     def cancel(self) -> None:
@@ -60,30 +69,41 @@ class History:
             self.agent.cancel(number, force=self.random.random() < 0.4)
 
     def start(self) -> None:
-        model = self.agent.processor
-        if model.running is None:
+        model = self.any_living()
+        if model is not None and model.running is None:
             model.start_next()
 
     def finish(self) -> None:
-        model = self.agent.processor
-        if model.running is not None:
+        model = self.any_living()
+        # One that is told to stand still may end its task before it does.
+        if model is not None and model.running is not None and (not model.suspended or self.random.random() < 0.2):
             model.finish()
             if self.random.random() < 0.5:
                 model.start_next()
 
     def flush(self) -> None:
-        self.agent.flush_results()
+        model = self.any_living()
+        if model is not None:
+            self.agent.flush_results(model)
 
     def die(self) -> None:
-        model = self.agent.processor
+        model = self.any_living()
+        if model is not None:
+            self.end(model)
+
+    def end(self, model: ProcessorModel) -> None:
         if self.random.random() < 0.3:
-            self.agent.flush_results()
+            self.agent.flush_results(model)
+        self.dead.add(model.identity)
         model.running = None
-        self.agent.die(self.random.choice([-9, -11, 1]), link=self.random.random() < 0.7)
+        self.agent.die(self.random.choice([-9, -11, 1]), link=self.random.random() < 0.7, model=model)
         model.inbox.clear()
 
     def initialize(self) -> None:
-        self.agent.initialize()
+        model = self.any_living()
+        if model is not None:
+            self.agent.core.on_processor_initialized(model.identity)
+            self.agent.settle()
 
     def lose(self) -> None:
         self.agent.core.on_scheduler_lost(self.agent.now)
@@ -94,12 +114,10 @@ class History:
     def wait(self) -> None:
         self.agent.core.on_heartbeat_echo(self.agent.now)
         self.agent.tick(self.random.choice([0.1, 0.3, 6.0]))
-        model = self.agent.processor
-        if model.killed:
-            model.running = None
-            model.unsent.clear()
-            model.inbox.clear()
-            self.agent.die(-9)
+        for model in self.living:
+            if model.killed:
+                model.unsent.clear()
+                self.end(model)
 
     def account(self) -> None:
         """Check what has happened in this step against what was known before it."""
@@ -107,6 +125,8 @@ class History:
             started = set(model.started[self.seen_starts.get(index, 0) :])
             assert not started & self.taken_back, "a task started after it was confirmed as canceled"
             self.seen_starts[index] = len(model.started)
+        working = [model for model in self.living if model.running and not model.suspended and not model.killed]
+        assert len(working) <= 1, "two processors are at work"
         ended = self.agent.ends()
         for number in ended[self.seen_ends :]:
             assert number in self.held, f"task {number} was ended twice"
@@ -120,17 +140,20 @@ class History:
         for _ in range(5000):
             if not self.held or self.agent.quits:  # five processors in a row died before they could serve
                 break
-            seat = self.agent.core.seat
-            if seat is not None and seat.state is not SeatState.dying:
-                self.initialize()
-                self.start()
-                self.finish()
-                self.flush()
+            for model in self.living:
+                self.agent.core.on_processor_initialized(model.identity)
+                self.agent.settle()
+                if model.running is None:
+                    model.start_next()
+                if model.running is not None and not model.suspended:
+                    model.finish()
+                self.agent.flush_results(model)
             self.wait()
             self.account()
         if not self.agent.quits:
             assert not self.held
             assert len(self.agent.core.tasks) == 0
+            assert not any(model.suspended for model in self.living)
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -26,8 +26,9 @@ def read(core):
 
 
 def test_an_idle_worker():
-    agent = AgentFixture().serving()
-    agent.core.seat.pid = os.getpid()
+    agent = AgentFixture().ready()
+    (seat,) = agent.core.seats
+    seat.pid = os.getpid()
     heartbeat = read(agent.core)
     assert {each.name: each.value for each in heartbeat.capabilities} == {"gpu": 1, "linux": -1}
     assert (heartbeat.queueSize, heartbeat.queuedTasks, heartbeat.heldTasks, heartbeat.heldDigest) == (30, 0, 0, 0)
@@ -38,7 +39,7 @@ def test_an_idle_worker():
 
 
 def test_a_busy_worker():
-    agent = AgentFixture(fed_limit=2).serving().tasks(1, 2, 3)
+    agent = AgentFixture(fed_limit=2).ready().tasks(1, 2, 3)
     agent.processor.start_next()
     agent.core.link.latency_seconds = 0.25
     heartbeat = read(agent.core)
@@ -62,7 +63,7 @@ def test_a_system_that_tells_nothing(monkeypatch):
     def refuse(*_arguments, **_keywords):
         raise PermissionError
 
-    agent = AgentFixture().serving().tasks(1)
+    agent = AgentFixture().ready().tasks(1)
     maker = HeartbeatMaker(SETTINGS)
     monkeypatch.setattr("builtins.open", refuse)
     frame = maker.make(agent.core)

@@ -21,6 +21,7 @@ struct Task {
   retries @10 :UInt32;              # further attempts after a failure that the task allows
   keywordNames @11 :List(Text);     # names of the last functionArgs, which are passed by keyword
   steps @12 :List(Step);            # calls that follow in the same run, each of the result before it
+  level @13 :UInt32;                # of nesting: one more than that of the task that submitted it
 
   struct Argument {
     type @0 :ArgumentType;

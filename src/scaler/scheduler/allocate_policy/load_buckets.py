@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from scaler.scheduler.allocate_policy.needs import Needs, offers
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 
 
 class LoadBuckets:
-    """The workers that may run the tasks of one capability set; the load of a worker moves by small steps."""
+    """The workers that may run the tasks of some needs, of one level of nesting; their loads move by small steps.
 
-    def __init__(self) -> None:
+    A worker that cannot take another task is left out until its tasks have changed.
+    """
+
+    def __init__(self, needs: Needs, level: int) -> None:
+        self._needs = needs
+        self._level = level
+        self._eligible: set[bytes] = set()
         self._buckets: list[dict[bytes, WorkerRecord]] = [{}]
         self._load_of: dict[bytes, int] = {}
         self._lowest = 0
@@ -16,10 +23,18 @@ class LoadBuckets:
     def __len__(self) -> int:
         return len(self._load_of)
 
-    def put(self, worker: WorkerRecord) -> None:
-        """Add a worker, or move it to the bucket of its present load."""
+    def add(self, worker: WorkerRecord) -> None:
+        """Know a worker from now on, if it offers what is needed."""
+        if offers(worker.capabilities, self._needs):
+            self._eligible.add(worker.worker_id)
+            self.changed(worker)
+
+    def changed(self, worker: WorkerRecord) -> None:
+        """Move a worker to the bucket of its present load."""
         worker_id = worker.worker_id
-        load = len(worker.tasks)
+        if worker_id not in self._eligible:
+            return
+        load = worker.load(self._level)
         known = self._load_of.get(worker_id)
         if known == load:
             return
@@ -32,14 +47,19 @@ class LoadBuckets:
         if load < self._lowest:
             self._lowest = load
 
-    def remove(self, worker: WorkerRecord) -> None:
-        """Forget a worker."""
+    def leave_out(self, worker: WorkerRecord) -> None:
+        """Do not return a worker any more until it has changed."""
         load = self._load_of.pop(worker.worker_id, None)
         if load is not None:
             del self._buckets[load][worker.worker_id]
 
+    def remove(self, worker: WorkerRecord) -> None:
+        """Forget a worker."""
+        self._eligible.discard(worker.worker_id)
+        self.leave_out(worker)
+
     def least_loaded(self) -> WorkerRecord | None:
-        """Return a worker with the fewest tasks, the one that has been at that load the longest; None without any."""
+        """Return a worker of the least load, the one that has been at that load the longest; None without any."""
         if not self._load_of:
             return None
         while not self._buckets[self._lowest]:

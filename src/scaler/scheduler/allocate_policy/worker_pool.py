@@ -6,6 +6,7 @@ from typing import Final
 
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.scheduler.allocate_policy.load_buckets import LoadBuckets
+from scaler.scheduler.allocate_policy.needs import NO_NEEDS, Needs, needs_of, offers
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.task.task_record import TaskRecord
 
@@ -13,22 +14,20 @@ PREFETCH_SECONDS: Final = 0.002
 """Work that a worker may hold ahead of need: enough to hide the round trip to the scheduler."""
 LEAST_PREFETCH: Final = 2
 MOST_PREFETCH: Final = 64
-_NO_CAPABILITIES: Final[frozenset[str]] = frozenset()
 _MOST_CLASSES: Final = 256
 
 
 class WorkerPool:
-    """All connected workers. Each capability set that was ever asked for has its own buckets of eligible workers.
+    """All connected workers. All that was ever needed has, for each level of nesting, its buckets of eligible workers.
 
-    A worker that cannot take another task is left out of the buckets until it lost one, so that placing never scans
-    full workers. ``changed`` must be called whenever the tasks of a worker have changed.
+    ``changed`` must be called whenever the tasks of a worker have changed.
     """
 
     def __init__(self, policy: AllocatePolicy = AllocatePolicy.even) -> None:
         self._policy = policy
         self._workers: dict[bytes, WorkerRecord] = {}
-        self._classes: dict[frozenset[str], LoadBuckets] = {}
-        self._interned: dict[frozenset[str], frozenset[str]] = {}
+        self._classes: dict[tuple[Needs, int], LoadBuckets] = {}
+        self._interned: dict[Needs, Needs] = {}
         self._loaded: dict[bytes, WorkerRecord] = {}  # with a task behind the one that runs
 
     def __len__(self) -> int:
@@ -45,6 +44,8 @@ class WorkerPool:
     def add(self, worker: WorkerRecord) -> None:
         """Let a worker take tasks."""
         self._workers[worker.worker_id] = worker
+        for buckets in self._classes.values():
+            buckets.add(worker)
         self.changed(worker)
 
     def remove(self, worker: WorkerRecord) -> None:
@@ -55,18 +56,15 @@ class WorkerPool:
             buckets.remove(worker)
 
     def changed(self, worker: WorkerRecord) -> None:
-        """Take note of the present number of tasks of a worker."""
+        """Take note of the present tasks of a worker."""
         if worker.worker_id not in self._workers:
             return
         if len(worker.tasks) >= LEAST_PREFETCH:
             self._loaded[worker.worker_id] = worker
         else:
             self._loaded.pop(worker.worker_id, None)
-        if worker.draining:
-            return
-        for capabilities, buckets in self._classes.items():
-            if not capabilities or capabilities <= worker.capabilities.keys():
-                buckets.put(worker)
+        for buckets in self._classes.values():
+            buckets.changed(worker)
 
     def drain(self, worker: WorkerRecord) -> None:
         """Give a worker no more tasks."""
@@ -74,53 +72,53 @@ class WorkerPool:
         for buckets in self._classes.values():
             buckets.remove(worker)
 
-    def needs(self, capabilities: dict[str, int] | None) -> frozenset[str]:
-        """Return the capabilities of a task that matter for its placement; equal sets are one object."""
+    def needs(self, capabilities: dict[str, int] | None) -> Needs:
+        """Return what of the capabilities of a task matters for its placement; equal needs are one object."""
         if not capabilities or self._policy is AllocatePolicy.even:
-            return _NO_CAPABILITIES
-        wanted = frozenset(capabilities)
-        return self._interned.setdefault(wanted, wanted)
+            return NO_NEEDS
+        needs = needs_of(capabilities)
+        return self._interned.setdefault(needs, needs)
 
-    def find(self, capabilities: frozenset[str], estimated_seconds: float) -> WorkerRecord | None:
+    def find(self, needs: Needs, level: int, estimated_seconds: float) -> WorkerRecord | None:
         """Return the least loaded worker that may take a task which is expected to run that long, or None."""
-        buckets = self._buckets(capabilities)
+        buckets = self._buckets(needs, level)
         while (worker := buckets.least_loaded()) is not None:
-            if _has_room(worker, estimated_seconds):
+            if _has_room(worker, level, estimated_seconds):
                 return worker
-            buckets.remove(worker)  # until it changes
+            buckets.leave_out(worker)
         return None
 
-    def forget_classes(self, needed: list[frozenset[str]]) -> None:
-        """Forget capability sets that nobody asks for at present, once there are many."""
+    def forget_classes(self, needed: list[Needs]) -> None:
+        """Forget needs that no task has at present, once there are many."""
         if len(self._classes) + len(self._interned) > _MOST_CLASSES:
-            self._classes = {key: buckets for key, buckets in self._classes.items() if key in needed}
+            self._classes = {key: buckets for key, buckets in self._classes.items() if key[0] in needed}
             self._interned = {key: key for key in needed}
 
-    def is_eligible(self, capabilities: frozenset[str]) -> bool:
-        """Return whether any connected worker offers the capabilities, busy or not."""
-        return any(capabilities <= worker.capabilities.keys() for worker in self._workers.values())
+    def is_eligible(self, needs: Needs) -> bool:
+        """Return whether any connected worker offers what is needed, busy or not."""
+        return any(offers(worker.capabilities, needs) and not worker.draining for worker in self._workers.values())
 
-    def idle(self, capabilities: frozenset[str]) -> list[WorkerRecord]:
-        """Return the workers without any task that may run tasks of the class."""
-        return self._buckets(capabilities).idle()
+    def idle(self, needs: Needs) -> list[WorkerRecord]:
+        """Return the workers without any task that may run tasks with the needs."""
+        return self._buckets(needs, 0).idle()
 
     def loaded(self) -> list[WorkerRecord]:
         """Return the workers that hold more than one task."""
         return list(self._loaded.values())
 
-    def _buckets(self, capabilities: frozenset[str]) -> LoadBuckets:
-        buckets = self._classes.get(capabilities)
+    def _buckets(self, needs: Needs, level: int) -> LoadBuckets:
+        buckets = self._classes.get((needs, level))
         if buckets is None:
-            buckets = self._classes[capabilities] = LoadBuckets()
+            buckets = self._classes[needs, level] = LoadBuckets(needs, level)
             for worker in self._workers.values():
-                if capabilities <= worker.capabilities.keys() and not worker.draining:
-                    buckets.put(worker)
+                if not worker.draining:
+                    buckets.add(worker)
         return buckets
 
 
-def _has_room(worker: WorkerRecord, estimated_seconds: float) -> bool:
+def _has_room(worker: WorkerRecord, level: int, estimated_seconds: float) -> bool:
     """Return whether a worker may take one more task: two hide the round trip, more only of short ones."""
-    held = len(worker.tasks)
+    held = worker.held(level)
     if held >= worker.queue_size or worker.draining:
         return False
     if held < LEAST_PREFETCH:
@@ -131,6 +129,8 @@ def _has_room(worker: WorkerRecord, estimated_seconds: float) -> bool:
 def hold(worker: WorkerRecord, record: TaskRecord) -> None:
     """Book a task on a worker."""
     worker.tasks[record.task_id] = record
+    if record.level > 0:
+        worker.nested[record.level] = worker.nested.get(record.level, 0) + 1
     worker.estimated_seconds += record.estimated_seconds
     worker.version += 1
     record.worker = worker
@@ -139,6 +139,10 @@ def hold(worker: WorkerRecord, record: TaskRecord) -> None:
 def let_go(worker: WorkerRecord, record: TaskRecord) -> None:
     """Take a task off a worker's book."""
     del worker.tasks[record.task_id]
+    if record.level > 0:
+        worker.nested[record.level] -= 1
+        if worker.nested[record.level] == 0:
+            del worker.nested[record.level]
     # Sums of floats drift; an empty worker is exactly at rest.
     worker.estimated_seconds = worker.estimated_seconds - record.estimated_seconds if worker.tasks else 0.0
     worker.version += 1

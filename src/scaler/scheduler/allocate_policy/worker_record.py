@@ -14,7 +14,8 @@ class WorkerRecord:
     """One connected worker.
 
     ``tasks`` holds what was placed on it and has not ended, in the order of placing, which is the order of starting.
-    ``version`` changes with it. ``estimated_seconds`` is the time its tasks are expected to take.
+    ``version`` changes with it. ``estimated_seconds`` is the time its tasks are expected to take. A task that waits for
+    tasks of its own lends them its place: what is nested deeper does not find the worker full of what is not.
     """
 
     __slots__ = (
@@ -24,6 +25,7 @@ class WorkerRecord:
         "estimated_seconds",
         "heartbeat",
         "last_heartbeat_seconds",
+        "nested",
         "queue_size",
         "seen_version",
         "tasks",
@@ -36,6 +38,7 @@ class WorkerRecord:
         self.queue_size = queue_size
         self.capabilities = capabilities
         self.tasks: dict[bytes, TaskRecord] = {}
+        self.nested: dict[int, int] = {}  # how many tasks there are of each level above 0
         self.estimated_seconds = 0.0
         self.version = 0
         self.seen_version = -1
@@ -43,6 +46,19 @@ class WorkerRecord:
         self.draining = False
         self.heartbeat: dict[str, Any] = {}
         self.last_heartbeat_seconds = 0.0
+
+    def held(self, level: int) -> int:
+        """Return how many tasks of the level, or nested deeper, there are."""
+        if level == 0:
+            return len(self.tasks)
+        return sum(count for other, count in self.nested.items() if other >= level)
+
+    def load(self, level: int) -> int:
+        """Return a figure to compare workers by, for a task of the level; an idle worker has 0."""
+        if level == 0:
+            return len(self.tasks)
+        held = self.held(level)
+        return 2 * held + (len(self.tasks) > held)
 
     def held_digest(self) -> int:
         """Return the digest that the worker reports when it holds the same tasks (docs/protocol.md, section 1)."""

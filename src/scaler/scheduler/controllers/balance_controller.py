@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Final
 
+from scaler.scheduler.allocate_policy.needs import Needs
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.controllers.task_controller import TaskController
@@ -39,7 +40,7 @@ class BalanceController:
         if not loaded:
             return
         loaded.sort(key=lambda worker: len(worker.tasks), reverse=True)
-        wanted: dict[frozenset[str], int] = {}
+        wanted: dict[Needs, int] = {}
         for worker in loaded:
             if not self._is_slow(worker, now_seconds):
                 continue
@@ -68,10 +69,10 @@ class BalanceController:
         """Return the newest half of the tasks behind the oldest, which runs, newest first."""
         behind = len(worker.tasks) - 1
         newest = itertools.islice(reversed(worker.tasks.values()), (behind + 1) // 2)
-        return [record for record in newest if record.state is TaskState.placed]
+        return [record for record in newest if record.state is TaskState.placed and not record.is_started]
 
-    def _take(self, record: TaskRecord, wanted: dict[frozenset[str], int]) -> bool:
-        needs = record.capabilities
+    def _take(self, record: TaskRecord, wanted: dict[Needs, int]) -> bool:
+        needs = record.needs
         if needs not in wanted:
             asked = sum(
                 1 for worker in self._pool.loaded() for r in worker.tasks.values() if r.state is TaskState.retracting

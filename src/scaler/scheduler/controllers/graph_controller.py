@@ -164,6 +164,7 @@ class GraphController:
             deadline_milliseconds=first.deadline_milliseconds,
             timeout_milliseconds=first.timeout_milliseconds,
             retries=first.retries,
+            level=first.level,
             keyword_names=first.keyword_names,
             steps=steps,
         ).encode()
@@ -294,9 +295,9 @@ def _run_alike(task: codec.Task, other: codec.Task) -> bool:
     return (
         not other.keyword_names
         and task.capabilities == other.capabilities
-        and (task.priority, task.metadata, task.timeout_milliseconds, task.retries)
-        == (other.priority, other.metadata, other.timeout_milliseconds, other.retries)
-        and task.timeout_milliseconds == task.deadline_milliseconds == other.deadline_milliseconds == 0
+        and (task.priority, task.level, task.metadata, task.retries)
+        == (other.priority, other.level, other.metadata, other.retries)
+        and task.timeout_milliseconds == other.timeout_milliseconds == other.deadline_milliseconds == 0
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from scaler.protocol import codec
+from scaler.scheduler.allocate_policy.needs import Needs
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool, hold, let_go
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.controllers.client_controller import ClientRecord
@@ -85,7 +86,7 @@ class TaskController:
 
     def on_task(self, client: ClientRecord, frame: Frame) -> None:
         """Accept a task of a client. Raise ValueError when it claims to come from somebody else."""
-        task_id, source, function_id, priority, capabilities, attempt = codec.peek_task(frame)
+        task_id, source, function_id, priority, capabilities, attempt, level = codec.peek_task(frame)
         if source != client.client_id:
             raise ValueError(f"task {task_id.hex()} names {source!r} as its source")
         if task_id in self._tasks:
@@ -95,13 +96,15 @@ class TaskController:
             self._outbox.send(client.client_id, self.rejection(task_id, attempt))
             return
         needs = self._pool.needs(capabilities)
-        self._accept(TaskRecord(task_id, client, frame, function_id, needs, priority, attempt))
+        self._accept(TaskRecord(task_id, client, frame, function_id, needs, priority, attempt, level))
 
     def on_node(self, client: ClientRecord, node: GraphNode, frame: Frame) -> None:
         """Accept a node of a graph, whose frame holds all that it takes from others."""
         task = node.task
         needs = self._pool.needs(task.capabilities)
-        record = TaskRecord(task.task_id, client, frame, task.func_object_id, needs, task.priority, task.attempt, node)
+        record = TaskRecord(
+            task.task_id, client, frame, task.func_object_id, needs, task.priority, task.attempt, task.level, node
+        )
         self._accept(record)
 
     def on_node_cancel(self, node: GraphNode) -> None:
@@ -193,17 +196,17 @@ class TaskController:
 
     def place_waiting(self) -> None:
         """Place every waiting task for which a worker has room."""
-        for capabilities in self._queue.classes():
-            while (record := self._queue.first(capabilities)) is not None:
+        for needs in self._queue.classes():
+            while (record := self._queue.first(needs)) is not None:
                 seconds = self._durations.estimate(record.function_id) * record.calls
-                worker = self._pool.find(capabilities, seconds)
+                worker = self._pool.find(needs, record.level, seconds)
                 if worker is None:
                     break
                 self._queue.pop_first(record)
                 self._place(record, worker, seconds)
 
-    def waiting_classes(self) -> list[frozenset[str]]:
-        """Return the capability sets for which tasks wait."""
+    def waiting_classes(self) -> list[Needs]:
+        """Return the needs of the tasks that wait."""
         return self._queue.classes()
 
     def fail_everything(self, message: str) -> None:
@@ -227,6 +230,7 @@ class TaskController:
 
     def _place(self, record: TaskRecord, worker: WorkerRecord, estimated_seconds: float) -> None:
         record.state = TaskState.placed
+        record.is_started = False
         record.estimated_seconds = estimated_seconds
         hold(worker, record)
         self._pool.changed(worker)
@@ -269,6 +273,7 @@ class TaskController:
 
     def _stay_placed(self, record: TaskRecord) -> None:
         record.state = TaskState.placed
+        record.is_started = True
 
     def _refuse_cancel(self, record: TaskRecord) -> None:
         if record.open_cancels > 0:

@@ -53,7 +53,7 @@ class TaskReporter:
                 "functionName": self._function_name(record.function_id),
                 "state": state.name,
                 "worker": worker_id,
-                "capabilities": [{"name": name, "value": -1} for name in sorted(record.capabilities)],
+                "capabilities": [{"name": name, "value": amount or -1} for name, amount in sorted(record.needs)],
                 "metadata": metadata,
             },
         )

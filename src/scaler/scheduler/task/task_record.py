@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scaler.scheduler.task.task_state_machine import TaskState
 
 if TYPE_CHECKING:
+    from scaler.scheduler.allocate_policy.needs import Needs
     from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
     from scaler.scheduler.controllers.client_controller import ClientRecord
     from scaler.scheduler.graph.graph_record import GraphNode
@@ -18,17 +19,20 @@ class TaskRecord:
 
     ``frame`` is the client's message as it came, forwarded to the worker as it is. ``client`` is None once the client
     has gone; ``worker`` is None while the task waits. ``losses`` counts the workers that were lost under the task. What
-    is a node of a graph has its ``node``: how it ends concerns the graph, not the client.
+    is a node of a graph has its ``node``: how it ends concerns the graph, not the client. ``is_started`` is known of a
+    task that its worker would not give back.
     """
 
     __slots__ = (
         "attempt",
-        "capabilities",
         "client",
         "estimated_seconds",
         "frame",
         "function_id",
+        "is_started",
+        "level",
         "losses",
+        "needs",
         "node",
         "open_cancels",
         "priority",
@@ -43,24 +47,32 @@ class TaskRecord:
         client: ClientRecord,
         frame: Frame,
         function_id: bytes,
-        capabilities: frozenset[str],
+        needs: Needs,
         priority: int,
         attempt: int,
+        level: int,
         node: GraphNode | None = None,
     ) -> None:
         self.task_id = task_id
         self.client: ClientRecord | None = client
         self.frame = frame
         self.function_id = function_id
-        self.capabilities = capabilities
+        self.needs = needs
         self.priority = priority
+        self.level = level
         self.attempt = attempt
         self.node = node
         self.losses = 0
+        self.is_started = False
         self.open_cancels = 0
         self.state = TaskState.waiting
         self.worker: WorkerRecord | None = None
         self.estimated_seconds = 0.0
+
+    @property
+    def rank(self) -> int:
+        """Return what it starts by, the highest first: what is nested deeper, then what has more priority."""
+        return (self.level << 32) + self.priority
 
     @property
     def calls(self) -> int:

@@ -1,9 +1,10 @@
-"""The central queue: tasks that wait for a worker, first in first out per capability set and priority."""
+"""The central queue: tasks that wait for a worker, first in first out per needs and rank."""
 
 from __future__ import annotations
 
 from collections import deque
 
+from scaler.scheduler.allocate_policy.needs import Needs
 from scaler.scheduler.task.task_record import TaskRecord
 from scaler.scheduler.task.task_state_machine import TaskState
 
@@ -11,36 +12,36 @@ _COMPACT_AT = 1024
 
 
 class WaitingQueue:
-    """All waiting tasks. One set of capabilities that nobody offers never holds up another.
+    """All waiting tasks. What nobody offers to some never holds up others.
 
     Removal is lazy: a task that ended while it waited stays in its line until it comes to the front, or until ended
     tasks are more than half of a line.
     """
 
     def __init__(self) -> None:
-        self._lines: dict[frozenset[str], dict[int, _Line]] = {}
+        self._lines: dict[Needs, dict[int, _Line]] = {}
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def classes(self) -> list[frozenset[str]]:
-        """Return the capability sets for which tasks wait."""
+    def classes(self) -> list[Needs]:
+        """Return the needs of the tasks that wait."""
         return list(self._lines)
 
     def append(self, record: TaskRecord) -> None:
-        """Add a new task behind all others of its class and priority."""
+        """Add a new task behind all others of its needs and rank."""
         self._line(record).records.append(record)
         self._count += 1
 
     def put_back(self, record: TaskRecord) -> None:
-        """Add a task that was placed before, ahead of all others of its class and priority."""
+        """Add a task that was placed before, ahead of all others of its needs and rank."""
         self._line(record).records.appendleft(record)
         self._count += 1
 
-    def first(self, capabilities: frozenset[str]) -> TaskRecord | None:
-        """Return the task of the class that is next, or None."""
-        lines = self._lines.get(capabilities)
+    def first(self, needs: Needs) -> TaskRecord | None:
+        """Return the task with the needs that is next, or None."""
+        lines = self._lines.get(needs)
         while lines:
             priority = next(iter(lines)) if len(lines) == 1 else max(lines)
             records = lines[priority].records
@@ -49,33 +50,33 @@ class WaitingQueue:
                     return records[0]
                 records.popleft()
             del lines[priority]
-        self._lines.pop(capabilities, None)
+        self._lines.pop(needs, None)
         return None
 
     def pop_first(self, record: TaskRecord) -> None:
         """Take out the task that ``first`` has just returned."""
-        self._lines[record.capabilities][record.priority].records.popleft()
+        self._lines[record.needs][record.rank].records.popleft()
         self._count -= 1
 
     def removed(self, record: TaskRecord) -> None:
         """Note that a waiting task has ended; its state says so already."""
         self._count -= 1
-        line = self._lines[record.capabilities][record.priority]
+        line = self._lines[record.needs][record.rank]
         line.ended += 1
         if line.ended > _COMPACT_AT and 2 * line.ended > len(line.records):
             line.records = deque(entry for entry in line.records if entry.state is TaskState.waiting)
             line.ended = 0
 
     def _line(self, record: TaskRecord) -> _Line:
-        lines = self._lines.setdefault(record.capabilities, {})
-        line = lines.get(record.priority)
+        lines = self._lines.setdefault(record.needs, {})
+        line = lines.get(record.rank)
         if line is None:
-            line = lines[record.priority] = _Line()
+            line = lines[record.rank] = _Line()
         return line
 
 
 class _Line:
-    """Tasks of one class and priority, with the number of those that ended while they waited (at most)."""
+    """Tasks of one needs and rank, with the number of those that ended while they waited (at most)."""
 
     __slots__ = ("ended", "records")
 

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING
 
 from scaler.protocol import codec
 from scaler.worker.agent import task_ends
+from scaler.worker.agent.feeding import Feeding
 from scaler.worker.agent.held_tasks import HeldTask, HeldTasks, Place
-from scaler.worker.agent.outbox import KillProcessor, Outbox, Quit, StartProcessor
+from scaler.worker.agent.outbox import Outbox, Quit, StartProcessor
 from scaler.worker.agent.processor_seat import ProcessorSeat, SeatState
 from scaler.worker.agent.restarts import Restarts
 from scaler.worker.agent.scheduler_link import SchedulerLink
+from scaler.worker.agent.seats import Seats
 from scaler.worker.agent.task_gate import SlotState
 
 if TYPE_CHECKING:
@@ -62,15 +64,12 @@ class AgentCore:
         self._restarts = Restarts()
         self._storage_known = False
         self._start_requested = False
-        self._seat: ProcessorSeat | None = None
         self._quitting = False
+        self._last_tick = now
         self.tasks = HeldTasks()
+        self.seats = Seats()
         self.dropped: Counter[str] = Counter()
-
-    @property
-    def seat(self) -> ProcessorSeat | None:
-        """The processor, from its start until it is known to be dead."""
-        return self._seat
+        self._feeding = Feeding(self.tasks, self.seats, outbox, settings.fed_limit)
 
     @property
     def link(self) -> SchedulerLink:
@@ -87,11 +86,13 @@ class AgentCore:
         """Drop all work: the scheduler places it elsewhere, and results of it would come too late."""
         self._link.on_lost()
         self._outbox.to_scheduler.clear()
-        taken_back = [self._take_back(task) for task in self.tasks.fed()]
+        for seat in self.seats:
+            self._feeding.return_unstarted(seat)
+            if seat.fed:
+                seat.ended_tasks += 1
+                self._feeding.kill(seat)
         self.tasks.clear()
-        if not all(taken_back) and self._seat is not None:
-            self._seat.ended_tasks += 1
-            self._kill(self._seat)
+        self._start_when_due(now)
 
     def on_storage_address(self, now: float) -> None:
         """Start the first processor: what it needs is known."""
@@ -99,14 +100,11 @@ class AgentCore:
         self._start_when_due(now)
 
     def on_storage_moved(self) -> None:
-        """Replace the processor, which knows only the old address of the storage."""
-        if self._seat is None:
-            return
-        for task in self.tasks.fed():
-            if self._take_back(task):
-                self.tasks.return_to_queue(task)
-        self._seat.ended_tasks += 1  # it does not die for nothing
-        self._kill(self._seat)
+        """Replace the processors, which know only the old address of the storage."""
+        for seat in self.seats:
+            self._feeding.return_unstarted(seat)
+            seat.ended_tasks += 1  # it does not die for nothing
+            self._feeding.kill(seat)
 
     def on_heartbeat_echo(self, now: float) -> None:
         """Take note that the scheduler lives."""
@@ -114,12 +112,12 @@ class AgentCore:
 
     def on_task(self, frame: Frame) -> None:
         """Hold a task. Raise CodecError for a frame that is none."""
-        task_id, _, _, priority, _, attempt = codec.peek_task(frame)
+        task_id, _, _, priority, _, attempt, level = codec.peek_task(frame)
         if task_id in self.tasks:
             self.dropped["duplicate task"] += 1
             return
-        self.tasks.add(task_id, frame, priority, attempt)
-        self._feed()
+        self.tasks.add(task_id, frame, priority, attempt, level)
+        self._go_on()
 
     def on_task_cancel(self, frame: Frame) -> None:
         """Give a verdict on a cancel or retraction, now or when the processor is dead. Raise CodecError."""
@@ -128,19 +126,20 @@ class AgentCore:
         task = self.tasks.find(cancel.task_id)
         if task is None:
             self._confirm(cancel.task_id, codec.TaskCancelConfirmType.cancelNotFound)
-        elif task.place is Place.queued or self._take_back(task):
+        elif task.place is Place.queued or self._feeding.take_back(task):
             self.tasks.remove(task)
             self._confirm(task.task_id, codec.TaskCancelConfirmType.canceled)
         elif cancel.force:
             task.cancel_wanted = True
-            self._stop(task)
+            self._feeding.stop(task)
         else:
             self._confirm(task.task_id, codec.TaskCancelConfirmType.cancelFailed)
 
     def on_object_instruction(self, frame: Frame) -> None:
-        """Let the processor drop objects from its cache."""
-        if self._seat is not None and self._seat.state is SeatState.serving:
-            self._outbox.to_processor.append((self._seat.processor_id, frame))
+        """Let the processors drop objects from their caches."""
+        for seat in self.seats:
+            if seat.state in (SeatState.ready, SeatState.suspended):
+                self._outbox.to_processor.append((seat.processor_id, frame))
 
     def on_shutdown(self) -> None:
         """Leave, because the cluster ends."""
@@ -155,7 +154,7 @@ class AgentCore:
     def on_processor_started(self, processor_id: bytes, pid: int, gate: TaskGate) -> None:
         """Take note of the processor that was asked for."""
         self._start_requested = False
-        self._seat = ProcessorSeat(processor_id, pid, gate)
+        self.seats.add(ProcessorSeat(processor_id, pid, gate))
 
     def on_processor_start_failed(self, reason: str, now: float) -> None:
         """Try again later, or give up."""
@@ -166,36 +165,38 @@ class AgentCore:
 
     def on_processor_initialized(self, processor_id: bytes) -> None:
         """Feed the processor: it is ready."""
-        seat = self._seat_of(processor_id)
+        seat = self.seats.find(processor_id)
         if seat is not None and seat.state is SeatState.starting:
-            seat.state = SeatState.serving
+            seat.state = SeatState.ready
             seat.initialized = True
-            self._feed()
+            self._go_on()
 
     def on_task_result(self, processor_id: bytes, frame: Frame) -> None:
         """Forward the result of a task, and feed the next. Raise CodecError."""
         task_id = codec.peek_result(frame)[0]
-        seat = self._seat_of(processor_id)
+        seat = self.seats.find(processor_id)
         task = self.tasks.find(task_id)
-        if seat is None or task is None or task.place is not Place.fed:
+        if seat is None or task is None or task.seat is not seat:
             self.dropped["result"] += 1
             return
         seat.gate.release(task.number)
         seat.ended_tasks += 1
         self.tasks.remove(task)
         self._outbox.to_scheduler.append(frame)
-        self._feed()
+        if seat.state is SeatState.suspended and not seat.fed:
+            self._feeding.resume(seat)  # it ended before it stood still
+        self._go_on()
 
     def on_processor_message(self, processor_id: bytes, frame: Frame) -> None:
         """Forward what a processor says besides results: new objects, the output of tasks."""
-        if self._seat_of(processor_id) is not None and self._link.connected:
+        if self.seats.find(processor_id) is not None and self._link.connected:
             self._outbox.to_scheduler.append(frame)
         else:
             self.dropped["message"] += 1
 
     def on_processor_link_lost(self, processor_id: bytes, now: float) -> None:
         """Take note that nothing more comes from a processor, most often because it is about to end."""
-        seat = self._seat_of(processor_id)
+        seat = self.seats.find(processor_id)
         if seat is None:
             return
         seat.state = SeatState.dying
@@ -204,7 +205,7 @@ class AgentCore:
 
     def on_processor_exited(self, processor_id: bytes, exit_code: int | None, now: float) -> None:
         """Take note of the end of the process."""
-        seat = self._seat_of(processor_id)
+        seat = self.seats.find(processor_id)
         if seat is None:
             return
         seat.state = SeatState.dying
@@ -218,80 +219,44 @@ class AgentCore:
         """Look at everything that has a deadline."""
         self._bury_when_due(now)
         self._start_when_due(now)
-        self._check_time_limits(now)
-        self._feed()  # slots of revoked tasks become free without a message
+        self._check_time_limits(now - self._last_tick)
+        self._last_tick = now
+        self._feeding.drop_spares(now)
+        self._go_on()  # slots of revoked tasks become free without a message
         if self._link.is_dead(now):
             self._quit(f"nothing was heard of the scheduler for {self._link.silent_seconds(now):.0f} seconds", 1)
 
     def waiting_count(self) -> int:
         """Return how many held tasks have not started."""
-        seat = self._seat
-        if seat is None:
-            return len(self.tasks)
-        fed = sum(seat.gate.state(task.number) is SlotState.fed for task in self.tasks.iterate_fed())
-        return self.tasks.queued_count + fed
+        unstarted = sum(seat.state_of(task) is SlotState.fed for seat in self.seats for task in seat.fed.values())
+        return self.tasks.queued_count + unstarted
 
-    # -- feeding and taking back
+    # -- tasks
 
-    def _feed(self) -> None:
-        seat = self._seat
-        if seat is None or seat.state is not SeatState.serving or self._quitting:
+    def _go_on(self) -> None:
+        if self._quitting:
             return
-        while self.tasks.fed_count < self._settings.fed_limit:
-            task = self.tasks.first_queued()
-            if task is None or not seat.gate.feed(seat.next_number):
-                return
-            self.tasks.feed_first(seat.next_number)
-            seat.next_number += 1
-            self._outbox.to_processor.append((seat.processor_id, task.frame))
+        self._feeding.go_on()
+        if self._feeding.needs_processor():
+            self._start_when_due(self._last_tick)
 
-    def _take_back(self, task: HeldTask) -> bool:
-        """Return whether a fed task has not started, and from now on never will."""
-        assert self._seat is not None
-        return self._seat.gate.revoke(task.number)
+    def _check_time_limits(self, elapsed_seconds: float) -> None:
+        """Stop tasks that have run too long; while one stands still, its time does, too."""
+        for seat in self.seats:
+            if seat.state is SeatState.ready:
+                running = [task for task in seat.fed.values() if seat.state_of(task) is SlotState.started]
+                for task in running:
+                    self._check_time_limit(task, elapsed_seconds)
 
-    def _stop(self, task: HeldTask) -> None:
-        """Kill the processor because of the task it runs, and no other.
-
-        Everything behind the task is taken back first: otherwise the processor could end this task and start the next
-        one just before the signal arrives, and that one would die for nothing. A task that is found to have ended needs
-        no kill, its result is on the way.
-        """
-        assert self._seat is not None
-        for other in self.tasks.fed():
-            if other is not task and self._take_back(other):
-                self.tasks.return_to_queue(other)
-        if self._seat.gate.state(task.number) is SlotState.started:
-            self._kill(self._seat)
-        else:
-            self._feed()
-
-    def _kill(self, seat: ProcessorSeat) -> None:
-        if seat.killed or seat.exited_at is not None:
-            return
-        seat.state = SeatState.dying
-        seat.killed = True
-        self._outbox.commands.append(KillProcessor(seat.processor_id))
-
-    def _check_time_limits(self, now: float) -> None:
-        seat = self._seat
-        if seat is None or seat.state is not SeatState.serving:
-            return
-        for task in self.tasks.iterate_fed():
-            state = seat.gate.state(task.number)
-            if state is SlotState.finished:
-                continue  # its result is on the way, the next one may be running
-            if state is SlotState.started:
-                self._check_time_limit(task, now)
-            return
-
-    def _check_time_limit(self, task: HeldTask, now: float) -> None:
-        if task.seen_running_at is None:
-            task.seen_running_at = now
+    def _check_time_limit(self, task: HeldTask, elapsed_seconds: float) -> None:
+        if task.ran_seconds is None:
+            task.ran_seconds = 0.0
             task.limit_seconds = self._limit_of(task)
-        elif 0 < task.limit_seconds <= now - task.seen_running_at:
+            return
+        task.ran_seconds += elapsed_seconds
+        if 0 < task.limit_seconds <= task.ran_seconds:
             task.timed_out = True
-            self._stop(task)
+            self._feeding.stop(task)
 
     def _limit_of(self, task: HeldTask) -> float:
         """Return the smaller one of the task's own limit and the worker's."""
@@ -303,19 +268,17 @@ class AgentCore:
     # -- the end of a processor
 
     def _bury_when_due(self, now: float) -> None:
-        seat = self._seat
-        if seat is None:
-            return
-        if seat.may_be_buried(now, PATIENCE_SECONDS):
-            self._bury(seat, now)
-        elif seat.lives_without_link(now, PATIENCE_SECONDS):
-            self._kill(seat)
+        for seat in self.seats:
+            if seat.may_be_buried(now, PATIENCE_SECONDS):
+                self._bury(seat, now)
+            elif seat.lives_without_link(now, PATIENCE_SECONDS):
+                self._feeding.kill(seat)
 
     def _bury(self, seat: ProcessorSeat, now: float) -> None:
-        for task in self.tasks.fed():
+        for task in list(seat.fed.values()):
             self._settle(task, seat)
         seat.gate.close()
-        self._seat = None
+        self.seats.remove(seat)
         if seat.ended_tasks > 0:
             self._restarts.on_useful_death(now)
         else:
@@ -328,6 +291,7 @@ class AgentCore:
             )
             return
         self._start_when_due(now)
+        self._go_on()
 
     def _settle(self, task: HeldTask, seat: ProcessorSeat) -> None:
         """Decide what becomes of a fed task whose processor is dead."""
@@ -340,7 +304,7 @@ class AgentCore:
             self._confirm(task.task_id, codec.TaskCancelConfirmType.canceled)
         elif task.timed_out:
             self._fail(task, task_ends.timed_out(task, seat, self._settings.worker_id, self._settings.host))
-        elif seat.gate.state(task.number) is SlotState.finished and task.attempt + 1 < MOST_ATTEMPTS:
+        elif seat.state_of(task) is SlotState.finished and task.attempt + 1 < MOST_ATTEMPTS:
             # It ran to its end, but its result died in the processor's buffers. The death is not this task's fault, so
             # it runs once more, visibly: with the next attempt number.
             task.attempt += 1
@@ -354,17 +318,13 @@ class AgentCore:
         self._outbox.to_scheduler.append(frame)
 
     def _start_when_due(self, now: float) -> None:
-        if self._seat is not None or self._start_requested or self._quitting or not self._storage_known:
+        if self._start_requested or self._quitting or not self._storage_known:
             return
-        if self._restarts.is_due(now):
+        if self._feeding.needs_processor() and self._restarts.is_due(now):
             self._start_requested = True
             self._outbox.commands.append(StartProcessor())
 
     # -- small ones
-
-    def _seat_of(self, processor_id: bytes) -> ProcessorSeat | None:
-        seat = self._seat
-        return seat if seat is not None and seat.processor_id == processor_id else None
 
     def _confirm(self, task_id: bytes, kind: codec.TaskCancelConfirmType) -> None:
         self._outbox.to_scheduler.append(task_ends.confirm(task_id, kind))

@@ -22,11 +22,11 @@ class HeartbeatMaker:
         self._queue_size = settings.task_queue_size
         self._capabilities = [{"name": name, "value": value} for name, value in settings.capabilities.items()]
         self._agent = ProcessMeter()
-        self._processor: ProcessMeter | None = None
+        self._processors: dict[int, ProcessMeter] = {}
 
     def make(self, core: AgentCore) -> bytes:
         """Return the frame of the next heartbeat."""
-        seat = core.seat
+        is_ready = any(seat.state is SeatState.ready for seat in core.seats)
         return message.encode(
             "workerHeartbeat",
             agent=_resource(self._agent),
@@ -34,27 +34,29 @@ class HeartbeatMaker:
             queueSize=self._queue_size,
             queuedTasks=core.waiting_count(),
             latencyUS=min(int(core.link.latency_seconds * 1_000_000), _LARGEST_LATENCY_US),
-            taskLock=seat is not None and seat.state is SeatState.serving and len(core.tasks) == 0,
-            processors=self._processors(core),
+            taskLock=is_ready and len(core.tasks) == 0,
+            processors=self._statuses(core),
             capabilities=self._capabilities,
             heldDigest=core.tasks.digest(),
             heldTasks=len(core.tasks),
         )
 
-    def _processors(self, core: AgentCore) -> list[dict[str, Any]]:
-        seat = core.seat
-        if seat is None or not seat.initialized:
-            return []
-        if self._processor is None or self._processor.pid != seat.pid:
-            self._processor = ProcessMeter(seat.pid)
+    def _statuses(self, core: AgentCore) -> list[dict[str, Any]]:
+        """Return the status of every processor that is ready or stands still, the one at work first."""
+        seats = sorted(
+            (seat for seat in core.seats if seat.initialized),
+            key=lambda seat: (seat.state is SeatState.suspended, not seat.fed),
+        )
+        self._processors = {seat.pid: self._processors.get(seat.pid) or ProcessMeter(seat.pid) for seat in seats}
         return [
             {
                 "pid": seat.pid,
                 "initialized": seat.initialized,
-                "hasTask": core.tasks.fed_count > 0,
-                "suspended": False,
-                "resource": _resource(self._processor),
+                "hasTask": len(seat.fed) > 0,
+                "suspended": seat.state is SeatState.suspended,
+                "resource": _resource(self._processors[seat.pid]),
             }
+            for seat in seats
         ]
 
 

@@ -24,6 +24,20 @@ class KillProcessor:
 
 
 @dataclass(frozen=True)
+class SuspendProcessor:
+    """Let the processor's task stand still: a task that is nested deeper wants its place."""
+
+    processor_id: bytes
+
+
+@dataclass(frozen=True)
+class ResumeProcessor:
+    """Let the task of a suspended processor go on."""
+
+    processor_id: bytes
+
+
+@dataclass(frozen=True)
 class Quit:
     """Leave: tell the scheduler, stop the processor, end the process with the exit code."""
 
@@ -31,7 +45,7 @@ class Quit:
     exit_code: int
 
 
-Command: TypeAlias = "StartProcessor | KillProcessor | Quit"
+Command: TypeAlias = "StartProcessor | KillProcessor | SuspendProcessor | ResumeProcessor | Quit"
 
 
 class Outbox:

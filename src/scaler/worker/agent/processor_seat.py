@@ -5,7 +5,10 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from scaler.worker.agent.task_gate import SlotState
+
 if TYPE_CHECKING:
+    from scaler.worker.agent.held_tasks import HeldTask
     from scaler.worker.agent.task_gate import TaskGate
 
 
@@ -13,18 +16,24 @@ class SeatState(Enum):
     """How far the processor is."""
 
     starting = auto()  # not initialized: gets no task
-    serving = auto()
+    ready = auto()  # runs what it is fed, or could
+    suspended = auto()  # its task stands still
     dying = auto()  # killed, exited or out of reach: gets nothing any more, but what it still says counts
 
 
 class ProcessorSeat:
-    """One processor and the gate it shares with the agent."""
+    """One processor and the gate it shares with the agent.
+
+    ``fed`` are the tasks it was fed and has not answered, by their number at the gate, oldest first.
+    """
 
     __slots__ = (
         "ended_tasks",
         "exit_code",
         "exited_at",
+        "fed",
         "gate",
+        "idle_since",
         "initialized",
         "killed",
         "link_lost_at",
@@ -38,6 +47,7 @@ class ProcessorSeat:
         self.processor_id = processor_id
         self.pid = pid
         self.gate = gate
+        self.fed: dict[int, HeldTask] = {}
         self.state = SeatState.starting
         self.next_number = 0  # of the next task fed through the gate
         self.initialized = False
@@ -46,6 +56,20 @@ class ProcessorSeat:
         self.exit_code: int | None = None
         self.exited_at: float | None = None
         self.link_lost_at: float | None = None
+        self.idle_since: float | None = None
+
+    @property
+    def level(self) -> int:
+        """The level of nesting of the task that it runs, or will run first. It must have been fed something."""
+        return next(iter(self.fed.values())).level
+
+    def state_of(self, task: HeldTask) -> SlotState:
+        """Return how far a task is that it was fed."""
+        return self.gate.state(task.number)
+
+    def is_running(self) -> bool:
+        """Return whether one of its tasks has started and not finished."""
+        return any(self.state_of(task) is SlotState.started for task in self.fed.values())
 
     @property
     def end_noticed_at(self) -> float | None:
