@@ -32,12 +32,15 @@ class SchedulerFixture:
         self.end_batch()
         return client_id
 
-    def worker(self, name: str = "w", queue_size: int = 1000, capabilities: dict[str, int] | None = None) -> WorkerID:
-        """Connect and register a worker."""
+    def worker(
+        self, name: str = "w", queue_size: int = 1000, capabilities: dict[str, int] | None = None, keep: bool = False
+    ) -> WorkerID:
+        """Connect and register a worker. What it is sent at once is only kept on demand."""
         worker_id = WorkerID(f"Worker|{name}|{0:032x}".encode())
         self.core.on_peer_event(worker_id, PeerEvent.connected, Role.worker)
         self.heartbeat(worker_id, queue_size=queue_size, capabilities=capabilities)
-        self.take(worker_id)
+        if not keep:
+            self.take(worker_id)
         return worker_id
 
     def lose(self, peer: bytes) -> None:
