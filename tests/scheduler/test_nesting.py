@@ -34,8 +34,10 @@ def test_nested_tasks_start_first_then_those_of_more_priority(scheduler: Schedul
     [high] = scheduler.submit(client, priority=5)
     [negative] = scheduler.submit(client, priority=-5)
     [nested] = scheduler.submit(client, level=1, priority=-9)
-    worker = scheduler.worker(keep=True)
-    assert scheduler.tasks_sent_to(worker) == [nested, high, low, negative]
+    worker = scheduler.worker(keep=True, queue_size=1)
+    for task in (nested, high, low, negative):
+        assert scheduler.tasks_sent_to(worker) == [task]
+        scheduler.finish(worker, task)
 
 
 def test_an_idle_worker_takes_a_nested_task_before_the_one_of_its_parent(scheduler: SchedulerFixture) -> None:
