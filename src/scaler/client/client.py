@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from scaler.client.function_record import FunctionRecord
 from scaler.client.future import ScalerFuture
 from scaler.client.graph.graph_builder import GraphBuilder
 from scaler.client.graph.graph_plan import GraphPlan
+from scaler.client.nesting import current_processor
 from scaler.client.new_object import NewObject
 from scaler.client.object_reference import ObjectReference
 from scaler.client.serializer.default import DefaultSerializer
@@ -211,8 +211,11 @@ class Client:
         state = "stopped" if self._agent.is_stopped else "connected"
         return f"<Client {self._identity.decode()} of {self._address}, {state}>"
 
-    def __reduce__(self) -> tuple[Callable[..., Client], tuple[()]]:
-        """Pickle as a new client with the same settings, which connects where it is loaded."""
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Client], tuple[dict[str, Any]]]:
+        """Pickle as a client with the same settings, which connects where it is loaded.
+
+        All tasks in one processor that are given clients of the same settings get one and the same.
+        """
         settings: dict[str, Any] = {
             "address": self._address,
             "profiling": self._profiling,
@@ -221,7 +224,7 @@ class Client:
             "serializer": self._serializer,
             "stream_output": self._stream_output,
         }
-        return functools.partial(Client, **settings), ()
+        return _restore, (settings,)
 
     # --- parts
 
@@ -320,13 +323,22 @@ def _checked_row(row: Any) -> tuple[Any, ...]:
     return tuple(row)
 
 
+def _restore(settings: dict[str, Any]) -> Client:
+    processor = current_processor()
+    if processor is None:
+        return Client(**settings)
+    key = cloudpickle.dumps(settings)
+    client: Client | None = processor.nested_clients.get(key)
+    if client is None or client._agent.is_stopped:
+        client = processor.nested_clients[key] = Client(**settings)
+    return client
+
+
 def _resolve_address(address: str | None) -> str:
     """Return the address in its normal form. Raise ValueError when it is malformed or not known."""
     if address is not None:
         return ZMQConfig.from_string(address).to_address()
-    from scaler.worker.agent.processor.processor import Processor  # only tasks need it
-
-    processor = Processor.get_current_processor()
+    processor = current_processor()
     if processor is None:
         raise ValueError("No scheduler address provided, and not running inside a worker context")
     return processor.scheduler_address

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from scaler.client.nesting import next_level
 from scaler.client.new_object import NewObject
 from scaler.client.object_reference import ObjectReference
 from scaler.client.serializer.mixins import Serializer
@@ -60,6 +61,7 @@ class TaskFactory:
             function_args=self._encode(values, objects),
             metadata=self._metadata,
             capabilities=capabilities,
+            level=next_level(),
             keyword_names=tuple(keywords),
         )
         return NewTask(task_id, task.encode(), objects)
@@ -74,6 +76,7 @@ class TaskFactory:
         function_id: ObjectID,
         arguments: list[Argument],
         capabilities: dict[str, int] | None,
+        level: int,
     ) -> Task:
         """Return a node of a graph; whose it is, the graph says."""
         return Task(
@@ -83,6 +86,7 @@ class TaskFactory:
             function_args=arguments,
             metadata=self._metadata,
             capabilities=capabilities,
+            level=level,
         )
 
     def make_object(self, value: Any, name: bytes = b"") -> NewObject:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from scaler.client.nesting import next_level
 from scaler.client.object_reference import ObjectReference
 from scaler.protocol import codec
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
@@ -51,9 +52,10 @@ class GraphBuilder:
         node_ids = {key: self._tasks.next_id() for key in plan.calls}
         for key, node_id in node_ids.items():
             arguments[key] = codec.Argument(_TASK, node_id)
+        level = next_level()
         nodes = (
             self._tasks.make_node(
-                node_ids[key], function_ids[key], [arguments[name] for name in call.takes], capabilities
+                node_ids[key], function_ids[key], [arguments[name] for name in call.takes], capabilities, level
             )
             for key, call in plan.calls.items()
         )
