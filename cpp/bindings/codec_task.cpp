@@ -30,7 +30,8 @@ constexpr const char* kTaskFields[] = {"task_id",
                                        "retries",
                                        "level",
                                        "keyword_names",
-                                       "steps"};
+                                       "steps",
+                                       "retry_on"};
 
 std::map<std::string, std::int64_t> capabilitiesOf(nb::handle capabilities) {
     std::map<std::string, std::int64_t> result;
@@ -80,7 +81,7 @@ std::vector<Argument> toArguments(const std::vector<protocol::ArgumentView>& vie
 void construct(Task* self, nb::bytes task_id, nb::bytes source, nb::bytes func_object_id,
                std::vector<Argument> function_args, nb::bytes metadata, nb::handle capabilities, nb::int_ attempt,
                nb::int_ priority, nb::int_ deadline, nb::int_ timeout, nb::int_ retries, nb::int_ level,
-               nb::handle keyword_names, std::vector<Step> steps) {
+               nb::handle keyword_names, std::vector<Step> steps, nb::bytes retry_on) {
     new (self) Task{std::move(task_id),
                     std::move(source),
                     std::move(metadata),
@@ -94,7 +95,8 @@ void construct(Task* self, nb::bytes task_id, nb::bytes source, nb::bytes func_o
                     fitting<std::uint32_t>("retries", retries),
                     fitting<std::uint32_t>("level", level),
                     namesOf(keyword_names),
-                    std::move(steps)};
+                    std::move(steps),
+                    std::move(retry_on)};
 }
 
 nb::tuple peekTask(nb::handle object) {
@@ -110,7 +112,7 @@ nb::tuple peekTask(nb::handle object) {
         capabilities = std::move(values);
     }
     return nb::make_tuple(toBytes(task.task_id), toBytes(task.source), toBytes(task.func_object_id), task.priority,
-                          std::move(capabilities), task.attempt, task.level);
+                          std::move(capabilities), task.attempt, task.level, task.deadline_milliseconds);
 }
 
 nb::bytes withAttempt(nb::handle object, nb::int_ attempt) {
@@ -163,7 +165,8 @@ protocol::TaskView toView(const Task& task) {
                             task.retries,
                             task.level,
                             {task.keyword_names.begin(), task.keyword_names.end()},
-                            {}};
+                            {},
+                            viewOf(task.retry_on)};
     view.function_args = viewsOf(task.function_args);
     view.steps.reserve(task.steps.size());
     for (const auto& step : task.steps) {
@@ -189,7 +192,8 @@ Task toTask(const protocol::TaskView& view) {
               view.retries,
               view.level,
               {},
-              {}};
+              {},
+              toBytes(view.retry_on)};
     task.function_args = toArguments(view.function_args);
     task.steps.reserve(view.steps.size());
     for (const auto& step : view.steps) {
@@ -211,7 +215,8 @@ void defineTask(nb::module_& module) {
     type.def("__init__", &construct, nb::kw_only(), "task_id"_a, "source"_a, "func_object_id"_a,
              "function_args"_a = nb::tuple(), "metadata"_a = nb::bytes("", 0), "capabilities"_a = nb::none(),
              "attempt"_a = 0, "priority"_a = 0, "deadline_milliseconds"_a = 0, "timeout_milliseconds"_a = 0,
-             "retries"_a = 0, "level"_a = 0, "keyword_names"_a = nb::tuple(), "steps"_a = nb::tuple())
+             "retries"_a = 0, "level"_a = 0, "keyword_names"_a = nb::tuple(), "steps"_a = nb::tuple(),
+             "retry_on"_a = nb::bytes("", 0))
         .def_ro("task_id", &Task::task_id)
         .def_ro("source", &Task::source)
         .def_ro("metadata", &Task::metadata)
@@ -225,6 +230,7 @@ void defineTask(nb::module_& module) {
         .def_ro("retries", &Task::retries)
         .def_ro("level", &Task::level)
         .def_prop_ro("keyword_names", [](const Task& task) { return toList(task.keyword_names); })
+        .def_ro("retry_on", &Task::retry_on)
         .def_prop_ro("steps", [](const Task& task) { return toList(task.steps); })
         .def("encode", [](const Task& task) { return encodeView(toView(task)); });
     defineValue(type, kTaskFields);

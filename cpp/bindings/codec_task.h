@@ -36,6 +36,7 @@ struct Task {
     std::uint32_t level = 0;
     std::vector<std::string> keyword_names;
     std::vector<Step> steps;
+    nb::bytes retry_on;
 };
 
 // The view lives as long as the task does.

@@ -76,6 +76,7 @@ void readRouting(::Task::Reader reader, TaskView& task) {
     task.attempt = reader.getAttempt();
     task.priority = reader.getPriority();
     task.level = reader.getLevel();
+    task.deadline_milliseconds = reader.getDeadlineMilliseconds();
     if (reader.hasCapabilities()) {
         const auto capabilities = reader.getCapabilities();
         task.capabilities.reserve(capabilities.size());
@@ -106,6 +107,7 @@ void addTaskContent(FrameSize& size, const TaskView& task) {
         .addData(task.source.size())
         .addData(task.metadata.size())
         .addData(task.func_object_id.size())
+        .addData(task.retry_on.size())
         .addStructList<::TaskCapability>(task.capabilities.size())
         .addTextList(task.keyword_names)
         .addStructList<::Task::Step>(task.steps.size());
@@ -130,6 +132,9 @@ void fillTask(const TaskView& task, ::Task::Builder builder) {
     builder.setTimeoutMilliseconds(task.timeout_milliseconds);
     builder.setRetries(task.retries);
     builder.setLevel(task.level);
+    if (!task.retry_on.empty()) {
+        builder.setRetryOn(toData(task.retry_on));
+    }
     fillLists(task, builder);
 }
 
@@ -138,9 +143,9 @@ TaskView readTask(::Task::Reader reader) {
     readRouting(reader, task);
     readLists(reader, task);
     task.metadata = fromData(reader.getMetadata());
-    task.deadline_milliseconds = reader.getDeadlineMilliseconds();
     task.timeout_milliseconds = reader.getTimeoutMilliseconds();
     task.retries = reader.getRetries();
+    task.retry_on = fromData(reader.getRetryOn());
     return task;
 }
 

@@ -43,6 +43,7 @@ struct TaskView {
     std::uint32_t level = 0;
     std::vector<std::string_view> keyword_names;
     std::vector<StepView> steps;
+    std::string_view retry_on;
 };
 
 std::size_t encodedSizeBytes(const TaskView& task);

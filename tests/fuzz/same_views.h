@@ -19,7 +19,7 @@ inline bool same(const protocol::TaskView& left, const protocol::TaskView& right
     const auto plain = [](const protocol::TaskView& task) {
         return std::tie(task.task_id, task.source, task.metadata, task.func_object_id, task.attempt, task.priority,
                         task.deadline_milliseconds, task.timeout_milliseconds, task.retries, task.level,
-                        task.keyword_names);
+                        task.keyword_names, task.retry_on);
     };
     const auto sameArgument = [](const protocol::ArgumentView& one, const protocol::ArgumentView& other) {
         return one.type == other.type && one.data == other.data;
@@ -50,7 +50,8 @@ inline bool same(const protocol::GraphTaskView& left, const protocol::GraphTaskV
 inline bool sameRouting(const protocol::TaskView& peeked, protocol::TaskView decoded) {
     decoded.metadata = {};
     decoded.function_args.clear();
-    decoded.deadline_milliseconds = decoded.timeout_milliseconds = decoded.retries = 0;
+    decoded.timeout_milliseconds = decoded.retries = 0;
+    decoded.retry_on = {};
     decoded.keyword_names.clear();
     decoded.steps.clear();
     return same(peeked, decoded);

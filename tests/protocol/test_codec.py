@@ -36,6 +36,7 @@ EVERY_MESSAGE = [
         level=4,
         keyword_names=["größe", ""],
         steps=[codec.Step(b"g" * 32, [codec.Argument(3, b""), codec.Argument(2, b"v")]), codec.Step(b"")],
+        retry_on=b"types",
     ),
     task(),
     codec.TaskResult(task_id=TASK_ID, result_type=codec.TaskResultType.failed, results=[b"r" * 32], metadata=b"m"),
@@ -128,10 +129,12 @@ def test_identifiers_keep_their_type_until_they_travel() -> None:
 
 def test_peek_task() -> None:
     source, function = ClientID(b"Client|1"), ObjectID(bytes(32))
-    frame = task(source=source, func_object_id=function, priority=-7, attempt=2, level=3).encode()
-    assert codec.peek_task(frame) == (TASK_ID, source, function, -7, None, 2, 3)
+    frame = task(
+        source=source, func_object_id=function, priority=-7, attempt=2, level=3, deadline_milliseconds=9
+    ).encode()
+    assert codec.peek_task(frame) == (TASK_ID, source, function, -7, None, 2, 3, 9)
     frame = task(source=source, func_object_id=function, capabilities={"gpu": 1, "linux": -1}).encode()
-    assert codec.peek_task(frame) == (TASK_ID, source, function, 0, {"gpu": 1, "linux": -1}, 0, 0)
+    assert codec.peek_task(frame) == (TASK_ID, source, function, 0, {"gpu": 1, "linux": -1}, 0, 0, 0)
 
 
 def test_peek_result() -> None:

@@ -43,6 +43,7 @@ tasks = st.builds(
     level=u32,
     keyword_names=st.lists(text, max_size=4),
     steps=st.lists(st.builds(codec.Step, data, arguments), max_size=3),
+    retry_on=data,
 )
 results = st.builds(
     codec.TaskResult,
@@ -99,6 +100,7 @@ def fields_of(native: codec.HotMessage) -> tuple[str, dict[str, Any]]:
                 "retries": native.retries,
                 "level": native.level,
                 "keywordNames": native.keyword_names,
+                "retryOn": native.retry_on,
                 "steps": [
                     {"funcObjectId": step.func_object_id, "functionArgs": argument_fields(step.function_args)}
                     for step in native.steps
@@ -214,6 +216,7 @@ def test_peeking_into_a_task_reads_what_decoding_does(task: codec.Task) -> None:
         task.capabilities or None,
         task.attempt,
         task.level,
+        task.deadline_milliseconds,
     )
     assert codec.peek_task(task.encode()) == expected
     member, fields = fields_of(task)

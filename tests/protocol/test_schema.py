@@ -120,6 +120,7 @@ _ADDED_FIELDS = {
         "keywordNames:list(text)",
         "steps:list(Step)",
         "level:uint32",
+        "retryOn:data",
     ],
     "message.TaskResult": ["attempt:uint32", "cause:TaskEndCause", "value:data"],
     "message.GraphTask": ["more:bool"],
@@ -132,7 +133,7 @@ _ADDED_ENUMERANTS = {
     "object_storage.ObjectResponseHeader.ObjectResponseType": ["storageFull", "timedOut"],
 }
 _LARGER_STRUCTS = {
-    "message.Task": (3, 8),
+    "message.Task": (3, 9),
     "message.TaskResult": (1, 4),
     "message.GraphTask": (1, 4),
     "message.WorkerHeartbeat": (5, 3),

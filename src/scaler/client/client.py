@@ -25,6 +25,7 @@ from scaler.client.object_reference import ObjectReference
 from scaler.client.serializer.default import DefaultSerializer
 from scaler.client.serializer.mixins import Serializer
 from scaler.client.task_factory import NewTask, TaskFactory
+from scaler.client.task_options import TaskOptions
 from scaler.config.defaults import DEFAULT_CLIENT_TIMEOUT_SECONDS, DEFAULT_HEARTBEAT_INTERVAL_SECONDS
 from scaler.config.types.zmq import ZMQConfig
 from scaler.protocol.codec import ObjectContentType
@@ -92,7 +93,10 @@ class Client:
         Raise TypeError when the arguments do not fit the function, MissingObjects for an unknown reference, the
         serializer's own error, or ClientQuitException after the end of the session.
         """
-        return self.submit_verbose(fn, args, kwargs)
+        self._agent.check_usable()
+        record = self._functions.record(fn)
+        keywords = record.signature.bind(args, kwargs)
+        return self._start(record, [(args, keywords)], _NO_OPTIONS)[0]
 
     def submit_verbose(
         self,
@@ -100,12 +104,25 @@ class Client:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         capabilities: dict[str, int] | None = None,
+        *,
+        priority: int = 0,
+        timeout_seconds: float | None = None,
+        retries: int = 0,
+        retry_on: type[BaseException] | tuple[type[BaseException], ...] = (),
+        deadline_seconds: float | None = None,
     ) -> ScalerFuture:
-        """Submit one call, as ``submit``, to a worker that offers all the capabilities."""
+        """Submit one call, as ``submit``, to a worker that offers all the capabilities, with at least their amounts.
+
+        Of tasks that wait, those of higher ``priority`` start first. One run may take ``timeout_seconds``; then it is
+        stopped, and fails with TaskTimeoutError. The task is tried again, ``retries`` times at most, after the death of
+        its processor, a time-out, or an exception of one of the types ``retry_on``. When it has not started within
+        ``deadline_seconds`` it fails with TaskDeadlineError, which says what it waited for.
+        """
+        options = TaskOptions(capabilities, priority, timeout_seconds, retries, retry_on, deadline_seconds)
         self._agent.check_usable()
         record = self._functions.record(fn)
         keywords = record.signature.bind(args, kwargs)
-        return self._start(record, [(args, keywords)], capabilities)[0]
+        return self._start(record, [(args, keywords)], options)[0]
 
     def map(
         self,
@@ -120,6 +137,7 @@ class Client:
         """
         rows = [_checked_row(row) for row in iterable]
         self._agent.check_usable()
+        options = TaskOptions(capabilities)
         record = self._functions.record(fn)
         for row in rows:
             record.signature.bind(row, {})
@@ -127,7 +145,7 @@ class Client:
         try:
             for position in range(0, len(rows), _MAP_CHUNK_TASKS):
                 chunk = [(row, _NO_KEYWORDS) for row in rows[position : position + _MAP_CHUNK_TASKS]]
-                futures += self._start(record, chunk, capabilities)
+                futures += self._start(record, chunk, options)
             return self._collect(futures)
         except BaseException:
             for future in futures:
@@ -232,12 +250,12 @@ class Client:
         self,
         record: FunctionRecord,
         calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]],
-        capabilities: dict[str, int] | None,
+        options: TaskOptions,
     ) -> list[ScalerFuture]:
         """Send tasks of one function: first what they need goes to the storage, then they to the scheduler."""
         function = self._agent.acquire_function(record, len(calls))
         try:
-            tasks = [self._tasks.make(function.object_id, args, keywords, capabilities) for args, keywords in calls]
+            tasks = [self._tasks.make(function.object_id, args, keywords, options) for args, keywords in calls]
             self._store([(function, record)], self._objects_of(tasks))
         except BaseException:
             self._agent.release_function(function, len(calls))
@@ -315,6 +333,7 @@ class Client:
 
 
 _NO_KEYWORDS: Final[dict[str, Any]] = {}
+_NO_OPTIONS: Final = TaskOptions()
 
 
 def _checked_row(row: Any) -> tuple[Any, ...]:

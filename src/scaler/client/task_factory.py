@@ -10,6 +10,7 @@ from scaler.client.nesting import next_level
 from scaler.client.new_object import NewObject
 from scaler.client.object_reference import ObjectReference
 from scaler.client.serializer.mixins import Serializer
+from scaler.client.task_options import TaskOptions
 from scaler.protocol.codec import Argument, ArgumentType, Task
 from scaler.utility.exceptions import MissingObjects
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID, TaskIDGenerator
@@ -48,7 +49,7 @@ class TaskFactory:
         function_id: ObjectID,
         arguments: tuple[Any, ...],
         keywords: Mapping[str, Any],
-        capabilities: dict[str, int] | None,
+        options: TaskOptions,
     ) -> NewTask:
         """Return the task. Raise MissingObjects for an unknown reference, or the serializer's own error."""
         task_id = self._next_task_id()
@@ -60,9 +61,9 @@ class TaskFactory:
             func_object_id=function_id,
             function_args=self._encode(values, objects),
             metadata=self._metadata,
-            capabilities=capabilities,
             level=next_level(),
             keyword_names=tuple(keywords),
+            **options.fields,
         )
         return NewTask(task_id, task.encode(), objects)
 

@@ -63,6 +63,7 @@ class TaskEndCause(IntEnum):
     deadlineMissed = 5
     objectUnavailable = 6
     rejected = 7
+    retryable = 8
 
 class ArgumentType(IntEnum):
     """What the data of an argument is. Use int(member): an enumerant named value hides the attribute of that name."""
@@ -129,6 +130,7 @@ class Task:
         level: int = 0,
         keyword_names: Sequence[str] = (),
         steps: Sequence[Step] = (),
+        retry_on: bytes = b"",
     ) -> None: ...
     @property
     def task_id(self) -> bytes: ...
@@ -158,6 +160,8 @@ class Task:
     def keyword_names(self) -> list[str]: ...
     @property
     def steps(self) -> list[Step]: ...
+    @property
+    def retry_on(self) -> bytes: ...
     def encode(self) -> bytes: ...
     def __eq__(self, other: object) -> bool: ...
 
@@ -286,8 +290,12 @@ def which(frame: Buffer) -> int:
 def decode(frame: Buffer) -> HotMessage | None:
     """Return the decoded message, or None when its kind is not one of the hot ones. Raise CodecError when malformed."""
 
-def peek_task(frame: Buffer) -> tuple[bytes, bytes, bytes, int, dict[str, int] | None, int, int]:
-    """Return (task id, source, function object id, priority, capabilities or None, attempt, level) of a Task frame."""
+def peek_task(frame: Buffer) -> tuple[bytes, bytes, bytes, int, dict[str, int] | None, int, int, int]:
+    """Return what places a Task frame.
+
+    That is its task id, source, function object id, priority, capabilities or None, attempt, level, and the
+    milliseconds to its deadline, 0 without one.
+    """
 
 def peek_result(frame: Buffer) -> tuple[bytes, int, bytes, list[bytes], int, int]:
     """Return (task id, result type, metadata, result object ids, attempt, cause) of a TaskResult frame."""

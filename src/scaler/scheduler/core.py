@@ -119,6 +119,7 @@ class SchedulerCore:
         """Do what time asks for: balance, delete and forget what is not needed."""
         if self._settings.balance:
             self._balance.balance(self.now_seconds)
+        self._tasks.on_tick(self.now_seconds)
         self._objects.on_tick(self.now_seconds)
         self._pool.forget_classes(self._tasks.waiting_classes())
 
@@ -153,7 +154,7 @@ class SchedulerCore:
 
     def on_task(self, peer: bytes, frame: Frame) -> None:
         """Accept a task."""
-        self._tasks.on_task(self._client(peer), frame)
+        self._tasks.on_task(self._client(peer), frame, self.now_seconds)
 
     def on_graph_task(self, peer: bytes, frame: Frame) -> None:
         """Accept nodes of a graph."""

@@ -45,6 +45,10 @@ class TaskTimeoutError(TaskFailure, TimeoutError):
     """One run of the task took longer than its limit."""
 
 
+class TaskDeadlineError(TaskFailure, TimeoutError):
+    """The task had not started by its deadline; the text says what it waited for."""
+
+
 class TaskRejectedError(TaskFailure):
     """The scheduler refused the task."""
 

@@ -33,6 +33,7 @@ TaskView sampleTask() {
     task.retries = 3;
     task.level = 4;
     task.keyword_names = {"name", "12345678", ""};
+    task.retry_on = "types";
     task.steps = {{"gggggggggggggggggggggggggggggggg", {{3, ""}, {2, "value"}}}, {"", {}}};
     return task;
 }
@@ -59,6 +60,7 @@ TEST(Messages, TaskKeepsEveryField) {
     EXPECT_EQ(decoded.retries, 3U);
     EXPECT_EQ(decoded.level, 4U);
     EXPECT_EQ(decoded.keyword_names, task.keyword_names);
+    EXPECT_EQ(decoded.retry_on, "types");
     ASSERT_EQ(decoded.steps.size(), 2U);
     EXPECT_EQ(decoded.steps[0].func_object_id, task.steps[0].func_object_id);
     ASSERT_EQ(decoded.steps[0].function_args.size(), 2U);
@@ -88,7 +90,7 @@ TEST(Messages, ViewsPointIntoTheFrame) {
 
 TEST(Messages, EmptyTaskIsTheSmallest) {
     Encoded frame(TaskView{});
-    EXPECT_EQ(frame.bytes().size(), 8U * (1 + 1 + 2 + 3 + 8));
+    EXPECT_EQ(frame.bytes().size(), 8U * (1 + 1 + 2 + 3 + 9));
     const FrameReader reader(frame.bytes());
     EXPECT_TRUE(decodeTask(reader).task_id.empty());
 }

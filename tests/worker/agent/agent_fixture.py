@@ -64,7 +64,7 @@ class ProcessorModel:
             number, frame = self.received, self.inbox.popleft()
             self.received += 1
             if self.gate.try_start(number):
-                identity, _, _, _, _, attempt, _ = codec.peek_task(frame)
+                identity, _, _, _, _, attempt, _, _ = codec.peek_task(frame)
                 self.running = (number, identity, attempt)
                 self.started.append(task_number(identity))
                 return True

@@ -57,6 +57,7 @@ enum TaskEndCause {
   deadlineMissed @5;     # not started before its deadline
   objectUnavailable @6;  # a function, argument or result could not be moved or decoded
   rejected @7;           # the scheduler refused the task
+  retryable @8;          # the function raised an exception that its task may be tried again after
 }
 
 struct TaskCapability {

@@ -22,6 +22,7 @@ struct Task {
   keywordNames @11 :List(Text);     # names of the last functionArgs, which are passed by keyword
   steps @12 :List(Step);            # calls that follow in the same run, each of the result before it
   level @13 :UInt32;                # of nesting: one more than that of the task that submitted it
+  retryOn @14 :Data;                # pickled tuple of the exception types that count as failures to retry after
 
   struct Argument {
     type @0 :ArgumentType;

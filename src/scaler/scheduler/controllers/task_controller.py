@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from scaler.protocol import codec
-from scaler.scheduler.allocate_policy.needs import Needs
+from scaler.scheduler.allocate_policy.needs import Needs, describe
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool, hold, let_go
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.controllers.client_controller import ClientRecord
@@ -15,6 +15,7 @@ from scaler.scheduler.controllers.task_reporter import TaskReporter
 from scaler.scheduler.graph.graph_record import GraphNode
 from scaler.scheduler.outbox import Frame, Outbox
 from scaler.scheduler.task import task_end
+from scaler.scheduler.task.deadlines import Deadlines
 from scaler.scheduler.task.duration_estimator import DurationEstimator
 from scaler.scheduler.task.monitor_state import MonitorState
 from scaler.scheduler.task.task_record import TaskRecord
@@ -22,6 +23,13 @@ from scaler.scheduler.task.task_state_machine import TABLE, Action, TaskEvent, T
 from scaler.scheduler.task.waiting_queue import WaitingQueue
 from scaler.utility.metadata.profile_result import ProfileResult
 
+_RETRYABLE: Final = frozenset(
+    {
+        int(codec.TaskEndCause.processorDied),
+        int(codec.TaskEndCause.timedOut),
+        int(codec.TaskEndCause.retryable),
+    }
+)
 MOST_LOSSES: Final = 3
 """Workers that may be lost under one task before it is given up."""
 
@@ -43,6 +51,7 @@ class TaskController:
         self._tasks: dict[bytes, TaskRecord] = {}
         self._queue = WaitingQueue()
         self._durations = DurationEstimator()
+        self._deadlines = Deadlines()
         self._ended_nodes: list[tuple[GraphNode, Frame]] = []
         self.stale: Counter[str] = Counter()
         self._actions: dict[Action, Callable[[TaskRecord], None]] = {
@@ -84,9 +93,9 @@ class TaskController:
 
     # -- events from clients
 
-    def on_task(self, client: ClientRecord, frame: Frame) -> None:
+    def on_task(self, client: ClientRecord, frame: Frame, now_seconds: float) -> None:
         """Accept a task of a client. Raise ValueError when it claims to come from somebody else."""
-        task_id, source, function_id, priority, capabilities, attempt, level = codec.peek_task(frame)
+        task_id, source, function_id, priority, capabilities, attempt, level, deadline_ms = codec.peek_task(frame)
         if source != client.client_id:
             raise ValueError(f"task {task_id.hex()} names {source!r} as its source")
         if task_id in self._tasks:
@@ -96,7 +105,10 @@ class TaskController:
             self._outbox.send(client.client_id, self.rejection(task_id, attempt))
             return
         needs = self._pool.needs(capabilities)
-        self._accept(TaskRecord(task_id, client, frame, function_id, needs, priority, attempt, level))
+        record = TaskRecord(task_id, client, frame, function_id, needs, priority, attempt, level)
+        self._accept(record)
+        if deadline_ms > 0:
+            self._deadlines.add(record, now_seconds + deadline_ms / 1000)
 
     def on_node(self, client: ClientRecord, node: GraphNode, frame: Frame) -> None:
         """Accept a node of a graph, whose frame holds all that it takes from others."""
@@ -136,7 +148,7 @@ class TaskController:
 
     def on_result(self, worker: WorkerRecord, frame: Frame) -> None:
         """End a task with the result of the worker that holds it."""
-        task_id, result_type, metadata, _, attempt, _ = codec.peek_result(frame)
+        task_id, result_type, metadata, _, attempt, cause = codec.peek_result(frame)
         record = worker.tasks.get(task_id)
         if record is None or attempt < record.attempt:
             self.stale["result"] += 1
@@ -144,12 +156,25 @@ class TaskController:
         if TABLE[record.state, TaskEvent.result] is not Action.deliver_result:
             self.stale["result"] += 1
             return
+        if cause in _RETRYABLE and record.state is not TaskState.canceling and self._retry(record, attempt):
+            return
         if metadata:
             seconds = ProfileResult.deserialize(metadata).duration_s
             self._durations.observe(record.function_id, seconds / record.calls)
         self._tell(record, frame)
         self._reporter.ended(record, task_end.result_state(result_type), metadata)
         self._end(record)
+
+    def _retry(self, record: TaskRecord, attempt: int) -> bool:
+        """Let a task run again that has failed, if it may; return whether it does."""
+        task = codec.decode(record.frame)
+        assert isinstance(task, codec.Task)
+        if record.failures >= task.retries:
+            return False
+        record.failures += 1
+        record.attempt = max(record.attempt, attempt)
+        self._return_to_queue(record)
+        return True
 
     _CONFIRM_EVENTS: Final = {
         codec.TaskCancelConfirmType.canceled: TaskEvent.confirm_canceled,
@@ -182,6 +207,16 @@ class TaskController:
             self._apply(record, TaskEvent.worker_lost if lost else TaskEvent.worker_left)
 
     # -- events of the scheduler itself
+
+    def on_tick(self, now_seconds: float) -> None:
+        """Fail the tasks whose deadline has passed; a worker that holds one decides whether it has started."""
+        for record in self._deadlines.take_due(now_seconds):
+            if record.state is TaskState.waiting:
+                self._fail_late(record, self._describe_wait(record))
+                self._queue.removed(record)
+            elif record.state in (TaskState.placed, TaskState.retracting) and not record.is_started:
+                record.is_late = True
+                self._apply(record, TaskEvent.retract)
 
     def retract(self, record: TaskRecord) -> None:
         """Ask the worker of a task for it back, if it has not started."""
@@ -274,6 +309,7 @@ class TaskController:
     def _stay_placed(self, record: TaskRecord) -> None:
         record.state = TaskState.placed
         record.is_started = True
+        record.is_late = False
 
     def _refuse_cancel(self, record: TaskRecord) -> None:
         if record.open_cancels > 0:
@@ -284,11 +320,17 @@ class TaskController:
             self._outbox.send(record.client.client_id, confirm)
 
     def _wait_again(self, record: TaskRecord) -> None:
+        if record.is_late:
+            assert record.worker is not None
+            worker = record.worker.worker_id.decode(errors="replace")
+            self._fail_late(record, f"it waited behind other tasks of worker {worker}")
+            return
         self._leave_worker(record)
         record.state = TaskState.waiting
         self._queue.put_back(record)
 
     def _return_to_queue(self, record: TaskRecord) -> None:
+        record.is_late = False  # it may have started
         record.attempt += 1
         record.frame = codec.with_attempt(record.frame, record.attempt)
         record.open_cancels = 0
@@ -302,6 +344,19 @@ class TaskController:
         self._tell(record, task_end.worker_died(record, record.worker))
         self._reporter.ended(record, MonitorState.failedWorkerDied, b"")
         self._end(record)
+
+    def _fail_late(self, record: TaskRecord, waited_for: str) -> None:
+        self._tell(record, task_end.too_late(record, waited_for))
+        self._reporter.ended(record, MonitorState.failed, b"")
+        self._end(record)
+
+    def _describe_wait(self, record: TaskRecord) -> str:
+        """Return what a waiting task waits for."""
+        if len(self._pool) == 0:
+            return "no worker is connected"
+        if not self._pool.is_eligible(record.needs):
+            return f"no connected worker offers what it needs: {describe(record.needs)}"
+        return "all workers that may run it were busy"
 
     def _confirm(self, record: TaskRecord, kind: codec.TaskCancelConfirmType) -> None:
         self._tell(record, task_end.confirm(record.task_id, kind))

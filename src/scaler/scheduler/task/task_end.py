@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from scaler.protocol import codec
 from scaler.scheduler.task.monitor_state import MonitorState
-from scaler.utility.exceptions import ClientShutdownException, TaskRejectedError, WorkerDiedError
+from scaler.utility.exceptions import (
+    ClientShutdownException,
+    TaskDeadlineError,
+    TaskRejectedError,
+    WorkerDiedError,
+)
 
 if TYPE_CHECKING:
     from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
@@ -68,6 +73,16 @@ def rejected(task_id: bytes, attempt: int, limit: int) -> bytes:
         limit=limit,
     )
     return _failure(task_id, attempt, error, codec.TaskEndCause.rejected)
+
+
+def too_late(record: TaskRecord, waited_for: str) -> bytes:
+    """Return the end of a task that had not started by its deadline."""
+    error = TaskDeadlineError(
+        f"task {record.task_id.hex()} had not started by its deadline: {waited_for}",
+        task_id=record.task_id,
+        attempt=record.attempt,
+    )
+    return _failure(record.task_id, record.attempt, error, codec.TaskEndCause.deadlineMissed)
 
 
 def refused(task_id: bytes, reason: str) -> bytes:

@@ -20,15 +20,18 @@ class TaskRecord:
     ``frame`` is the client's message as it came, forwarded to the worker as it is. ``client`` is None once the client
     has gone; ``worker`` is None while the task waits. ``losses`` counts the workers that were lost under the task. What
     is a node of a graph has its ``node``: how it ends concerns the graph, not the client. ``is_started`` is known of a
-    task that its worker would not give back.
+    task that its worker would not give back. ``failures`` counts the runs after which it was tried again. A task that
+    is asked back because its deadline has passed ``is_late``.
     """
 
     __slots__ = (
         "attempt",
         "client",
         "estimated_seconds",
+        "failures",
         "frame",
         "function_id",
+        "is_late",
         "is_started",
         "level",
         "losses",
@@ -63,7 +66,9 @@ class TaskRecord:
         self.attempt = attempt
         self.node = node
         self.losses = 0
+        self.failures = 0
         self.is_started = False
+        self.is_late = False
         self.open_cancels = 0
         self.state = TaskState.waiting
         self.worker: WorkerRecord | None = None

@@ -112,7 +112,7 @@ class AgentCore:
 
     def on_task(self, frame: Frame) -> None:
         """Hold a task. Raise CodecError for a frame that is none."""
-        task_id, _, _, priority, _, attempt, level = codec.peek_task(frame)
+        task_id, _, _, priority, _, attempt, level, _ = codec.peek_task(frame)
         if task_id in self.tasks:
             self.dropped["duplicate task"] += 1
             return

@@ -89,7 +89,7 @@ class Bench:
         converted = [previous if each is ... else self.value(each) for each in arguments]
         return codec.Step(self.store(function), converted)
 
-    def run(self, function, *arguments, names=(), attempt=0, steps=()) -> codec.TaskResult:
+    def run(self, function, *arguments, names=(), attempt=0, steps=(), retry_on=b"") -> codec.TaskResult:
         function_id = function if isinstance(function, ObjectID) else self.store(function)
         arguments = [each if isinstance(each, codec.Argument) else self.value(each) for each in arguments]
         self.task_id = TaskID.generate_task_id()
@@ -101,6 +101,7 @@ class Bench:
             keyword_names=names,
             attempt=attempt,
             steps=steps,
+            retry_on=retry_on,
         )
         result = codec.decode(self.runner.run(codec.decode(task.encode())))
         assert result.task_id == self.task_id
@@ -427,3 +428,24 @@ def test_the_first_call_has_no_result_before_it():
     previous = codec.Argument(codec.ArgumentType.previous, b"")
     error = bench.raised(abs, previous, cause=codec.TaskEndCause.objectUnavailable)
     assert isinstance(error, DeserializeObjectError)
+
+
+# -- exceptions to try again after
+
+
+@pytest.mark.parametrize(
+    ("types", "cause"),
+    [
+        ((ValueError,), codec.TaskEndCause.retryable),
+        ((OSError, Exception), codec.TaskEndCause.retryable),
+        ((OSError,), codec.TaskEndCause.exception),
+        ((), codec.TaskEndCause.exception),
+    ],
+)
+def test_exceptions_of_the_given_types_are_marked(types, cause):
+    assert isinstance(Bench().raised(int, "x", retry_on=pickle.dumps(types), cause=cause), ValueError)
+
+
+@pytest.mark.parametrize("retry_on", [b"no pickle", pickle.dumps(("ValueError",))])
+def test_types_that_cannot_be_used_change_nothing(retry_on):
+    assert isinstance(Bench().raised(int, "x", retry_on=retry_on), ValueError)

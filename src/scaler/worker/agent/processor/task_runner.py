@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from typing import TYPE_CHECKING, Any, Final
 
 from scaler.protocol import codec
@@ -47,7 +48,8 @@ class TaskRunner:
             for step in loaded.steps:
                 value = step.function(*step.arguments(value))
         except BaseException as error:  # also SystemExit and KeyboardInterrupt: the task ends, not the processor
-            return self._failed(task, _without_own_frame(error), codec.TaskEndCause.exception)
+            cause = codec.TaskEndCause.retryable if _is_retryable(task, error) else codec.TaskEndCause.exception
+            return self._failed(task, _without_own_frame(error), cause)
         try:
             payload = serialize(loaded.serializer, value)
         except BaseException as error:  # code of the result's own class
@@ -108,6 +110,17 @@ class TaskRunner:
         self._announce(announcement.encode())
         self._storage.set_object(object_id, payload)
         return bytes(object_id)
+
+
+def _is_retryable(task: codec.Task, error: BaseException) -> bool:
+    """Return whether the task asked to be tried again after such an exception."""
+    if not task.retry_on:
+        return False
+    try:
+        return isinstance(error, pickle.loads(task.retry_on))
+    except Exception:  # the types cannot be loaded here, or do strange things when they are asked
+        logging.exception("task %s: the types to retry after cannot be used", task.task_id.hex())
+        return False
 
 
 def _without_own_frame(error: BaseException) -> BaseException:
