@@ -42,6 +42,9 @@ class ChildProcess:
     preparation: str = ""
     """What the interpreter does before it gets the object, see ``Interpreter``; the same for all objects of a class."""
 
+    parent_loss_signal: int = signal.SIGTERM
+    """What the kernel sends to the process when its parent is gone."""
+
     def __init__(self, name: str) -> None:
         self._name = name
         self._interpreter: Interpreter | None = None
@@ -141,7 +144,7 @@ def run_child(
     process.prepared = prepared
     # Only from here on is the pipe a sign of the end, and not of the object.
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(lifeline, _SET_SIGNAL, signal.SIGTERM)
+    fcntl.fcntl(lifeline, _SET_SIGNAL, process.parent_loss_signal)
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     signs.register(lifeline, select.EPOLLIN)
     gc.freeze()  # code that was loaded stays: looking for garbage among it, now or later, is for nothing

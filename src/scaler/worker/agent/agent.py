@@ -19,7 +19,14 @@ from scaler.io.ymq.ymq import Context, IOSocketType, PeerEvent, Role, Socket, YM
 from scaler.protocol import codec, message
 from scaler.worker.agent.core import AgentCore, AgentSettings
 from scaler.worker.agent.heartbeat import HeartbeatMaker
-from scaler.worker.agent.outbox import KillProcessor, Outbox, Quit, StartProcessor
+from scaler.worker.agent.outbox import (
+    KillProcessor,
+    Outbox,
+    Quit,
+    ResumeProcessor,
+    StartProcessor,
+    SuspendProcessor,
+)
 from scaler.worker.agent.processors import Processors
 
 if TYPE_CHECKING:
@@ -267,6 +274,10 @@ class Agent:
             self._start_processor()
         elif isinstance(command, KillProcessor):
             self._processors.kill(command.processor_id)
+        elif isinstance(command, SuspendProcessor):
+            self._processors.suspend(command.processor_id)
+        elif isinstance(command, ResumeProcessor):
+            self._processors.resume(command.processor_id)
         elif isinstance(command, Quit) and not self._quit.done():
             self._quit.set_result(command)
 

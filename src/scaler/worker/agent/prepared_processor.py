@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from scaler.utility.interpreter import Interpreter
 from scaler.worker.agent.task_gate import TaskGate
 
@@ -9,20 +11,29 @@ GATE_SLOTS = 256
 
 
 class PreparedProcessor:
-    """An interpreter that loads what a processor needs, and the gate it was given."""
+    """An interpreter that loads what a processor needs, the gate it was given, and the descriptor it is resumed by."""
 
     def __init__(self) -> None:
         """Spawn it. Raise OSError when the system refuses."""
         self.gate = TaskGate.create(GATE_SLOTS)
         try:
+            self.resume_descriptor = os.eventfd(0, os.EFD_CLOEXEC)
+        except BaseException:
+            self.gate.close()
+            raise
+        try:
             self.interpreter = Interpreter(
-                "Processor", "scaler.worker.agent.processor.preparation:prepare", pass_fds=(self.gate.fileno(),)
+                "Processor",
+                "scaler.worker.agent.processor.preparation:prepare",
+                pass_fds=(self.gate.fileno(), self.resume_descriptor),
             )
         except BaseException:
+            os.close(self.resume_descriptor)
             self.gate.close()
             raise
 
     def close(self) -> None:
         """Kill it; for one that was not used."""
         self.interpreter.close()
+        os.close(self.resume_descriptor)
         self.gate.close()

@@ -12,6 +12,7 @@ from scaler.utility.identifiers import ProcessorID
 from scaler.worker.agent.prepared_processor import PreparedProcessor
 from scaler.worker.agent.processor.processor import Processor
 from scaler.worker.agent.processor.processor_settings import ProcessorSettings
+from scaler.worker.agent.suspension import Suspension
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ class Processors:
         self._on_exit = on_exit
         self._prepared = prepared  # for the first one
         self._living: dict[bytes, Processor] = {}
+        self._suspensions: dict[bytes, Suspension] = {}
 
     def __len__(self) -> int:
         return len(self._living)
@@ -50,6 +52,7 @@ class Processors:
                 processor_id=bytes(ProcessorID.generate_processor_id()),
                 agent_address=self._agent_address,
                 gate_descriptor=gate.fileno(),
+                resume_descriptor=prepared.resume_descriptor,
                 scheduler_address=settings.scheduler_address,
                 object_storage_address=object_storage_address,
                 preload=settings.preload,
@@ -62,8 +65,21 @@ class Processors:
         processor.start(interpreter=prepared.interpreter)
         assert processor.pid is not None
         self._living[processor.processor_id] = processor
+        self._suspensions[processor.processor_id] = Suspension(
+            processor.pid, gate, prepared.resume_descriptor, settings.hard_processor_suspend
+        )
         self._loop.add_reader(processor.sentinel, self._on_sentinel, processor)
         return processor.processor_id, processor.pid, gate
+
+    def suspend(self, processor_id: bytes) -> None:
+        """Let the task of a processor stand still; do nothing when it has ended."""
+        if (suspension := self._suspensions.get(processor_id)) is not None:
+            suspension.suspend()
+
+    def resume(self, processor_id: bytes) -> None:
+        """Let the task of a suspended processor go on; do nothing when it has ended."""
+        if (suspension := self._suspensions.get(processor_id)) is not None:
+            suspension.resume()
 
     def kill(self, processor_id: bytes) -> None:
         """Kill a processor and the processes its tasks have started in its session; do nothing when it has ended."""
@@ -89,12 +105,16 @@ class Processors:
         for processor in self._living.values():
             self._loop.remove_reader(processor.sentinel)
             processor.close()
+        for suspension in self._suspensions.values():
+            suspension.close()
         self._living.clear()
+        self._suspensions.clear()
 
     def _on_sentinel(self, processor: Processor) -> None:
         self._loop.remove_reader(processor.sentinel)
         exit_code = processor.exitcode
         processor.close()
         del self._living[processor.processor_id]
+        self._suspensions.pop(processor.processor_id).close()
         logging.info("processor %s ended, exit code %s", processor.pid, exit_code)
         self._on_exit(processor.processor_id, exit_code)

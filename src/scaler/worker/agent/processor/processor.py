@@ -15,7 +15,7 @@ import logging
 import os
 import signal
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scaler.utility.process import ChildProcess
 
@@ -32,6 +32,9 @@ _current_processor: ContextVar[Processor | None] = ContextVar("current_processor
 class Processor(ChildProcess):
     """Runs the tasks that its agent feeds it. The agent makes one, and starts it with the gate's descriptor."""
 
+    # It may stand still, and then no other signal reaches it.
+    parent_loss_signal = signal.SIGKILL
+
     # Threads that a task starts do not inherit the context variable; for them the process itself remembers.
     _of_this_process: ClassVar[Processor | None] = None
 
@@ -39,6 +42,8 @@ class Processor(ChildProcess):
         super().__init__(name="Processor")
         self._settings = settings
         self._current_task: codec.Task | None = None
+        self.nested_clients: dict[bytes, Any] = {}
+        """The clients that tasks of this process were given, by their settings; they are used again."""
 
     @property
     def processor_id(self) -> bytes:

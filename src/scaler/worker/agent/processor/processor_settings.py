@@ -8,11 +8,12 @@ from scaler.worker.agent.processor.object_cache import CACHE_BYTES
 
 
 class ProcessorSettings(NamedTuple):
-    """The settings of one processor; ``gate_descriptor`` is passed to it under the same number."""
+    """The settings of one processor; the descriptors are passed to it under the same numbers."""
 
     processor_id: bytes
     agent_address: str
     gate_descriptor: int
+    resume_descriptor: int
     scheduler_address: str
     object_storage_address: str
     preload: str | None = None

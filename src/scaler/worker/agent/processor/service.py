@@ -16,6 +16,7 @@ from scaler.worker.agent.processor.storage import Storage
 from scaler.worker.agent.processor.task_loop import TaskLoop
 from scaler.worker.agent.processor.task_objects import TaskObjects
 from scaler.worker.agent.processor.task_runner import TaskRunner
+from scaler.worker.agent.suspension import stand_still_on_demand
 from scaler.worker.agent.task_gate import TaskGate
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def serve(processor: Processor, settings: ProcessorSettings, preload: Callable[[
     """Connect to the agent, and run its tasks until the link ends."""
     gate = TaskGate.attach(settings.gate_descriptor)
     os.close(settings.gate_descriptor)  # children of tasks have no use for it
+    os.set_inheritable(settings.resume_descriptor, False)
+    stand_still_on_demand(gate, settings.resume_descriptor)
     context = Context(1)
     socket = Socket(context, settings.processor_id, IOSocketType.Connector, role=Role.processor)
     socket.connect(settings.agent_address, CONNECT_SECONDS)
