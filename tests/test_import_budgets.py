@@ -48,7 +48,7 @@ BUDGETS = {
         "import scaler.cluster.preparation as p; p.prepare_scheduler()",
         "scaler.scheduler.scheduler",
         {*NO_PICKLER, "scaler.worker"},
-        230,
+        240,
     ),
     "cluster": (
         "import scaler.cluster.preparation as p; p.prepare_cluster()",
