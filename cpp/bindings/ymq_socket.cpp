@@ -1,4 +1,6 @@
 // Socket: batches in, batches out, and no Python under any native lock.
+#include "bindings/ymq_socket.h"
+
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
@@ -13,7 +15,6 @@
 #include "bindings/ymq_log.h"
 #include "bindings/ymq_payload.h"
 #include "bindings/ymq_released.h"
-#include "ymq/socket.h"
 
 namespace nb = nanobind;
 
@@ -26,47 +27,10 @@ using Clock = std::chrono::steady_clock;
 
 // A send of more than this may take long enough for other Python threads to run meanwhile.
 constexpr std::size_t kUnlockedBytes = 64 * 1024;
-constexpr double kLongestSeconds = 1e9;
-
-std::chrono::nanoseconds nanoseconds(double seconds) {
-    const double bounded = std::clamp(std::isnan(seconds) ? 0.0 : seconds, 0.0, kLongestSeconds);
-    return std::chrono::nanoseconds(static_cast<std::int64_t>(bounded * 1e9));
-}
 
 std::chrono::milliseconds milliseconds(double seconds) {
     return std::chrono::ceil<std::chrono::milliseconds>(nanoseconds(seconds));
 }
-
-class Socket {
-public:
-    Socket(const Context& context, ymq::SocketOptions options) : native_(makeSocket(context, std::move(options))) {}
-
-    ~Socket() {
-        if (made_at_fork_ != forkCount()) {
-            (void)new std::shared_ptr<ymq::Socket>(std::move(native_));
-            return;
-        }
-        const Unlocked unlocked;
-        (void)native_->close(std::chrono::seconds(1));
-        native_.reset();
-    }
-
-    Socket(const Socket&) = delete;
-    Socket& operator=(const Socket&) = delete;
-
-    ymq::Socket& native() const {
-        if (made_at_fork_ != forkCount()) {
-            raise(ErrorCode::configurationError, "the socket belongs to the parent of this forked process");
-        }
-        sleepIfExiting();
-        releaseNow();
-        return *native_;
-    }
-
-private:
-    std::shared_ptr<ymq::Socket> native_;
-    const std::uint64_t made_at_fork_{forkCount()};
-};
 
 // The address of a message: None, bytes, or any other buffer, which is copied.
 class Destination {
@@ -315,6 +279,33 @@ void defineLife(nb::class_<Socket>& type) {
 }
 
 }  // namespace
+
+std::chrono::nanoseconds nanoseconds(double seconds) {
+    constexpr double kLongestSeconds = 1e9;
+    const double bounded = std::clamp(std::isnan(seconds) ? 0.0 : seconds, 0.0, kLongestSeconds);
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(bounded * 1e9));
+}
+
+Socket::Socket(const Context& context, ymq::SocketOptions options) : native_(makeSocket(context, std::move(options))) {}
+
+Socket::~Socket() {
+    if (made_at_fork_ != forkCount()) {
+        (void)new std::shared_ptr<ymq::Socket>(std::move(native_));
+        return;
+    }
+    const Unlocked unlocked;
+    (void)native_->close(std::chrono::seconds(1));
+    native_.reset();
+}
+
+ymq::Socket& Socket::native() const {
+    if (made_at_fork_ != forkCount()) {
+        raise(ErrorCode::configurationError, "the socket belongs to the parent of this forked process");
+    }
+    sleepIfExiting();
+    releaseNow();
+    return *native_;
+}
 
 void defineSocket(nb::module_& module) {
     defineStatistics(module);

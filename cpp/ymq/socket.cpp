@@ -48,6 +48,8 @@ int Socket::descriptor() { return core_->inbox().descriptor(); }
 
 std::vector<Received> Socket::take(std::size_t maximum) { return core_->take(maximum); }
 
+bool Socket::hasItems() const { return core_->inbox().hasItems(); }
+
 Socket::Wait Socket::wait(std::optional<std::chrono::steady_clock::time_point> deadline) {
     return static_cast<Wait>(core_->inbox().wait(deadline));
 }

@@ -2,12 +2,12 @@
 //
 // One lock guards the peers, their sessions and what is written to their connections. It is never held while waiting,
 // and no user code runs under it; the lock of the inbox is taken inside it. User threads append messages and write;
-// everything else, and above all every change of a peer's state, happens on the I/O thread. Stopping goes: requestStop
+// everything else, and above all every change of a peer's state, happens on "the I/O thread": whichever thread runs the
+// loop (io_loop.h). Stopping goes: requestStop
 // (no new peers, goodbye to all), connections end when all is written, close() ends what is left after its linger.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
@@ -24,6 +24,7 @@
 #include "ymq/address.h"
 #include "ymq/dialer.h"
 #include "ymq/inbox.h"
+#include "ymq/io_loop.h"
 #include "ymq/link.h"
 #include "ymq/listener.h"
 #include "ymq/peer_table.h"
@@ -34,7 +35,7 @@ namespace scaler::ymq {
 
 class SocketCore : public std::enable_shared_from_this<SocketCore> {
 public:
-    SocketCore(boost::asio::io_context& context, SocketOptions options);
+    SocketCore(IoLoop& loop, SocketOptions options);
 
     // For user threads; see socket.h. In socket_core.cpp:
     Result<Address> bind(const Address& address);
@@ -73,7 +74,8 @@ public:
     void onLeft(Link& link);
 
     std::mutex& lock() noexcept { return mutex_; }
-    boost::asio::io_context& context() noexcept { return context_; }
+    IoLoop& loop() noexcept { return loop_; }
+    boost::asio::io_context& context() noexcept { return loop_.context(); }
     const SocketOptions& options() const noexcept { return options_; }
     Inbox& inbox() noexcept { return inbox_; }
 
@@ -124,9 +126,9 @@ private:
     void closeOnIoThread();
     bool isQuietLocked() const;
 
-    boost::asio::io_context& context_;
+    IoLoop& loop_;
     const SocketOptions options_;
-    Inbox inbox_{};
+    Inbox inbox_;
 
     std::mutex mutex_{};
     std::condition_variable quiet_{};

@@ -2,8 +2,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <boost/asio/post.hpp>
-
 #include "ymq/socket_core.h"
 
 namespace scaler::ymq {
@@ -149,8 +147,9 @@ void SocketCore::armSoonTimerLocked(std::chrono::nanoseconds delay) {
     time.it_value.tv_sec = nanoseconds / 1'000'000'000;
     time.it_value.tv_nsec = nanoseconds % 1'000'000'000;
     ::timerfd_settime(soon_timer_.native_handle(), 0, &time, nullptr);
+    loop_.comeWithin(delay);
     if (std::exchange(soon_started_, true)) return;
-    asio::post(context_, [self = shared_from_this()] { self->waitForSoonTimer(); });
+    loop_.post([self = shared_from_this()] { self->waitForSoonTimer(); });
 }
 
 void SocketCore::waitForSoonTimer() {

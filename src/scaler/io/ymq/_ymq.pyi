@@ -174,7 +174,10 @@ class Socket:
         """Queue one message that is written with the next one, or after the delay by the I/O thread."""
 
     def fileno(self) -> int:
-        """Return a descriptor that is readable while ``drain`` has something to return."""
+        """Return a descriptor that is readable while ``drain`` has something to return.
+
+        From then on the I/O thread does all the receiving, unless the socket is added to a ``Poller``.
+        """
 
     def drain(self, maximum: int = 1024) -> list[Received]:
         """Return what was received, oldest first, without waiting."""
@@ -199,3 +202,23 @@ class Socket:
         """Write what is queued within the linger, say goodbye, close; return whether all was written. Idempotent."""
 
     def statistics(self) -> Statistics: ...
+
+class Poller:
+    """Waits for sockets of one I/O thread, and for one descriptor, and does that thread's work meanwhile.
+
+    All calls are made by one thread.
+    """
+
+    def __init__(self, socket: Socket, descriptor: int) -> None:
+        """Watch the descriptor; wait for sockets that share the I/O thread of this one, once they are added."""
+
+    def add(self, socket: Socket) -> bool:
+        """Wait for a socket, too; return False for one of another I/O thread, which is not waited for."""
+
+    def remove(self, socket: Socket) -> None: ...
+    def wait(self, timeout_seconds: float | None) -> list[Socket | int]:
+        """Wait without the GIL, and return what is ready: sockets to be drained, and the descriptor.
+
+        The descriptor may be returned although it is not readable. The list is empty when time is up, after a signal,
+        and sometimes without a reason. No time-out waits until something is ready.
+        """
