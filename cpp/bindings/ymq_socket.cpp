@@ -98,6 +98,12 @@ nb::object toTuple(ymq::Received& item) {
     return nb::steal(tuple);
 }
 
+// Returns the list; every item is in it before any Python code can run, for that may raise.
+nb::list appendTo(nb::list list, std::vector<ymq::Received> items) {
+    for (ymq::Received& item : items) list.append(toTuple(item));
+    return list;
+}
+
 nb::list toList(std::vector<ymq::Received> items) {
     PyObject* list = PyList_New(static_cast<Py_ssize_t>(items.size()));
     if (list == nullptr) throw nb::python_error();
@@ -167,13 +173,14 @@ nb::list sendMany(const Socket& self, nb::handle messages) {
     return refused;
 }
 
-nb::list recvBatch(const Socket& self, std::optional<double> timeout_seconds, std::size_t maximum) {
+nb::list recvBatch(const Socket& self, std::optional<double> timeout_seconds, std::size_t maximum,
+                   std::optional<nb::list> into) {
     ymq::Socket& native = self.native();
     std::optional<Clock::time_point> deadline;
     if (timeout_seconds) deadline = Clock::now() + nanoseconds(*timeout_seconds);
     for (;;) {
         std::vector<ymq::Received> items = native.take(maximum);
-        if (!items.empty()) return toList(std::move(items));
+        if (!items.empty()) return into ? appendTo(*into, std::move(items)) : toList(std::move(items));
         ymq::Socket::Wait outcome;
         {
             const Unlocked unlocked;
@@ -184,7 +191,7 @@ nb::list recvBatch(const Socket& self, std::optional<double> timeout_seconds, st
                 break;
             case ymq::Socket::Wait::timedOut:
             case ymq::Socket::Wait::interrupted:
-                return nb::list();
+                return into ? *into : nb::list();
             case ymq::Socket::Wait::closed:
                 raise(ErrorCode::ioSocketStopRequested);
             case ymq::Socket::Wait::signalled:
@@ -248,7 +255,8 @@ void defineReceiving(nb::class_<Socket>& type) {
     type.def(
         "drain", [](const Socket& self, std::size_t maximum) { return toList(self.native().take(maximum)); },
         nb::arg("maximum") = 1024);
-    type.def("recv_batch", &recvBatch, nb::arg("timeout_seconds").none() = nb::none(), nb::arg("maximum") = 1024);
+    type.def("recv_batch", &recvBatch, nb::arg("timeout_seconds").none() = nb::none(), nb::arg("maximum") = 1024,
+             nb::arg("into").none() = nb::none());
     type.def("interrupt", [](const Socket& self) { self.native().interrupt(); });
 }
 

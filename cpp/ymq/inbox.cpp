@@ -13,6 +13,13 @@
 
 namespace scaler::ymq {
 
+namespace {
+
+// Handlers that are run at most by who does not wait.
+constexpr int kHandlersOfLook = 64;
+
+}  // namespace
+
 Inbox::Inbox(IoLoop* loop) : loop_(loop), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (event_.get() < 0) throw std::runtime_error("cannot make an event descriptor: " + errorText(errno));
 }
@@ -79,11 +86,14 @@ std::optional<Inbox::Wait> Inbox::drive(std::unique_lock<std::mutex>& lock, std:
     const auto idle_at = std::chrono::steady_clock::now() + IoLoop::kIdle;
     const auto until = deadline ? std::min(*deadline, idle_at) : idle_at;
     std::optional<Wait> outcome;
+    bool has_run = true;
+    int looks = 0;
     while (!(outcome = outcomeLocked(interruptions))) {
         const auto left = until - std::chrono::steady_clock::now();
-        if (left.count() <= 0) break;
+        // Who does not wait at all still looks, for it might be the only one that ever does.
+        if (left.count() <= 0 && (!has_run || ++looks > kHandlersOfLook)) break;
         lock.unlock();
-        const bool has_run = loop_->runOne(std::chrono::ceil<std::chrono::microseconds>(left));
+        has_run = loop_->runOne(std::chrono::ceil<std::chrono::microseconds>(left));
         lock.lock();
         if (has_run || !items_.empty() || std::chrono::steady_clock::now() >= until) continue;
         outcome = Wait::signalled;

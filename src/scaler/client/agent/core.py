@@ -66,6 +66,8 @@ class ClientCore:
         # with fewer heartbeats a scheduler that answers each of them would still be taken for silent
         self._heartbeat_interval_seconds = min(heartbeat_interval_seconds, timeout_seconds / 3)
         self._tasks: dict[bytes, PendingTask] = {}
+        self._ended: dict[bytes, PendingTask] = {}  # since the last batch that was handled completely
+        self._is_repeating = False
         self._unanswered_heartbeats: collections.deque[float] = collections.deque()
         self._last_contact_seconds = self._last_tick_seconds = now_seconds
         self._next_heartbeat_seconds = now_seconds
@@ -143,9 +145,26 @@ class ClientCore:
     def on_failure(self, failure: BaseException) -> None:
         """End every task with the failure, and stop."""
         if self.state is not ClientState.stopped:
-            self.state = ClientState.stopped
             self.failure = failure
+            self.state = ClientState.stopped
             self._end_all(lambda future: partial(_fail_with_copy, future, failure))
+
+    def on_repetition(self) -> None:
+        """Expect the messages of a batch again whose handling was cut off somewhere.
+
+        Until ``forget_ended`` the results and confirmations of tasks that have ended meanwhile are taken for repeated
+        ones: they end the future, unless it has ended.
+        """
+        self._is_repeating = True
+        if self.state is ClientState.stopped:
+            for task in self._ended.values():
+                self.endings.append(partial(_end_as_stopped, task.future, self.failure))
+
+    def forget_ended(self) -> None:
+        """Note that all messages so far were handled completely."""
+        self._is_repeating = False
+        if self._ended:
+            self._ended = {}
 
     def on_tick(self, now_seconds: float) -> None:
         """Notice a scheduler that has gone silent, and send what is due."""
@@ -239,18 +258,23 @@ class ClientCore:
         return {"tasks": len(self._tasks), **self.objects.sizes()}
 
     def _finish(self, task_id: bytes) -> PendingTask | None:
-        task = self._tasks.pop(task_id, None)
-        if task is not None:
-            self.objects.release_function(task.function)
-            if task.object_ids:
-                self.objects.release(task.object_ids)
+        task = self._tasks.get(task_id)
+        if task is None:
+            return self._ended.get(task_id) if self._is_repeating else None
+        self._ended[task_id] = task
+        del self._tasks[task_id]
+        self.objects.release_function(task.function)
+        if task.object_ids:
+            self.objects.release(task.object_ids)
         return task
 
     def _fail_disconnected(self, reason: str) -> None:
         self.on_failure(DisconnectedError(f"the connection to the scheduler at {self._scheduler_address} {reason}"))
 
     def _end_all(self, ending: Callable[[ScalerFuture], Callable[[], None]]) -> None:
-        tasks, self._tasks = self._tasks, {}
+        tasks = self._tasks
+        self._ended.update(tasks)
+        self._tasks = {}
         for task in tasks.values():
             self.objects.release_function(task.function)
             self.endings.append(ending(task.future))
@@ -283,6 +307,13 @@ def _write_log(log: codec.TaskLog) -> None:
 def _fail(future: ScalerFuture, failure: BaseException) -> None:
     if not future.done():
         future.set_exception(failure)
+
+
+def _end_as_stopped(future: ScalerFuture, failure: BaseException | None) -> None:
+    if failure is None:
+        future.set_canceled()
+    else:
+        _fail_with_copy(future, failure)
 
 
 def _fail_with_copy(future: ScalerFuture, failure: BaseException) -> None:

@@ -182,8 +182,13 @@ class Socket:
     def drain(self, maximum: int = 1024) -> list[Received]:
         """Return what was received, oldest first, without waiting."""
 
-    def recv_batch(self, timeout_seconds: float | None = None, maximum: int = 1024) -> list[Received]:
+    def recv_batch(
+        self, timeout_seconds: float | None = None, maximum: int = 1024, into: list[Received] | None = None
+    ) -> list[Received]:
         """Wait without the GIL until something was received; an empty list means time-out or ``interrupt``.
+
+        Appends to the list ``into`` and returns it, when it is given: then nothing is lost should a signal handler
+        raise just when this call returns.
 
         Raise YMQException (IOSocketStopRequested) on a stopped socket once everything was taken.
         """
