@@ -138,6 +138,17 @@ void send(const Socket& self, nb::handle address, nb::handle payload, std::uint6
     if (code != ErrorCode::uninit) raise(code);
 }
 
+bool sendNow(const Socket& self, nb::handle address, nb::handle payload, std::uint64_t token) {
+    ymq::Socket& native = self.native();
+    const Destination destination(address);
+    const Payload content(payload);
+    bool written = false;
+    const ErrorCode code = unlockedIfLarge(
+        content.size(), [&] { return native.sendNow(destination.view(), content.parts(), token, written); });
+    if (code != ErrorCode::uninit) raise(code);
+    return written;
+}
+
 void sendSoon(const Socket& self, nb::handle address, nb::handle payload, double delay_seconds) {
     ymq::Socket& native = self.native();
     const Destination destination(address);
@@ -246,6 +257,7 @@ void defineStatistics(nb::module_& module) {
 
 void defineSending(nb::class_<Socket>& type) {
     type.def("send", &send, nb::arg("address").none(), nb::arg("payload"), nb::arg("token") = 0);
+    type.def("send_now", &sendNow, nb::arg("address").none(), nb::arg("payload"), nb::arg("token"));
     type.def("send_many", &sendMany, nb::arg("messages"));
     type.def("send_soon", &sendSoon, nb::arg("address").none(), nb::arg("payload"), nb::arg("delay_seconds") = 0.0005);
 }

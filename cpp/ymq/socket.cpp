@@ -33,6 +33,11 @@ ErrorCode Socket::send(std::optional<std::string_view> address, Bytes payload, s
     return core_->send(address, std::span(&part, 1), token);
 }
 
+ErrorCode Socket::sendNow(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                          std::uint64_t token, bool& written) {
+    return core_->sendNow(address, parts, token, written);
+}
+
 ErrorCode Socket::queue(std::optional<std::string_view> address, std::span<const MessagePart> parts) {
     return core_->queue(address, parts);
 }

@@ -45,6 +45,10 @@ public:
                    std::uint64_t token = 0);
     ErrorCode send(std::optional<std::string_view> address, Bytes payload, std::uint64_t token = 0);
 
+    // The same with a token, but for this: when the message was written at once, `written` is set, and no token comes.
+    ErrorCode sendNow(std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token,
+                      bool& written);
+
     // Queues a message that the next flush() writes.
     ErrorCode queue(std::optional<std::string_view> address, std::span<const MessagePart> parts);
     void flush();

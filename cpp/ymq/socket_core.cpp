@@ -191,8 +191,16 @@ bool SocketCore::onControlLocked(Peer& peer, Link& link, const Frame& frame) {
 }
 
 void SocketCore::onWrittenLocked(std::vector<std::uint64_t>& tokens) {
-    for (const std::uint64_t token : tokens) inbox_.push(Received::completion(token, ErrorCode::uninit));
+    for (const std::uint64_t token : tokens) completeLocked(token, ErrorCode::uninit);
     tokens.clear();
+}
+
+void SocketCore::completeLocked(std::uint64_t token, ErrorCode code) {
+    if (token == token_of_call_ && code == ErrorCode::uninit) {
+        token_of_call_ = 0;
+    } else {
+        inbox_.push(Received::completion(token, code));
+    }
 }
 
 bool SocketCore::mustPauseReading() {

@@ -47,6 +47,8 @@ public:
     std::string refusal();
     // In socket_send.cpp:
     ErrorCode send(std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token);
+    ErrorCode sendNow(std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token,
+                      bool& written);
     ErrorCode queue(std::optional<std::string_view> address, std::span<const MessagePart> parts);
     void flush();
     ErrorCode sendSoon(std::optional<std::string_view> address, std::span<const MessagePart> parts,
@@ -69,6 +71,7 @@ public:
     bool onFramesLocked(Link& link, std::vector<Received>& messages, std::uint64_t bytes,
                         const std::vector<Frame>& controls);
     void onWrittenLocked(std::vector<std::uint64_t>& tokens);
+    void completeLocked(std::uint64_t token, ErrorCode code);
     bool mustPauseReading();
     // In socket_stop.cpp: a connection that was leaving has ended.
     void onLeft(Link& link);
@@ -147,6 +150,8 @@ private:
     bool all_written_{true};
     bool soon_armed_{false};
     bool soon_started_{false};
+    // Of the sendNow() under way, until its message was written.
+    std::uint64_t token_of_call_{0};
     std::uint32_t next_epoch_{1};
     std::chrono::milliseconds give_up_{0};
     std::vector<PeerPointer> touched_{};

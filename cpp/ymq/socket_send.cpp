@@ -24,6 +24,17 @@ ErrorCode SocketCore::send(std::optional<std::string_view> address, std::span<co
     return code;
 }
 
+ErrorCode SocketCore::sendNow(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                              std::uint64_t token, bool& written) {
+    std::vector<PeerPointer> receivers;
+    const std::lock_guard lock(mutex_);
+    token_of_call_ = token;
+    const ErrorCode code = appendLocked(address, parts, token, receivers);
+    for (const PeerPointer& peer : receivers) writeLocked(*peer);
+    written = std::exchange(token_of_call_, 0) == 0;
+    return code;
+}
+
 ErrorCode SocketCore::queue(std::optional<std::string_view> address, std::span<const MessagePart> parts) {
     std::vector<PeerPointer> receivers;
     const std::lock_guard lock(mutex_);
@@ -70,7 +81,7 @@ ErrorCode SocketCore::appendLocked(std::optional<std::string_view> address, std:
     if (stopping_) return ErrorCode::ioSocketStopRequested;
     if (options_.type == SocketType::multicast) {
         const ErrorCode code = publishLocked(address.value_or(std::string_view()), parts, receivers);
-        if (token != 0) inbox_.push(Received::completion(token, code));
+        if (token != 0) completeLocked(token, code);
         return code;
     }
     PeerPointer peer;

@@ -33,7 +33,6 @@ from scaler.client.agent.dispatcher import Dispatcher
 from scaler.client.agent.job_pool import JobPool
 from scaler.client.agent.object_registry import StoredFunction
 from scaler.client.agent.pending_task import PendingTask
-from scaler.client.agent.reception import Reception
 from scaler.client.agent.resource_meter import ResourceMeter
 from scaler.client.agent.scheduler_link import SchedulerLink
 from scaler.client.function_record import FunctionRecord
@@ -42,6 +41,7 @@ from scaler.client.new_object import NewObject
 from scaler.client.serializer.mixins import Serializer
 from scaler.client.task_factory import NewTask
 from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
+from scaler.io.ymq.reception import Reception
 from scaler.protocol import codec, message
 from scaler.utility.exceptions import ClientQuitException, DisconnectedError, ObjectStorageException
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID

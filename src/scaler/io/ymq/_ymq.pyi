@@ -164,6 +164,9 @@ class Socket:
         message was delivered (which a buffer that can be resized shows by being exported).
         """
 
+    def send_now(self, address: bytes | None, payload: Payload, token: int) -> bool:
+        """Do as ``send``, and return whether the message was handed to the kernel already: then no token comes."""
+
     def send_many(self, messages: Sequence[tuple[bytes | None, Payload]]) -> list[tuple[int, ErrorCode]]:
         """Queue all messages, write once per peer, and return (index, why) of those that were not accepted.
 

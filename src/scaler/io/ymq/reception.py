@@ -1,12 +1,12 @@
-"""Who receives the messages of a client: a caller that waits, or the client's own thread.
+"""Who receives the messages of a socket that many threads wait for: a caller that waits, or a thread of its own.
 
-Design note. One thread at a time receives: the one whose id is ``_receiver``. A caller that waits for a future receives
-until that future has ended, so that its result needs no second thread; callers that find somebody receiving already
-follow, that is, they wait to be told. The client's thread gives receiving up after a step that ended the future of its
-only follower, for that caller will come back with the next one. It then sleeps until its bell rings: at once, when a
-caller leaves while others follow, or when somebody begins to wait in another way; otherwise when nobody has received
-for ``_PATIENCE_SECONDS``. When one caller has received for all that time the thread sleeps without a limit, and is rung for
-by the caller when it leaves.
+Design note. One thread at a time receives: the one whose id is ``_receiver``. A caller that waits for something
+receives until that has come, so that it needs no second thread; callers that find somebody receiving already follow,
+that is, they wait to be told. The thread of its own gives receiving up after a step that brought what its only follower
+waits for, for that caller will come back. It then sleeps until its bell rings: at once, when a caller leaves while
+others follow, or when somebody begins to wait in another way; otherwise when nobody has received for
+``_PATIENCE_SECONDS``. When one caller has received for all that time, the thread sleeps without a limit, and is rung
+for by the caller when it leaves.
 
 ``_mutex`` guards the counters, and is held for assignments only. A caller can be interrupted between any two
 instructions by Ctrl-C, so it gives receiving up in a ``finally`` that looks whether it has it.
@@ -23,7 +23,7 @@ _PATIENCE_SECONDS: Final = 0.01
 
 
 class Reception:
-    """Lets callers, or the client's thread, call ``step``, which receives and handles what has come."""
+    """Lets callers, or the thread that calls ``run``, call ``step``, which receives and handles what has come."""
 
     def __init__(
         self, step: Callable[[float | None], None], interrupt: Callable[[], None], is_over: Callable[[], bool]
@@ -51,29 +51,15 @@ class Reception:
         Receives meanwhile if nobody else does; otherwise calls ``sleep`` with a time-out, which returns once done.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        if not self._receive_until(is_done, deadline):
+        if not self.receive_until(is_done, deadline):
             self._follow(is_done, sleep, deadline)
         return is_done()
 
-    def wake(self) -> None:
-        """Let the caller that receives look again at what it waits for."""
-        receiver = self._receiver
-        if receiver is not None and receiver != threading.get_ident():
-            self._interrupt()
+    def receive_until(self, is_done: Callable[[], bool], deadline: float | None) -> bool:
+        """Receive until something is done, or a time of the monotonic clock.
 
-    def call_thread(self) -> None:
-        """Let the client's thread receive if nobody does: somebody waits in a way of its own, or the client ends."""
-        if self._is_thread_asleep or self._receiver is None:
-            self._ring()
-
-    def close(self) -> None:
-        """Forget the functions, which refer to whom this belongs to: from now on it is over."""
-        self._is_over = lambda: True
-        self._step = lambda _: None
-        self._interrupt = lambda: None
-
-    def _receive_until(self, is_done: Callable[[], bool], deadline: float | None) -> bool:
-        """Return False when somebody else receives, or nobody does any more."""
+        Return False without having done so when somebody else receives, or nobody does any more.
+        """
         own = threading.get_ident()
         try:
             if not self._take(own):
@@ -92,6 +78,23 @@ class Reception:
                 if self._followers or self._sleeps_without_limit:
                     self._ring(self._followers > 0)
 
+    def wake(self) -> None:
+        """Let the caller that receives look again at what it waits for."""
+        receiver = self._receiver
+        if receiver is not None and receiver != threading.get_ident():
+            self._interrupt()
+
+    def call_thread(self) -> None:
+        """Let the thread receive if nobody does: somebody waits in a way of its own, or it is over."""
+        if self._is_thread_asleep or self._receiver is None:
+            self._ring()
+
+    def close(self) -> None:
+        """Forget the functions, which refer to whom this belongs to: from now on it is over."""
+        self._is_over = lambda: True
+        self._step = lambda _: None
+        self._interrupt = lambda: None
+
     def _follow(
         self, is_done: Callable[[], bool], sleep: Callable[[float | None], object], deadline: float | None
     ) -> None:
@@ -109,7 +112,7 @@ class Reception:
                 with self._mutex:
                     self._followers -= 1
 
-    # --- the client's thread
+    # --- the thread of its own
 
     def run(self) -> None:
         """Receive whenever no caller does, until it is over."""

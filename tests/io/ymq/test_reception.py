@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scaler.client.agent.reception import Reception
+from scaler.io.ymq.reception import Reception
 
 SECONDS = 10.0
 
