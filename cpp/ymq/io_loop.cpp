@@ -129,8 +129,13 @@ void IoLoop::onHandedOver() noexcept {
 
 void IoLoop::comeWithin(std::chrono::nanoseconds delay) {
     const std::lock_guard lock(mutex_);
-    due_ = Clock::now() + delay + kTimerSlack;
-    if (holder_ == Holder::nobody) setAlarmLocked(delay + kTimerSlack, false);
+    due_ = std::min<Clock::time_point>(due_, Clock::now() + delay);
+    if (holder_ == Holder::nobody) setAlarmForLaterLocked();
+}
+
+void IoLoop::seenTo() {
+    const std::lock_guard lock(mutex_);
+    if (due_ <= Clock::now()) due_ = Clock::time_point::max();
 }
 
 // Without this, what was posted while nobody runs the loop would wait for the alarm.
@@ -173,11 +178,12 @@ IoLoop::Turn IoLoop::awaitTurn(std::unique_lock<std::mutex>& lock) {
         rings_at_ = Clock::time_point::max();
         const bool is_urgent = std::exchange(urgent_, false);
         if (holder_ == Holder::driver || stopped_) continue;
-        if (is_urgent || drives_ == drives_at_alarm_) return Turn::full;
+        if (is_urgent) return Turn::full;
         if (due_ <= Clock::now()) {
             due_ = Clock::time_point::max();
             return Turn::brief;
         }
+        if (drives_ == drives_at_alarm_) return Turn::full;
         setAlarmForLaterLocked();
     }
     return Turn::none;
@@ -198,12 +204,10 @@ bool IoLoop::mayGiveUp() {
 bool IoLoop::isNeededLocked() const noexcept { return posted_ != 0 || followers_ + watchers_ != 0; }
 
 void IoLoop::setAlarmForLaterLocked() {
-    // What was due before now has been seen to by whoever ran the loop till now.
     if (due_ != Clock::time_point::max()) {
-        const auto left = due_ - Clock::now();
-        if (left.count() <= 0) due_ = Clock::time_point::max();
-        if (left.count() > 0 && left < kPatience) {
-            setAlarmLocked(left, false);
+        const auto left = std::max<Clock::duration>(due_ - Clock::now(), Clock::duration::zero());
+        if (left < kPatience) {
+            setAlarmLocked(left + kTimerSlack, false);
             return;
         }
     }

@@ -87,6 +87,8 @@ public:
 
     // Somebody has to run the loop when the delay has passed, whatever happens till then.
     void comeWithin(std::chrono::nanoseconds delay);
+    // What was to happen within a delay that has passed, has happened.
+    void seenTo();
 
     // Tells whether the calling thread is the holder.
     bool runsHere() const noexcept;

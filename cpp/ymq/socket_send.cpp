@@ -174,6 +174,7 @@ void SocketCore::waitForSoonTimer() {
             const std::lock_guard lock(core->mutex_);
             core->soon_armed_ = false;
         }
+        core->loop_.seenTo();
         core->flush();
         core->waitForSoonTimer();
     });
