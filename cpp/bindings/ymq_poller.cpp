@@ -46,6 +46,7 @@ public:
     }
 
     nb::list wait(std::optional<double> timeout_seconds) {
+        sleepIfExiting();
         std::optional<Clock::time_point> deadline;
         if (timeout_seconds) deadline = Clock::now() + nanoseconds(*timeout_seconds);
         ymq::Poller::Wait outcome;

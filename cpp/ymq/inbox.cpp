@@ -143,6 +143,7 @@ void Inbox::close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     notifyLocked();
+    if (poller_ != nullptr) poller_->interrupt();
 }
 
 int Inbox::descriptor() {

@@ -74,11 +74,13 @@ Poller::Wait Poller::wait(Deadline deadline) {
     const bool has_time = !deadline || *deadline > std::chrono::steady_clock::now();
     if (isReady() || !has_time) {
         look();
+        interrupted_ = false;
         return isReady() ? Wait::ready : Wait::timedOut;
     }
     const std::optional<Wait> driven = drive(deadline);
     const Wait result = driven ? *driven : follow(deadline);
     setState(State::busy);
+    interrupted_ = false;
     return result;
 }
 
@@ -167,6 +169,11 @@ void Poller::notify() noexcept {
         const std::uint64_t one = 1;
         (void)!::write(event_.get(), &one, sizeof(one));
     }
+}
+
+void Poller::interrupt() noexcept {
+    interrupted_ = true;
+    notify();
 }
 
 void Poller::rewatch(const std::shared_ptr<Watch>& watch) {

@@ -40,6 +40,9 @@ public:
     // An inbox has received something; on any thread.
     void notify() noexcept;
 
+    // Lets the wait under way, or the next one, end.
+    void interrupt() noexcept;
+
 private:
     using Deadline = std::optional<std::chrono::steady_clock::time_point>;
     enum class State { busy, driving, following };
@@ -59,6 +62,7 @@ private:
     const int descriptor_;
     std::shared_ptr<Watch> watch_;
     std::atomic<bool> descriptor_ready_{false};
+    std::atomic<bool> interrupted_{false};
     std::vector<Socket*> sockets_{};
 
     std::mutex mutex_{};

@@ -147,3 +147,19 @@ def test_nobody_receives_after_the_end(room: Room) -> None:
     room.reception.close()
     room.inbox.put("mine")
     assert not room.wait("mine", 0.01)
+
+
+def test_a_signal_handler_may_wait_in_the_midst_of_a_step(room: Room) -> None:
+    step, has_nested = room.reception._step, []
+
+    def interrupted(limit_seconds: float | None) -> None:
+        if not has_nested:
+            has_nested.append(True)
+            room.inbox.put("inner")
+            assert room.wait("inner")
+            room.inbox.put("outer")
+        step(limit_seconds)
+
+    room.reception._step = interrupted
+    assert room.wait("outer")
+    assert room.reception._receiver is None

@@ -262,7 +262,7 @@ class ClientCore:
         if task is None:
             return self._ended.get(task_id) if self._is_repeating else None
         self._ended[task_id] = task
-        del self._tasks[task_id]
+        self._tasks.pop(task_id, None)  # a signal handler that waits may have been faster
         self.objects.release_function(task.function)
         if task.object_ids:
             self.objects.release(task.object_ids)

@@ -62,7 +62,7 @@ class _Dispatcher:
     def __init__(self, context: Context, identity: bytes, socket_type: IOSocketType) -> None:
         self.socket = Socket(context, identity, socket_type)
         self._socket_type = socket_type
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # for a signal handler may use the socket in the midst of a call
         self._messages: deque[Message] = deque()
         self._receivers: deque[concurrent.futures.Future[Message]] = deque()
         self._receive_failure: ErrorCode | None = None
@@ -170,9 +170,10 @@ class _Dispatcher:
                 self._on_stopped()
                 return
         with self._lock:
-            for item in self._received:
+            while self._received:
+                item = self._received[0]
+                del self._received[0]
                 self._on_received(item)
-            self._received.clear()
             self._hand_over()
             self._retry_deferred()
 

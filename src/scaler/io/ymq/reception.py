@@ -9,7 +9,8 @@ others follow, or when somebody begins to wait in another way; otherwise when no
 for by the caller when it leaves.
 
 ``_mutex`` guards the counters, and is held for assignments only. A caller can be interrupted between any two
-instructions by Ctrl-C, so it gives receiving up in a ``finally`` that looks whether it has it.
+instructions by Ctrl-C, so it gives receiving up in a ``finally`` that looks whether it has it. And a signal handler may
+itself wait, in the midst of a step of its thread: that nests, so a step must stand being repeated before it has ended.
 """
 
 from __future__ import annotations
@@ -61,8 +62,9 @@ class Reception:
         Return False without having done so when somebody else receives, or nobody does any more.
         """
         own = threading.get_ident()
+        is_nested = self._receiver == own
         try:
-            if not self._take(own):
+            if not is_nested and not self._take(own):
                 return False
             while not is_done():
                 if self._is_over():
@@ -73,7 +75,7 @@ class Reception:
                     break
             return True
         finally:
-            if self._receiver == own:
+            if self._receiver == own and not is_nested:
                 self._receiver = None
                 if self._followers or self._sleeps_without_limit:
                     self._ring(self._followers > 0)
