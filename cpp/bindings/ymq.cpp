@@ -10,4 +10,5 @@ NB_MODULE(_ymq, module) {
     scaler::bindings::defineBytes(module);
     scaler::bindings::defineContext(module);
     scaler::bindings::defineSocket(module);
+    scaler::bindings::definePoller(module);
 }

@@ -14,6 +14,7 @@ void defineException(nanobind::module_& module);
 void defineBytes(nanobind::module_& module);
 void defineContext(nanobind::module_& module);
 void defineSocket(nanobind::module_& module);
+void definePoller(nanobind::module_& module);
 
 // Raises YMQException.
 [[noreturn]] void raise(ymq::ErrorCode code, const std::string& context = {});

@@ -1,4 +1,6 @@
 // Socket: batches in, batches out, and no Python under any native lock.
+#include "bindings/ymq_socket.h"
+
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
@@ -13,7 +15,6 @@
 #include "bindings/ymq_log.h"
 #include "bindings/ymq_payload.h"
 #include "bindings/ymq_released.h"
-#include "ymq/socket.h"
 
 namespace nb = nanobind;
 
@@ -26,47 +27,10 @@ using Clock = std::chrono::steady_clock;
 
 // A send of more than this may take long enough for other Python threads to run meanwhile.
 constexpr std::size_t kUnlockedBytes = 64 * 1024;
-constexpr double kLongestSeconds = 1e9;
-
-std::chrono::nanoseconds nanoseconds(double seconds) {
-    const double bounded = std::clamp(std::isnan(seconds) ? 0.0 : seconds, 0.0, kLongestSeconds);
-    return std::chrono::nanoseconds(static_cast<std::int64_t>(bounded * 1e9));
-}
 
 std::chrono::milliseconds milliseconds(double seconds) {
     return std::chrono::ceil<std::chrono::milliseconds>(nanoseconds(seconds));
 }
-
-class Socket {
-public:
-    Socket(const Context& context, ymq::SocketOptions options) : native_(makeSocket(context, std::move(options))) {}
-
-    ~Socket() {
-        if (made_at_fork_ != forkCount()) {
-            (void)new std::shared_ptr<ymq::Socket>(std::move(native_));
-            return;
-        }
-        const Unlocked unlocked;
-        (void)native_->close(std::chrono::seconds(1));
-        native_.reset();
-    }
-
-    Socket(const Socket&) = delete;
-    Socket& operator=(const Socket&) = delete;
-
-    ymq::Socket& native() const {
-        if (made_at_fork_ != forkCount()) {
-            raise(ErrorCode::configurationError, "the socket belongs to the parent of this forked process");
-        }
-        sleepIfExiting();
-        releaseNow();
-        return *native_;
-    }
-
-private:
-    std::shared_ptr<ymq::Socket> native_;
-    const std::uint64_t made_at_fork_{forkCount()};
-};
 
 // The address of a message: None, bytes, or any other buffer, which is copied.
 class Destination {
@@ -134,6 +98,12 @@ nb::object toTuple(ymq::Received& item) {
     return nb::steal(tuple);
 }
 
+// Returns the list; every item is in it before any Python code can run, for that may raise.
+nb::list appendTo(nb::list list, std::vector<ymq::Received> items) {
+    for (ymq::Received& item : items) list.append(toTuple(item));
+    return list;
+}
+
 nb::list toList(std::vector<ymq::Received> items) {
     PyObject* list = PyList_New(static_cast<Py_ssize_t>(items.size()));
     if (list == nullptr) throw nb::python_error();
@@ -166,6 +136,17 @@ void send(const Socket& self, nb::handle address, nb::handle payload, std::uint6
     const ErrorCode code =
         unlockedIfLarge(content.size(), [&] { return native.send(destination.view(), content.parts(), token); });
     if (code != ErrorCode::uninit) raise(code);
+}
+
+bool sendNow(const Socket& self, nb::handle address, nb::handle payload, std::uint64_t token) {
+    ymq::Socket& native = self.native();
+    const Destination destination(address);
+    const Payload content(payload);
+    bool written = false;
+    const ErrorCode code = unlockedIfLarge(
+        content.size(), [&] { return native.sendNow(destination.view(), content.parts(), token, written); });
+    if (code != ErrorCode::uninit) raise(code);
+    return written;
 }
 
 void sendSoon(const Socket& self, nb::handle address, nb::handle payload, double delay_seconds) {
@@ -203,13 +184,14 @@ nb::list sendMany(const Socket& self, nb::handle messages) {
     return refused;
 }
 
-nb::list recvBatch(const Socket& self, std::optional<double> timeout_seconds, std::size_t maximum) {
+nb::list recvBatch(const Socket& self, std::optional<double> timeout_seconds, std::size_t maximum,
+                   std::optional<nb::list> into) {
     ymq::Socket& native = self.native();
     std::optional<Clock::time_point> deadline;
     if (timeout_seconds) deadline = Clock::now() + nanoseconds(*timeout_seconds);
     for (;;) {
         std::vector<ymq::Received> items = native.take(maximum);
-        if (!items.empty()) return toList(std::move(items));
+        if (!items.empty()) return into ? appendTo(*into, std::move(items)) : toList(std::move(items));
         ymq::Socket::Wait outcome;
         {
             const Unlocked unlocked;
@@ -220,7 +202,7 @@ nb::list recvBatch(const Socket& self, std::optional<double> timeout_seconds, st
                 break;
             case ymq::Socket::Wait::timedOut:
             case ymq::Socket::Wait::interrupted:
-                return nb::list();
+                return into ? *into : nb::list();
             case ymq::Socket::Wait::closed:
                 raise(ErrorCode::ioSocketStopRequested);
             case ymq::Socket::Wait::signalled:
@@ -275,6 +257,7 @@ void defineStatistics(nb::module_& module) {
 
 void defineSending(nb::class_<Socket>& type) {
     type.def("send", &send, nb::arg("address").none(), nb::arg("payload"), nb::arg("token") = 0);
+    type.def("send_now", &sendNow, nb::arg("address").none(), nb::arg("payload"), nb::arg("token"));
     type.def("send_many", &sendMany, nb::arg("messages"));
     type.def("send_soon", &sendSoon, nb::arg("address").none(), nb::arg("payload"), nb::arg("delay_seconds") = 0.0005);
 }
@@ -284,7 +267,8 @@ void defineReceiving(nb::class_<Socket>& type) {
     type.def(
         "drain", [](const Socket& self, std::size_t maximum) { return toList(self.native().take(maximum)); },
         nb::arg("maximum") = 1024);
-    type.def("recv_batch", &recvBatch, nb::arg("timeout_seconds").none() = nb::none(), nb::arg("maximum") = 1024);
+    type.def("recv_batch", &recvBatch, nb::arg("timeout_seconds").none() = nb::none(), nb::arg("maximum") = 1024,
+             nb::arg("into").none() = nb::none());
     type.def("interrupt", [](const Socket& self) { self.native().interrupt(); });
 }
 
@@ -315,6 +299,33 @@ void defineLife(nb::class_<Socket>& type) {
 }
 
 }  // namespace
+
+std::chrono::nanoseconds nanoseconds(double seconds) {
+    constexpr double kLongestSeconds = 1e9;
+    const double bounded = std::clamp(std::isnan(seconds) ? 0.0 : seconds, 0.0, kLongestSeconds);
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(bounded * 1e9));
+}
+
+Socket::Socket(const Context& context, ymq::SocketOptions options) : native_(makeSocket(context, std::move(options))) {}
+
+Socket::~Socket() {
+    if (made_at_fork_ != forkCount()) {
+        (void)new std::shared_ptr<ymq::Socket>(std::move(native_));
+        return;
+    }
+    const Unlocked unlocked;
+    (void)native_->close(std::chrono::seconds(1));
+    native_.reset();
+}
+
+ymq::Socket& Socket::native() const {
+    if (made_at_fork_ != forkCount()) {
+        raise(ErrorCode::configurationError, "the socket belongs to the parent of this forked process");
+    }
+    sleepIfExiting();
+    releaseNow();
+    return *native_;
+}
 
 void defineSocket(nb::module_& module) {
     defineStatistics(module);

@@ -8,17 +8,29 @@
 #include <cerrno>
 #include <stdexcept>
 
+#include "ymq/io_loop.h"
+#include "ymq/poller.h"
+
 namespace scaler::ymq {
 
-Inbox::Inbox() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+namespace {
+
+// Handlers that are run at most by who does not wait.
+constexpr int kHandlersOfLook = 64;
+
+}  // namespace
+
+Inbox::Inbox(IoLoop* loop) : loop_(loop), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (event_.get() < 0) throw std::runtime_error("cannot make an event descriptor: " + errorText(errno));
 }
+
+Inbox::~Inbox() { setWatchedLocked(false); }
 
 void Inbox::push(Received item) {
     const std::lock_guard lock(mutex_);
     bytes_ += item.payload.size();
     items_.push_back(std::move(item));
-    if (wantsSignalLocked()) signalLocked();
+    notifyLocked();
 }
 
 void Inbox::push(std::vector<Received>& items) {
@@ -29,7 +41,7 @@ void Inbox::push(std::vector<Received>& items) {
             bytes_ += item.payload.size();
             items_.push_back(std::move(item));
         }
-        if (wantsSignalLocked()) signalLocked();
+        notifyLocked();
     }
     items.clear();
 }
@@ -47,40 +59,73 @@ std::vector<Received> Inbox::take(std::size_t maximum) {
 
 Inbox::Wait Inbox::wait(std::optional<std::chrono::steady_clock::time_point> deadline) {
     std::unique_lock lock(mutex_);
-    if (!items_.empty()) return Wait::received;
-    if (closed_) return Wait::closed;
+    if (const auto outcome = outcomeLocked(interruptions_)) return *outcome;
     if (std::exchange(interrupt_next_, false)) return Wait::interrupted;
     const std::uint64_t interruptions = interruptions_;
     ++waiters_;
-    Wait result = Wait::timedOut;
-    for (;;) {
-        if (!items_.empty()) {
-            result = Wait::received;
-        } else if (interruptions_ != interruptions) {
-            result = Wait::interrupted;
-        } else if (closed_) {
-            result = Wait::closed;
-        } else {
-            int milliseconds = -1;
-            if (deadline) {
-                const auto left = *deadline - std::chrono::steady_clock::now();
-                if (left.count() <= 0) break;
-                milliseconds = static_cast<int>(
-                    std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 3'600'000));
-            }
-            lock.unlock();
-            pollfd entry{event_.get(), POLLIN, 0};
-            const bool interrupted_by_signal = ::poll(&entry, 1, milliseconds) < 0 && errno == EINTR;
-            lock.lock();
-            if (!interrupted_by_signal || !items_.empty()) continue;
-            result = Wait::signalled;
-        }
-        break;
-    }
+    const std::optional<Wait> driven = drive(lock, interruptions, deadline);
+    const Wait result = driven ? *driven : follow(lock, interruptions, deadline);
     --waiters_;
     if (interruptions_ != interruptions) --to_interrupt_;
     if (items_.empty()) unsignalLocked();
     return result;
+}
+
+std::optional<Inbox::Wait> Inbox::outcomeLocked(std::uint64_t interruptions) const noexcept {
+    if (!items_.empty()) return Wait::received;
+    if (interruptions_ != interruptions) return Wait::interrupted;
+    if (closed_) return Wait::closed;
+    return std::nullopt;
+}
+
+// Returns nothing when somebody else drives, or nothing happens.
+std::optional<Inbox::Wait> Inbox::drive(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions,
+                                        Deadline deadline) {
+    if (loop_ == nullptr || !loop_->enter()) return std::nullopt;
+    driven_ = true;
+    const auto idle_at = std::chrono::steady_clock::now() + IoLoop::kIdle;
+    const auto until = deadline ? std::min(*deadline, idle_at) : idle_at;
+    std::optional<Wait> outcome;
+    bool has_run = true;
+    int looks = 0;
+    while (!(outcome = outcomeLocked(interruptions))) {
+        const auto left = until - std::chrono::steady_clock::now();
+        // Who does not wait at all still looks, for it might be the only one that ever does.
+        if (left.count() <= 0 && (!has_run || ++looks > kHandlersOfLook)) break;
+        lock.unlock();
+        has_run = loop_->runOne(std::chrono::ceil<std::chrono::microseconds>(left));
+        lock.lock();
+        if (has_run || !items_.empty() || std::chrono::steady_clock::now() >= until) continue;
+        outcome = Wait::signalled;
+        break;
+    }
+    driven_ = false;
+    const bool timed_out = !outcome && deadline && *deadline <= idle_at;
+    loop_->leave(!outcome && !timed_out);
+    return timed_out ? Wait::timedOut : outcome;
+}
+
+Inbox::Wait Inbox::follow(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions, Deadline deadline) {
+    if (loop_ != nullptr) loop_->follow();
+    std::optional<Wait> outcome;
+    while (!(outcome = outcomeLocked(interruptions))) {
+        int milliseconds = -1;
+        if (deadline) {
+            const auto left = *deadline - std::chrono::steady_clock::now();
+            if (left.count() <= 0) break;
+            milliseconds = static_cast<int>(
+                std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 3'600'000));
+        }
+        lock.unlock();
+        pollfd entry{event_.get(), POLLIN, 0};
+        const bool interrupted_by_signal = ::poll(&entry, 1, milliseconds) < 0 && errno == EINTR;
+        lock.lock();
+        if (!interrupted_by_signal || !items_.empty()) continue;
+        outcome = Wait::signalled;
+        break;
+    }
+    if (loop_ != nullptr) loop_->unfollow();
+    return outcome.value_or(Wait::timedOut);
 }
 
 void Inbox::interrupt() {
@@ -91,20 +136,43 @@ void Inbox::interrupt() {
     }
     ++interruptions_;
     to_interrupt_ = waiters_;
-    signalLocked();
+    notifyLocked();
 }
 
 void Inbox::close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
-    if (wantsSignalLocked()) signalLocked();
+    notifyLocked();
+    if (poller_ != nullptr) poller_->interrupt();
 }
 
 int Inbox::descriptor() {
     const std::lock_guard lock(mutex_);
-    watched_ = true;
-    if (!items_.empty()) signalLocked();
+    if (poller_ == nullptr) setWatchedLocked(true);
+    if (watched_ && !items_.empty()) signalLocked();
     return event_.get();
+}
+
+void Inbox::setPoller(Poller* poller) {
+    const std::lock_guard lock(mutex_);
+    poller_ = poller;
+    setWatchedLocked(false);
+}
+
+void Inbox::setWatchedLocked(bool watched) {
+    if (watched_ == watched) return;
+    watched_ = watched;
+    if (loop_ == nullptr) return;
+    if (watched) {
+        loop_->watch();
+    } else {
+        loop_->unwatch();
+    }
+}
+
+bool Inbox::hasItems() const {
+    const std::lock_guard lock(mutex_);
+    return !items_.empty();
 }
 
 std::uint64_t Inbox::bytes() const {
@@ -112,8 +180,15 @@ std::uint64_t Inbox::bytes() const {
     return bytes_;
 }
 
+void Inbox::notifyLocked() noexcept {
+    if (watched_ || waiters_ > (driven_ ? 1U : 0U)) signalLocked();
+    if (driven_ && !loop_->runsHere()) loop_->wake();
+    if (poller_ != nullptr) poller_->notify();
+}
+
 void Inbox::signalLocked() noexcept {
     if (signalled_) return;
+    if (loop_ != nullptr) loop_->onHandedOver();
     signalled_ = true;
     const std::uint64_t one = 1;
     // Cannot fail: the counter is 0 or 1.

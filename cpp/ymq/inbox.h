@@ -1,4 +1,4 @@
-// Where the I/O thread leaves what was received, and user threads take it in batches.
+// Where the thread that runs the loop leaves what was received, and user threads take it in batches.
 #pragma once
 
 #include <chrono>
@@ -14,13 +14,22 @@
 
 namespace scaler::ymq {
 
-// Its own lock is the innermost one and is held for moves only. The event descriptor is written once for as many pushes
-// as come before the next take, and only when a loop watches it or a thread waits.
+// Its own lock is held for moves only; inside it only those of the loop and of a poller are taken. Whoever waits here
+// runs the loop itself if it can (io_loop.h), and then finds what it has received without being told. The event
+// descriptor is for the others: it is written once for as many pushes as come before the next take, and only when an
+// event loop watches it or a thread waits that does not drive.
+class IoLoop;
+class Poller;
+
 class Inbox {
 public:
     enum class Wait { received, timedOut, interrupted, signalled, closed };
 
-    Inbox();
+    // Without a loop nobody drives.
+    explicit Inbox(IoLoop* loop = nullptr);
+    ~Inbox();
+    Inbox(const Inbox&) = delete;
+    Inbox& operator=(const Inbox&) = delete;
 
     void push(Received item);
     // Moves everything out of the vector, and leaves it empty.
@@ -42,19 +51,34 @@ public:
     // Returns the descriptor that is readable while there is something to take.
     int descriptor();
 
+    // Tells a poller of every push from now on, instead of the descriptor; null for no more.
+    void setPoller(Poller* poller);
+
+    bool hasItems() const;
+
     // Bytes of messages that were not taken.
     std::uint64_t bytes() const;
 
 private:
+    using Deadline = std::optional<std::chrono::steady_clock::time_point>;
+
+    std::optional<Wait> outcomeLocked(std::uint64_t interruptions) const noexcept;
+    std::optional<Wait> drive(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions, Deadline deadline);
+    Wait follow(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions, Deadline deadline);
+    void notifyLocked() noexcept;
     void signalLocked() noexcept;
     void unsignalLocked() noexcept;
-    bool wantsSignalLocked() const noexcept { return watched_ || waiters_ != 0; }
+    void setWatchedLocked(bool watched);
 
     mutable std::mutex mutex_;
     std::deque<Received> items_{};
     std::uint64_t bytes_{0};
+    IoLoop* const loop_;
+    Poller* poller_{nullptr};
     Descriptor event_;
     bool watched_{false};
+    // One of the waiters drives.
+    bool driven_{false};
     bool signalled_{false};
     bool closed_{false};
     bool interrupt_next_{false};

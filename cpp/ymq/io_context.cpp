@@ -1,7 +1,6 @@
 // The I/O threads.
 #include "ymq/io_context.h"
 
-#include <pthread.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -14,29 +13,17 @@ IoContext::IoContext(std::size_t number_of_threads) {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (std::size_t count = 0; count < std::max<std::size_t>(number_of_threads, 1); ++count) {
-        auto& loop = *loops_.emplace_back(std::make_unique<Loop>());
-        loop.thread = std::thread([&loop] {
-            pthread_setname_np(pthread_self(), "scaler-ymq");
-            loop.context.run();
-        });
+        loops_.push_back(std::make_unique<IoLoop>());
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 IoContext::~IoContext() { stop(); }
 
-boost::asio::io_context& IoContext::next() noexcept {
-    return loops_[next_.fetch_add(1, std::memory_order_relaxed) % loops_.size()]->context;
-}
+IoLoop& IoContext::next() noexcept { return *loops_[next_.fetch_add(1, std::memory_order_relaxed) % loops_.size()]; }
 
 void IoContext::stop() noexcept {
-    for (const auto& loop : loops_) {
-        loop->guard.reset();
-        loop->context.stop();
-    }
-    for (const auto& loop : loops_) {
-        if (loop->thread.joinable()) loop->thread.join();
-    }
+    for (const auto& loop : loops_) loop->stop();
 }
 
 }  // namespace scaler::ymq

@@ -1,13 +1,12 @@
-// Owns the I/O threads; each runs one event loop.
+// Owns the event loops, each with its I/O thread.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <memory>
-#include <thread>
 #include <vector>
+
+#include "ymq/io_loop.h"
 
 namespace scaler::ymq {
 
@@ -23,19 +22,13 @@ public:
     std::size_t numberOfThreads() const noexcept { return loops_.size(); }
 
     // Returns the loop the next socket shall use.
-    boost::asio::io_context& next() noexcept;
+    IoLoop& next() noexcept;
 
     // Ends the threads; what is under way on them is dropped. Idempotent.
     void stop() noexcept;
 
 private:
-    struct Loop {
-        boost::asio::io_context context{1};
-        boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{context.get_executor()};
-        std::thread thread{};
-    };
-
-    std::vector<std::unique_ptr<Loop>> loops_{};
+    std::vector<std::unique_ptr<IoLoop>> loops_{};
     std::atomic<std::size_t> next_{0};
 };
 

@@ -9,7 +9,6 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 
 #include "ymq/socket_core.h"
 
@@ -151,17 +150,22 @@ void Link::writeLocked() {
         ::shutdown(socket_.native_handle(), SHUT_WR);
     } else if (status == StreamWriter::Status::failed) {
         // Read under the lock: a sender may still write, and fail anew, before the I/O thread comes to this.
-        asio::post(core_->context(),
-                   [self = shared_from_this(), failure = writer_.failure()] { self->fail(errorText(failure)); });
+        core_->loop().post(
+            [self = shared_from_this(), failure = writer_.failure()] { self->fail(errorText(failure)); });
     } else {
         waiting_for_room_ = true;
-        asio::post(core_->context(), [self = shared_from_this()] { self->waitForRoom(); });
+        core_->loop().watch();
+        core_->loop().post([self = shared_from_this()] { self->waitForRoom(); });
     }
 }
 
 void Link::waitForRoom() {
-    if (stage_ == Stage::closed) return;
+    if (stage_ == Stage::closed) {
+        core_->loop().unwatch();
+        return;
+    }
     socket_.async_wait(StreamSocket::wait_write, [self = shared_from_this()](const error_code& failure) {
+        self->core_->loop().unwatch();
         const std::lock_guard lock(self->core_->lock());
         self->waiting_for_room_ = false;
         if (!failure) self->writeLocked();
@@ -192,7 +196,7 @@ void Link::leaveLocked() {
     }
     paused_ = false;
     left_at_ = Clock::now();
-    asio::post(core_->context(), [self = shared_from_this()] {
+    core_->loop().post([self = shared_from_this()] {
         self->read();
         self->scheduleLeaveCheck(1ms);
     });

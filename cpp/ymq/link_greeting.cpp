@@ -1,6 +1,5 @@
 // How a connection begins: who speaks which framing, and which session it serves.
 #include <algorithm>
-#include <boost/asio/post.hpp>
 
 #include "ymq/greeting_kind.h"
 #include "ymq/link.h"

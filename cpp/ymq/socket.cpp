@@ -33,6 +33,11 @@ ErrorCode Socket::send(std::optional<std::string_view> address, Bytes payload, s
     return core_->send(address, std::span(&part, 1), token);
 }
 
+ErrorCode Socket::sendNow(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                          std::uint64_t token, bool& written) {
+    return core_->sendNow(address, parts, token, written);
+}
+
 ErrorCode Socket::queue(std::optional<std::string_view> address, std::span<const MessagePart> parts) {
     return core_->queue(address, parts);
 }
@@ -47,6 +52,8 @@ ErrorCode Socket::sendSoon(std::optional<std::string_view> address, std::span<co
 int Socket::descriptor() { return core_->inbox().descriptor(); }
 
 std::vector<Received> Socket::take(std::size_t maximum) { return core_->take(maximum); }
+
+bool Socket::hasItems() const { return core_->inbox().hasItems(); }
 
 Socket::Wait Socket::wait(std::optional<std::chrono::steady_clock::time_point> deadline) {
     return static_cast<Wait>(core_->inbox().wait(deadline));

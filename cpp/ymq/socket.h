@@ -20,7 +20,8 @@ namespace scaler::ymq {
 
 class SocketCore;
 
-// Every call may be made on any thread but the I/O threads of the context. Nothing but recv() and close() waits.
+// Every call may be made on any thread but the I/O threads of the context. Nothing but wait() and close() waits;
+// whoever waits runs the loop of the socket meanwhile, if nobody else does (io_loop.h).
 class Socket {
 public:
     enum class Wait { received, timedOut, interrupted, signalled, closed };
@@ -44,6 +45,10 @@ public:
                    std::uint64_t token = 0);
     ErrorCode send(std::optional<std::string_view> address, Bytes payload, std::uint64_t token = 0);
 
+    // The same with a token, but for this: when the message was written at once, `written` is set, and no token comes.
+    ErrorCode sendNow(std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token,
+                      bool& written);
+
     // Queues a message that the next flush() writes.
     ErrorCode queue(std::optional<std::string_view> address, std::span<const MessagePart> parts);
     void flush();
@@ -55,6 +60,7 @@ public:
     // Returns the descriptor that is readable while take() has something.
     int descriptor();
     std::vector<Received> take(std::size_t maximum = SIZE_MAX);
+    bool hasItems() const;
     Wait wait(std::optional<std::chrono::steady_clock::time_point> deadline);
     // Ends every wait() under way; when there is none, the next one.
     void interrupt();
@@ -74,6 +80,8 @@ public:
     std::string refusal();
 
 private:
+    friend class Poller;
+
     // Destroyed last, for the core uses its event loop.
     const std::shared_ptr<IoContext> context_;
     const std::shared_ptr<SocketCore> core_;

@@ -3,17 +3,16 @@
 
 #include <sys/timerfd.h>
 
-#include <boost/asio/post.hpp>
-
 namespace scaler::ymq {
 
 namespace asio = boost::asio;
 
-SocketCore::SocketCore(asio::io_context& context, SocketOptions options)
-    : context_(context),
+SocketCore::SocketCore(IoLoop& loop, SocketOptions options)
+    : loop_(loop),
       options_(std::move(options)),
-      tick_timer_(context),
-      soon_timer_(context, ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {}
+      inbox_(&loop),
+      tick_timer_(loop.context()),
+      soon_timer_(loop.context(), ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {}
 
 void SocketCore::log(LogLevel level, const std::string& text) const {
     if (options_.log) options_.log(level, text);
@@ -28,7 +27,7 @@ Result<Address> SocketCore::bind(const Address& address) {
         bound_ = true;
     }
     auto listener = std::make_shared<Listener>(
-        context_,
+        loop_.context(),
         [self = weak_from_this()](StreamSocket socket, std::string description) {
             if (const auto core = self.lock()) core->onAccepted(std::move(socket), std::move(description));
         },
@@ -39,7 +38,7 @@ Result<Address> SocketCore::bind(const Address& address) {
         bound_ = false;
         return real;
     }
-    asio::post(context_, [self = shared_from_this(), listener] {
+    loop_.post([self = shared_from_this(), listener] {
         {
             const std::lock_guard lock(self->mutex_);
             if (self->stopping_) {
@@ -70,10 +69,10 @@ Result<void> SocketCore::connect(const Address& address, std::chrono::millisecon
     }
     dialed_peer_->dialed = true;
     give_up_ = give_up;
-    asio::post(context_, [self = shared_from_this(), address, deadline = Clock::now() + give_up] {
+    loop_.post([self = shared_from_this(), address, deadline = Clock::now() + give_up] {
         const std::weak_ptr<SocketCore> weak(self);
         self->dialer_ = std::make_shared<Dialer>(
-            self->context_, address,
+            self->loop_.context(), address,
             [weak](StreamSocket socket) {
                 if (const auto core = weak.lock()) core->onDialed(std::move(socket));
             },
@@ -86,7 +85,7 @@ Result<void> SocketCore::connect(const Address& address, std::chrono::millisecon
 }
 
 void SocketCore::setSessionTimeout(Role role, std::chrono::milliseconds timeout) {
-    asio::post(context_, [self = shared_from_this(), role, timeout] {
+    loop_.post([self = shared_from_this(), role, timeout] {
         const std::lock_guard lock(self->mutex_);
         self->session_timeouts_[role] = timeout;
         self->peers_.forEach([&](const PeerPointer& peer) {
@@ -192,8 +191,16 @@ bool SocketCore::onControlLocked(Peer& peer, Link& link, const Frame& frame) {
 }
 
 void SocketCore::onWrittenLocked(std::vector<std::uint64_t>& tokens) {
-    for (const std::uint64_t token : tokens) inbox_.push(Received::completion(token, ErrorCode::uninit));
+    for (const std::uint64_t token : tokens) completeLocked(token, ErrorCode::uninit);
     tokens.clear();
+}
+
+void SocketCore::completeLocked(std::uint64_t token, ErrorCode code) {
+    if (token == token_of_call_ && code == ErrorCode::uninit) {
+        token_of_call_ = 0;
+    } else {
+        inbox_.push(Received::completion(token, code));
+    }
 }
 
 bool SocketCore::mustPauseReading() {
@@ -207,7 +214,7 @@ bool SocketCore::mustPauseReading() {
 std::vector<Received> SocketCore::take(std::size_t maximum) {
     std::vector<Received> taken = inbox_.take(maximum);
     if (paused_ && inbox_.bytes() <= options_.inbound_bound_bytes / 2 && paused_.exchange(false)) {
-        asio::post(context_, [self = shared_from_this()] { self->resumeReading(); });
+        loop_.post([self = shared_from_this()] { self->resumeReading(); });
     }
     return taken;
 }

@@ -2,12 +2,12 @@
 //
 // One lock guards the peers, their sessions and what is written to their connections. It is never held while waiting,
 // and no user code runs under it; the lock of the inbox is taken inside it. User threads append messages and write;
-// everything else, and above all every change of a peer's state, happens on the I/O thread. Stopping goes: requestStop
+// everything else, and above all every change of a peer's state, happens on "the I/O thread": whichever thread runs the
+// loop (io_loop.h). Stopping goes: requestStop
 // (no new peers, goodbye to all), connections end when all is written, close() ends what is left after its linger.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
@@ -24,6 +24,7 @@
 #include "ymq/address.h"
 #include "ymq/dialer.h"
 #include "ymq/inbox.h"
+#include "ymq/io_loop.h"
 #include "ymq/link.h"
 #include "ymq/listener.h"
 #include "ymq/peer_table.h"
@@ -34,7 +35,7 @@ namespace scaler::ymq {
 
 class SocketCore : public std::enable_shared_from_this<SocketCore> {
 public:
-    SocketCore(boost::asio::io_context& context, SocketOptions options);
+    SocketCore(IoLoop& loop, SocketOptions options);
 
     // For user threads; see socket.h. In socket_core.cpp:
     Result<Address> bind(const Address& address);
@@ -46,6 +47,8 @@ public:
     std::string refusal();
     // In socket_send.cpp:
     ErrorCode send(std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token);
+    ErrorCode sendNow(std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token,
+                      bool& written);
     ErrorCode queue(std::optional<std::string_view> address, std::span<const MessagePart> parts);
     void flush();
     ErrorCode sendSoon(std::optional<std::string_view> address, std::span<const MessagePart> parts,
@@ -68,12 +71,14 @@ public:
     bool onFramesLocked(Link& link, std::vector<Received>& messages, std::uint64_t bytes,
                         const std::vector<Frame>& controls);
     void onWrittenLocked(std::vector<std::uint64_t>& tokens);
+    void completeLocked(std::uint64_t token, ErrorCode code);
     bool mustPauseReading();
     // In socket_stop.cpp: a connection that was leaving has ended.
     void onLeft(Link& link);
 
     std::mutex& lock() noexcept { return mutex_; }
-    boost::asio::io_context& context() noexcept { return context_; }
+    IoLoop& loop() noexcept { return loop_; }
+    boost::asio::io_context& context() noexcept { return loop_.context(); }
     const SocketOptions& options() const noexcept { return options_; }
     Inbox& inbox() noexcept { return inbox_; }
 
@@ -124,9 +129,9 @@ private:
     void closeOnIoThread();
     bool isQuietLocked() const;
 
-    boost::asio::io_context& context_;
+    IoLoop& loop_;
     const SocketOptions options_;
-    Inbox inbox_{};
+    Inbox inbox_;
 
     std::mutex mutex_{};
     std::condition_variable quiet_{};
@@ -145,6 +150,8 @@ private:
     bool all_written_{true};
     bool soon_armed_{false};
     bool soon_started_{false};
+    // Of the sendNow() under way, until its message was written.
+    std::uint64_t token_of_call_{0};
     std::uint32_t next_epoch_{1};
     std::chrono::milliseconds give_up_{0};
     std::vector<PeerPointer> touched_{};

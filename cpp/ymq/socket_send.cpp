@@ -2,8 +2,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <boost/asio/post.hpp>
-
 #include "ymq/socket_core.h"
 
 namespace scaler::ymq {
@@ -23,6 +21,17 @@ ErrorCode SocketCore::send(std::optional<std::string_view> address, std::span<co
     const std::lock_guard lock(mutex_);
     const ErrorCode code = appendLocked(address, parts, token, receivers);
     for (const PeerPointer& peer : receivers) writeLocked(*peer);
+    return code;
+}
+
+ErrorCode SocketCore::sendNow(std::optional<std::string_view> address, std::span<const MessagePart> parts,
+                              std::uint64_t token, bool& written) {
+    std::vector<PeerPointer> receivers;
+    const std::lock_guard lock(mutex_);
+    token_of_call_ = token;
+    const ErrorCode code = appendLocked(address, parts, token, receivers);
+    for (const PeerPointer& peer : receivers) writeLocked(*peer);
+    written = std::exchange(token_of_call_, 0) == 0;
     return code;
 }
 
@@ -72,7 +81,7 @@ ErrorCode SocketCore::appendLocked(std::optional<std::string_view> address, std:
     if (stopping_) return ErrorCode::ioSocketStopRequested;
     if (options_.type == SocketType::multicast) {
         const ErrorCode code = publishLocked(address.value_or(std::string_view()), parts, receivers);
-        if (token != 0) inbox_.push(Received::completion(token, code));
+        if (token != 0) completeLocked(token, code);
         return code;
     }
     PeerPointer peer;
@@ -149,8 +158,9 @@ void SocketCore::armSoonTimerLocked(std::chrono::nanoseconds delay) {
     time.it_value.tv_sec = nanoseconds / 1'000'000'000;
     time.it_value.tv_nsec = nanoseconds % 1'000'000'000;
     ::timerfd_settime(soon_timer_.native_handle(), 0, &time, nullptr);
+    loop_.comeWithin(delay);
     if (std::exchange(soon_started_, true)) return;
-    asio::post(context_, [self = shared_from_this()] { self->waitForSoonTimer(); });
+    loop_.post([self = shared_from_this()] { self->waitForSoonTimer(); });
 }
 
 void SocketCore::waitForSoonTimer() {
@@ -164,6 +174,7 @@ void SocketCore::waitForSoonTimer() {
             const std::lock_guard lock(core->mutex_);
             core->soon_armed_ = false;
         }
+        core->loop_.seenTo();
         core->flush();
         core->waitForSoonTimer();
     });

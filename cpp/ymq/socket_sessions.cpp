@@ -1,5 +1,4 @@
 // How sessions begin, are resumed and end.
-#include <boost/asio/post.hpp>
 #include <random>
 
 #include "ymq/process_name.h"

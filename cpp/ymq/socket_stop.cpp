@@ -1,11 +1,8 @@
 // How connections and the whole socket end on purpose.
-#include <boost/asio/post.hpp>
 
 #include "ymq/socket_core.h"
 
 namespace scaler::ymq {
-
-namespace asio = boost::asio;
 
 namespace {
 
@@ -17,7 +14,7 @@ constexpr auto kClosePatience = 2s;
 }  // namespace
 
 void SocketCore::closeConnection(std::string identity) {
-    asio::post(context_, [self = shared_from_this(), name = std::move(identity)] {
+    loop_.post([self = shared_from_this(), name = std::move(identity)] {
         const std::lock_guard lock(self->mutex_);
         PeerPointer peer = self->peers_.find(name);
         if (peer == nullptr && name.empty() && self->options_.type == SocketType::connector) peer = self->only_peer_;
@@ -54,7 +51,7 @@ void SocketCore::requestStop() {
         if (std::exchange(stopping_, true)) return;
     }
     inbox_.close();
-    asio::post(context_, [self = shared_from_this()] { self->stopOnIoThread(); });
+    loop_.post([self = shared_from_this()] { self->stopOnIoThread(); });
 }
 
 void SocketCore::stopOnIoThread() {
@@ -95,11 +92,13 @@ bool SocketCore::close(std::chrono::milliseconds linger) {
     requestStop();
     std::unique_lock lock(mutex_);
     if (closed_) return all_written_;
+    loop_.follow();
     const bool quiet = quiet_.wait_for(lock, linger, [this] { return isQuietLocked(); });
     lock.unlock();
-    asio::post(context_, [self = shared_from_this()] { self->closeOnIoThread(); });
+    loop_.post([self = shared_from_this()] { self->closeOnIoThread(); });
     lock.lock();
     quiet_.wait_for(lock, kClosePatience, [this] { return closed_; });
+    loop_.unfollow();
     return quiet && all_written_;
 }
 

@@ -36,6 +36,18 @@ class StandInOwner:
     def prepare_wait(self) -> None:
         return
 
+    def wait_until(
+        self, is_done: Callable[[], bool], sleep: Callable[[float | None], object], timeout_seconds: float | None
+    ) -> bool:
+        sleep(timeout_seconds)
+        return is_done()
+
+    def wake_waiting(self) -> None:
+        return
+
+    def keep_receiving(self) -> None:
+        return
+
     def request_cancel(self, task_id: TaskID) -> None:
         self.cancelled.append(task_id)
         self.on_cancel(task_id)
@@ -119,14 +131,14 @@ class StandInScheduler:
 
     # --- the link's interface
 
-    def receive(self, timeout_seconds: float) -> list[tuple[bytes, Any]]:
+    def receive(self, timeout_seconds: float, into: list[tuple[bytes, Any]]) -> None:
         received = []
         try:
             received.append(self._inbox.get(timeout=timeout_seconds))
             while True:
                 received.append(self._inbox.get_nowait())
         except queue.Empty:
-            return [item for item in received if item is not None]
+            into += [item for item in received if item is not None]
 
     def interrupt(self) -> None:
         self._inbox.put(None)

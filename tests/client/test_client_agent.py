@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import gc
 import logging
 import os
 import pickle
+import sys
 import threading
 import time
 import warnings
 import weakref
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -270,7 +273,7 @@ def test_unexpected_end_of_the_thread_fails_every_future(
     scheduler.is_holding = True
     future = client.submit(identity, 1)
 
-    def broken(timeout_seconds: float) -> Any:
+    def broken(timeout_seconds: float, into: Any) -> None:
         raise RuntimeError("a bug")
 
     scheduler.receive = broken  # type: ignore[method-assign]
@@ -281,6 +284,51 @@ def test_unexpected_end_of_the_thread_fails_every_future(
     with pytest.raises(ClientQuitException) as info:
         client.submit(identity, 1)
     assert str(info.value.__cause__) == "a bug"
+
+
+class Interruption:
+    """Raises KeyboardInterrupt in this thread at the n-th place in the client's code at which Ctrl-C may do so.
+
+    The interpreter looks for signals when a function begins, and when a native one has returned.
+    """
+
+    def __init__(self, place: int) -> None:
+        self._left = place
+        self.has_struck = False
+
+    def __enter__(self) -> Interruption:
+        self._before = sys.getprofile()
+        sys.setprofile(self._profile)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(self._before)
+
+    def _profile(self, frame: FrameType, event: str, argument: object) -> None:
+        is_place = event in ("call", "c_return") and "/scaler/client/" in frame.f_code.co_filename
+        if is_place and not self.has_struck:
+            self._left -= 1
+            if self._left < 0:
+                self.has_struck = True
+                raise KeyboardInterrupt
+
+
+def test_a_wait_that_is_interrupted_anywhere_loses_nothing(client: Client, scheduler: StandInScheduler) -> None:
+    reception, main = client._agent._reception, threading.get_ident()
+    take = reception._take
+    reception._take = lambda own: own == main and take(own)  # type: ignore[method-assign]
+    assert client.submit(identity, 1).result(10) == 1  # after which the client's thread receives no more
+    for place in range(10_000):
+        future, other = client.submit(identity, place), client.submit(identity, b"x" * 2000)
+        interruption = Interruption(place)
+        with contextlib.suppress(KeyboardInterrupt), interruption:
+            future.result(10)
+        assert future.result(10) == place
+        assert other.result(10) == b"x" * 2000
+        if not interruption.has_struck:
+            break
+    assert place > 50
+    assert client._agent._core.counters["bad messages"] == 0
 
 
 # --- map

@@ -8,6 +8,7 @@ import math
 import os
 import pickle
 import random
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -95,6 +96,42 @@ class TaggedSerializer(Serializer):
 def client(combo: SchedulerClusterCombo) -> Iterator[Client]:
     with Client(address=combo.get_address()) as client:
         yield client
+
+
+# --- waiting
+
+
+def test_a_wait_that_is_interrupted_goes_on_later(client: Client) -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+    for _ in range(3):
+        assert [client.submit(math.sqrt, 16).result(timeout=30) for _ in range(20)] == [4.0] * 20
+        future = client.submit(time.sleep, 1.0)
+        timer = threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT))
+        timer.start()
+        start = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            future.result(timeout=30)
+        assert time.monotonic() - start < 1.0
+        timer.join()
+        assert future.result(timeout=30) is None
+
+
+def test_many_threads_wait_for_futures_in_many_ways(client: Client) -> None:
+    def ask(number: int) -> list[float]:
+        results = []
+        for round_number in range(20):
+            futures = [client.submit(math.sqrt, (number + index) ** 2) for index in range(3)]
+            if round_number % 3 == 0:
+                concurrent.futures.wait(futures, 30)
+            elif round_number % 3 == 1:
+                assert len(list(concurrent.futures.as_completed(futures, 30))) == 3
+            results += [future.result(timeout=30) for future in futures]
+        return results
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        for number, results in enumerate(pool.map(ask, range(6))):
+            assert results == [number, number + 1, number + 2] * 20
 
 
 # --- submitting

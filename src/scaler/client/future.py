@@ -48,6 +48,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     __slots__ = (
         "_callbacks",
         "_exception",
+        "_is_awaited_by_receiver",
         "_is_failure",
         "_made_condition",
         "_made_waiters",
@@ -70,6 +71,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         self._callbacks: list[_Callback] | None = None
         self._outcome: _StoredOutcome | Buffer | None = None
         self._is_failure = False
+        self._is_awaited_by_receiver = False
         self._metadata = b""
         self._result: Any = None
         self._exception: BaseException | None = None
@@ -219,6 +221,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     def _waiters(self) -> list[_Waiter]:  # type: ignore[override]  # an attribute there
         if self._made_waiters is None:
             self._made_waiters = []
+            self._owner.keep_receiving()
         return self._made_waiters
 
     # --- parts
@@ -248,6 +251,8 @@ class ScalerFuture(concurrent.futures.Future[Any]):
                 if not self._assign_ending(*ending):
                     return False
                 self._notify(condition)
+        if self._is_awaited_by_receiver:
+            self._owner.wake_waiting()
         callbacks, self._callbacks = self._callbacks, None
         if callbacks:
             self._owner.run_elsewhere(lambda: self._run_callbacks(callbacks))
@@ -298,13 +303,17 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             self._settle(outcome, *self._decode(outcome))
 
     def _wait(self, timeout: float | None) -> None:
-        self._owner.prepare_wait()
+        owner = self._owner
+        owner.prepare_wait()
+        self._is_awaited_by_receiver = True
+        if not owner.wait_until(self.done, self._sleep, timeout):
+            raise concurrent.futures.TimeoutError(f"task {self._task_id.hex()} did not end within {timeout} seconds")
+
+    def _sleep(self, timeout: float | None) -> None:
+        """Wait to be notified by the thread that receives."""
         condition = self._condition
         with condition:
-            if not condition.wait_for(self.done, timeout):
-                raise concurrent.futures.TimeoutError(
-                    f"task {self._task_id.hex()} did not end within {timeout} seconds"
-                )
+            condition.wait_for(self.done, timeout)
 
     def _fetch(self, outcome: _StoredOutcome, timeout: float | None) -> None:
         """Fetch, decode, and only then release the stored result. Raise TimeoutError or ObjectStorageException."""
@@ -349,6 +358,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             return False
         if self._callbacks is None:
             self._callbacks = []
+            self._owner.keep_receiving()
         self._callbacks.append(callback)
         return True
 

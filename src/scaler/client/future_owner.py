@@ -30,6 +30,20 @@ class FutureOwner(Protocol):
         Raise RuntimeError when nothing can ever end a task here: in a forked child of the client's process.
         """
 
+    def wait_until(
+        self, is_done: Callable[[], bool], sleep: Callable[[float | None], object], timeout_seconds: float | None
+    ) -> bool:
+        """Wait for the end of a future, and return whether it has ended.
+
+        The calling thread may receive messages meanwhile; when others do, it calls ``sleep``, which returns at the end.
+        """
+
+    def wake_waiting(self) -> None:
+        """Let a thread that receives in ``wait_until`` notice that its future has ended."""
+
+    def keep_receiving(self) -> None:
+        """Let messages be received for threads that wait otherwise than in ``wait_until``."""
+
     def request_cancel(self, task_id: TaskID) -> None:
         """Ask for the task's cancellation, unless that was done. Does not wait."""
 

@@ -183,7 +183,7 @@ class AsyncObjectStorageConnector:
     def _open_link(self, loop: asyncio.AbstractEventLoop, context: Context, address: str) -> StorageLink:
         link = StorageLink(type(self).__name__, address, context, loop.time(), self._connect_timeout_seconds)
         self._link = link
-        loop.add_reader(link.socket.fileno(), self._on_readable, link)
+        loop.add_reader(link.socket, self._on_readable, link)
         self._arm_timer(link)
         return link
 
@@ -259,7 +259,7 @@ class AsyncObjectStorageConnector:
 
     def _detach(self, link: StorageLink) -> None:
         if self._loop is not None and link is self._link:
-            self._loop.remove_reader(link.socket.fileno())
+            self._loop.remove_reader(link.socket)
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None

@@ -80,7 +80,7 @@ class _Service:
                 balance=config.load_balance_seconds >= 0,
             )
         )
-        self._deleter = StorageDeleter(storage_address.to_address())
+        self._deleter = StorageDeleter(storage_address.to_address(), context)
         self._meter = ProcessMeter()
         self._next_report_seconds = 0.0
 
@@ -88,14 +88,14 @@ class _Service:
         """Handle events until stopped."""
         loop = asyncio.get_running_loop()
         deleting = loop.create_task(self._deleter.run())
-        loop.add_reader(self._socket.fileno(), self._on_readable)
-        loop.add_reader(self._monitor.fileno(), self._monitor.drain)
+        loop.add_reader(self._socket, self._on_readable)
+        loop.add_reader(self._monitor, self._monitor.drain)
         ticking = loop.create_task(self._tick_forever())
         try:
             await self._stopped.wait()
         finally:
-            loop.remove_reader(self._socket.fileno())
-            loop.remove_reader(self._monitor.fileno())
+            loop.remove_reader(self._socket)
+            loop.remove_reader(self._monitor)
             for task in (ticking, deleting):
                 task.cancel()
             await asyncio.gather(ticking, deleting, return_exceptions=True)

@@ -7,6 +7,7 @@ import logging
 from typing import Final
 
 from scaler.io.async_object_storage_connector import AsyncObjectStorageConnector
+from scaler.io.ymq.ymq import Context
 from scaler.utility.exceptions import ObjectStorageException
 from scaler.utility.identifiers import ObjectID
 
@@ -24,7 +25,8 @@ class StorageDeleter:
     lost the objects anyway, so dropping the oldest beyond that costs only space in one that was merely unreachable.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, context: Context) -> None:
+        self._context = context
         self._address = address
         self._pending: list[bytes] = []
         self._owners: list[bytes] = []
@@ -79,7 +81,7 @@ class StorageDeleter:
     async def _connected(self) -> AsyncObjectStorageConnector:
         if self._connector is None or self._connector.is_closed:
             await self._disconnect()
-            connector = AsyncObjectStorageConnector()
+            connector = AsyncObjectStorageConnector(context=self._context)
             await connector.connect(self._address)
             self._connector = connector
         return self._connector

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -26,9 +27,32 @@ def _runner(event_loop: str) -> Any:
     if event_loop not in EVENT_LOOPS:
         raise TypeError(f"event_loop must be one of {', '.join(EVENT_LOOPS)}, got {event_loop!r}")
     if event_loop == "builtin":
-        return asyncio.run
+        return _run_with_socket_selector
     try:
         import uvloop
     except ImportError:
         raise ImportError("the event loop 'uvloop' is not installed: pip install opengris-scaler[uvloop]") from None
     return uvloop.run
+
+
+def _run_with_socket_selector(main: Coroutine[Any, Any, Result]) -> Result:
+    """Do as ``asyncio.run``, in a loop whose selector receives the messages of our sockets itself."""
+    from scaler.io.ymq.selector import SocketSelector
+
+    def new_loop() -> asyncio.AbstractEventLoop:
+        return asyncio.SelectorEventLoop(SocketSelector())
+
+    if sys.version_info >= (3, 11):
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(main)
+
+    class Policy(asyncio.DefaultEventLoopPolicy):
+        def new_event_loop(self) -> asyncio.AbstractEventLoop:
+            return new_loop()
+
+    before = asyncio.get_event_loop_policy()
+    asyncio.set_event_loop_policy(Policy())
+    try:
+        return asyncio.run(main)
+    finally:
+        asyncio.set_event_loop_policy(before)

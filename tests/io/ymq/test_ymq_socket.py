@@ -1,6 +1,7 @@
 """Sockets that give and take batches."""
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -167,6 +168,75 @@ def test_recv_batch_runs_signal_handlers_at_once(make: Factory) -> None:
         assert time.monotonic() - start < 5
     finally:
         signal.signal(signal.SIGUSR1, previous)
+
+
+def drive(binder: Socket, connector: Socket) -> None:
+    """Exchange messages until the thread that waits has the loop of its socket."""
+    for _ in range(20):
+        connector.send(None, b"x")
+        assert take(binder, 1) == [(b"connector", b"x")]
+
+
+def test_a_thread_that_drives_the_loop_runs_signal_handlers(make: Factory) -> None:
+    other = Context()
+    binder = make(b"binder", IOSocketType.Binder)
+    connector = Socket(other, b"connector", IOSocketType.Connector)
+    connector.connect(binder.bind("tcp://127.0.0.1:0"))
+    assert take(binder, 1) == [(b"connector", PeerEvent.connected)]
+    drive(binder, connector)
+    main = threading.main_thread().ident
+    assert main is not None
+    for _ in range(3):
+        timer = threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT))
+        timer.start()
+        start = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            binder.recv_batch(30)
+        assert time.monotonic() - start < 5
+        timer.join()
+        drive(binder, connector)
+    connector.close(0)
+
+
+def test_a_list_to_receive_into(make: Factory) -> None:
+    binder, connector = pair(make)
+    received: list[object] = [1]
+    assert binder.recv_batch(0.01, into=received) is received  # type: ignore[arg-type]  # anything fits
+    connector.send(None, b"x")
+    while len(received) < 2:
+        assert binder.recv_batch(10, into=received) is received  # type: ignore[arg-type]  # anything fits
+    assert received[0] == 1
+
+
+def test_send_now_tells_whether_the_kernel_has_all(make: Factory) -> None:
+    binder, connector = pair(make)
+    assert connector.send_now(None, b"x", 1)
+    assert take(binder, 1) == [(b"connector", b"x")]
+    assert connector.drain() == []  # no token comes
+    token = 1
+    while connector.send_now(None, b"x" * 1_000_000, token := token + 1):
+        pass
+    assert take(binder, token - 1)
+    assert take(connector, 1) == [(token, ErrorCode.Uninit)]
+    with pytest.raises(YMQException):
+        binder.send_now(b"nobody", b"x", 1)
+
+
+def test_sessions_outlive_an_interpreter_that_is_busy() -> None:
+    """Pings are answered, and sent, while Python does not come to receive."""
+    options = {"session_timeout_seconds": 0.6, "ping_interval_seconds": 0.05}
+    binder = Socket(Context(), b"binder", IOSocketType.Binder, **options)  # type: ignore[arg-type]  # floats
+    connector = Socket(Context(), b"connector", IOSocketType.Connector, **options)  # type: ignore[arg-type]  # floats
+    connector.connect(binder.bind("tcp://127.0.0.1:0"))
+    assert take(binder, 1) == [(b"connector", PeerEvent.connected)]
+    assert take(connector, 1) == [(b"binder", PeerEvent.connected)]
+    drive(binder, connector)
+    connector.recv_batch(0.01)
+    ctypes.PyDLL(None).usleep(2_000_000)  # with the lock of the interpreter
+    drive(binder, connector)
+    assert connector.recv_batch(0.01) == []
+    connector.close(0)
+    binder.close(0)
 
 
 def test_received_bytes_outlive_their_socket(make: Factory) -> None:

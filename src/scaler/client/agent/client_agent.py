@@ -1,9 +1,14 @@
 """The client's shell around its core: socket, clock and threads.
 
-One daemon thread receives (without the GIL while it waits), lets the core handle the batch, and ends futures. Callers'
-threads send directly through the socket, which is thread-safe. ``_lock`` guards the core; it is never held while
-something is sent, fetched or stored, nor while futures end, since these take their own locks. User code (callbacks)
-and fetches run on a small pool that is made when it is first needed.
+Whoever waits for a future receives: it waits for messages (without the GIL), lets the core handle the batch, and ends
+futures. A daemon thread does that while nobody waits (``reception.py``). Callers' threads send directly through the
+socket, which is thread-safe. ``_lock`` guards the core; it is never held while something is sent, fetched or stored,
+nor while futures end, since these take their own locks. User code (callbacks) and fetches run on a small pool that is
+made when it is first needed.
+
+A step of receiving may be cut off anywhere by an exception of a signal handler, such as KeyboardInterrupt, when the
+main thread takes it. So a batch stays in ``_received`` until it has been handled completely; the next step, of whatever
+thread, repeats one that was cut off, which the core is prepared for.
 
 Order of a stop: the core stops and ends all futures; the disconnect message is queued; the thread leaves its loop,
 closes the socket (which writes what is queued within a second) and the storage link. ``abandon`` does the same without
@@ -20,9 +25,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from scaler.client.agent.core import ClientCore, ClientState
+from scaler.client.agent.dispatcher import Dispatcher
 from scaler.client.agent.job_pool import JobPool
 from scaler.client.agent.object_registry import StoredFunction
 from scaler.client.agent.pending_graph import PendingGraph
@@ -34,7 +40,7 @@ from scaler.client.new_object import NewObject
 from scaler.client.serializer.mixins import Serializer
 from scaler.client.task_factory import NewTask
 from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
-from scaler.io.ymq.ymq import ErrorCode, PeerEvent
+from scaler.io.ymq.reception import Reception
 from scaler.protocol import codec, message
 from scaler.utility.exceptions import ClientQuitException, DisconnectedError, ObjectStorageException
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
@@ -43,6 +49,8 @@ from scaler.utility.process_meter import ProcessMeter
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+    from scaler.io.ymq._ymq import Received
 
 logger = logging.getLogger(__name__)
 
@@ -78,15 +86,10 @@ class ClientAgent:
         self._pool = JobPool()
         self._storage: SyncObjectStorageConnector | None = None
         self._meter = ProcessMeter()
-        self._hot_handlers: dict[type[Any], Callable[[Any], None]] = {
-            codec.TaskResult: self._core.on_task_result,
-            codec.TaskCancelConfirm: self._core.on_task_cancel_confirm,
-            codec.TaskLog: self._core.on_task_log,
-        }
-        self._cold_handlers: dict[str, Callable[[Any], None]] = {
-            "clientHeartbeatEcho": self._on_heartbeat_echo,
-            "clientShutdownResponse": lambda response: self._core.on_shutdown_response(response.accepted),
-        }
+        self._dispatcher = Dispatcher(self._core, repr(identity), timeout_seconds)
+        self._received: list[Received] = []
+        self._is_handling = False
+        self._reception = Reception(self._receive, link.interrupt, self._is_stopping)
         self._thread = threading.Thread(target=self._run, name="scaler client", daemon=True)
         self._thread.start()
         atexit.register(self.stop)
@@ -108,6 +111,20 @@ class ClientAgent:
         """Send what still waits for company. Raise RuntimeError in a forked child, where nothing receives."""
         self._check_process()
         self._link.flush()
+
+    def wait_until(
+        self, is_done: Callable[[], bool], sleep: Callable[[float | None], object], timeout_seconds: float | None
+    ) -> bool:
+        """Wait for the end of a future, and return whether it has ended: receive, or ``sleep`` while others do."""
+        return self._reception.wait(is_done, sleep, timeout_seconds)
+
+    def wake_waiting(self) -> None:
+        """Let the thread that waits in ``wait_until`` and receives notice that its future has ended."""
+        self._reception.wake()
+
+    def keep_receiving(self) -> None:
+        """Let messages be received although no thread waits in ``wait_until``."""
+        self._reception.call_thread()
 
     def acquire_function(self, record: FunctionRecord, references: int = 1) -> StoredFunction:
         """Return the function's place in the storage, with references for so many tasks."""
@@ -217,6 +234,7 @@ class ClientAgent:
         with self._lock:
             tasks = self._core.on_cancel_all_requested()
         self._flush()
+        self._reception.call_thread()
         concurrent.futures.wait([task.future for task in tasks], min(_CANCEL_SECONDS, self._timeout_seconds))
         self._change(lambda core: core.on_cancel_given_up(tasks))
         self._change(lambda core: core.on_clear(time.monotonic()))
@@ -231,6 +249,7 @@ class ClientAgent:
         with self._lock:
             self._core.on_shutdown_requested()
         self._link.send_all([message.encode("clientDisconnect", disconnectType="shutdown")], self._is_stopping)
+        self._reception.call_thread()
         with self._changed:
             self._changed.wait_for(lambda: self._core.shutdown_answer is not None or self.is_stopped, limit)
             answer = self._core.shutdown_answer
@@ -247,6 +266,7 @@ class ClientAgent:
         self._leave()
         deadline = time.monotonic() + _STOP_SECONDS
         while self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._reception.call_thread()
             self._link.interrupt()  # again and again: it only reaches a thread that waits already
             self._thread.join(0.05)
             if time.monotonic() > deadline:
@@ -257,64 +277,53 @@ class ClientAgent:
         """Let the thread stop the client. Takes no lock and does not wait."""
         if self._process.is_own:
             self._is_abandoned = True
+            self._reception.call_thread()
             self._link.interrupt()
 
-    # --- the thread
+    # --- the thread, and callers that receive in its place
 
     def _run(self) -> None:
         try:
-            while self._core.state is not ClientState.stopped and not self._is_abandoned:
-                self._step()
+            self._reception.run()
         except BaseException as error:  # outermost: whatever it is, no future may wait for a thread that has ended
-            logger.exception("%r: the client's thread failed", self._identity)
-            failure = error
-            self._change(lambda core: core.on_failure(failure))
+            self._fail(error)
         self._leave()
         self._close()
 
-    def _step(self) -> None:
-        received = self._link.receive(self._core.next_event_seconds(time.monotonic()))
+    def _receive(self, limit_seconds: float | None) -> None:
+        """Wait for messages and handle them. Raise what signal handlers raise, and nothing else."""
+        try:
+            self._step(limit_seconds)
+        except Exception as error:
+            if not self._is_stopping():  # when it is, the socket may be closed already
+                self._fail(error)
+
+    def _step(self, limit_seconds: float | None) -> None:
+        received = self._received
+        if self._is_handling:
+            with self._lock:
+                self._core.on_repetition()
+        elif not received:
+            due_seconds = self._core.next_event_seconds(time.monotonic())
+            self._link.receive(due_seconds if limit_seconds is None else min(due_seconds, limit_seconds), received)
+        self._is_handling = True
         now_seconds = time.monotonic()
-        with self._changed:
+        with self._lock:
             for _, item in received:
-                self._handle(item, now_seconds)
+                self._dispatcher.handle(item, now_seconds)
             self._take_released()
             self._core.on_tick(now_seconds)
             self._changed.notify_all()
         self._flush()
+        received.clear()
+        self._core.forget_ended()
+        self._is_handling = False
         if self._core.is_heartbeat_due(now_seconds):
             self._send_heartbeat(now_seconds)
 
-    def _handle(self, item: Any, now_seconds: float) -> None:
-        if isinstance(item, PeerEvent):
-            self._handle_event(item, now_seconds)
-            return
-        if isinstance(item, ErrorCode):  # of a send with a token, which this client does not use
-            return
-        try:
-            hot = codec.decode(item)
-            if hot is not None:
-                self._hot_handlers[type(hot)](hot)
-            else:
-                kind, body = message.decode(item)
-                self._cold_handlers[kind](body)
-        except Exception:  # outermost: one bad message must not end the client
-            self._core.counters["bad messages"] += 1
-            logger.exception("%r: a message of the scheduler could not be handled", self._identity)
-
-    def _handle_event(self, event: PeerEvent, now_seconds: float) -> None:
-        if event == PeerEvent.connected:
-            self._core.on_connected(now_seconds)
-        elif event == PeerEvent.refused:
-            self._core.on_lost("was refused by the scheduler")
-        elif self._core.is_connected:
-            self._core.on_lost("is lost")
-        else:
-            self._core.on_lost(f"could not be made within {self._timeout_seconds:g} seconds")
-
-    def _on_heartbeat_echo(self, echo: Any) -> None:
-        address = echo.objectStorageAddress
-        self._core.on_heartbeat_echo(address.host, address.port, time.monotonic())
+    def _fail(self, failure: BaseException) -> None:
+        logger.error("%r: receiving failed", self._identity, exc_info=failure)
+        self._change(lambda core: core.on_failure(failure))
 
     def _send_heartbeat(self, now_seconds: float) -> None:
         usage = self._meter.measure()
@@ -418,5 +427,6 @@ class ClientAgent:
                 self._delete_everything(self._storage)
             self._storage.close()
         self._pool.close()
-        self._cold_handlers.clear()  # they refer to this object, which shall go with its last user, descriptors and all
+        self._reception.close()
+        self._dispatcher.close()  # they refer to this object, which shall go with its last user, descriptors and all
         atexit.unregister(self.stop)

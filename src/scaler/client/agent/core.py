@@ -68,6 +68,9 @@ class ClientCore:
         self._heartbeat_interval_seconds = min(heartbeat_interval_seconds, timeout_seconds / 3)
         self._tasks: dict[bytes, PendingTask] = {}
         self._graphs: dict[bytes, PendingGraph] = {}
+        self._ended: dict[bytes, PendingTask] = {}  # since the last batch that was handled completely
+        self._is_repeating = False
+        self._ended_graphs: dict[bytes, PendingGraph] = {}
         self._unanswered_heartbeats: collections.deque[float] = collections.deque()
         self._last_contact_seconds = self._last_tick_seconds = now_seconds
         self._next_heartbeat_seconds = now_seconds
@@ -163,9 +166,28 @@ class ClientCore:
     def on_failure(self, failure: BaseException) -> None:
         """End every task with the failure, and stop."""
         if self.state is not ClientState.stopped:
-            self.state = ClientState.stopped
             self.failure = failure
+            self.state = ClientState.stopped
             self._end_all(lambda future: partial(_fail_with_copy, future, failure))
+
+    def on_repetition(self) -> None:
+        """Expect the messages of a batch again whose handling was cut off somewhere.
+
+        Until ``forget_ended`` the results and confirmations of tasks that have ended meanwhile are taken for repeated
+        ones: they end the future, unless it has ended.
+        """
+        self._is_repeating = True
+        if self.state is ClientState.stopped:
+            for task in self._ended.values():
+                self.endings.append(partial(_end_as_stopped, task.future, self.failure))
+
+    def forget_ended(self) -> None:
+        """Note that all messages so far were handled completely."""
+        self._is_repeating = False
+        if self._ended:
+            self._ended = {}
+        if self._ended_graphs:
+            self._ended_graphs = {}
 
     def on_tick(self, now_seconds: float) -> None:
         """Notice a scheduler that has gone silent, and send what is due."""
@@ -214,7 +236,7 @@ class ClientCore:
         """End a task with its result, which stays undecoded."""
         task = self._finish(result.task_id)
         object_ids = [ObjectID(object_id) for object_id in result.results]
-        if task is None and (graph := self._graphs.get(result.task_id)) is not None:
+        if task is None and (graph := self._find_graph(result.task_id)) is not None:
             self._on_graph_result(graph, result, object_ids)
             return
         if task is None:  # given up, or told twice
@@ -247,7 +269,7 @@ class ClientCore:
 
     def on_task_cancel_confirm(self, confirm: codec.TaskCancelConfirm) -> None:
         """End a task or a graph as cancelled, or leave it running when it could not be."""
-        graph = self._graphs.get(confirm.task_id)
+        graph = self._find_graph(confirm.task_id)
         if graph is not None:
             unended = [future for future in graph.futures if self._finish(future.task_id) is not None]
             self._finish_graph(graph)
@@ -282,16 +304,25 @@ class ClientCore:
         return {"tasks": len(self._tasks), "graphs": len(self._graphs), **self.objects.sizes()}
 
     def _finish(self, task_id: bytes) -> PendingTask | None:
-        task = self._tasks.pop(task_id, None)
-        if task is not None:
-            if task.function is not None:
-                self.objects.release_function(task.function)
-            if task.object_ids:
-                self.objects.release(task.object_ids)
+        task = self._tasks.get(task_id)
+        if task is None:
+            return self._ended.get(task_id) if self._is_repeating else None
+        self._ended[task_id] = task
+        self._tasks.pop(task_id, None)  # a signal handler that waits may have been faster
+        if task.function is not None:
+            self.objects.release_function(task.function)
+        if task.object_ids:
+            self.objects.release(task.object_ids)
         return task
 
+    def _find_graph(self, graph_id: bytes) -> PendingGraph | None:
+        graph = self._graphs.get(graph_id)
+        return self._ended_graphs.get(graph_id) if graph is None and self._is_repeating else graph
+
     def _finish_graph(self, graph: PendingGraph) -> None:
-        if self._graphs.pop(graph.graph_id, None) is not None:
+        if graph.graph_id in self._graphs:
+            self._ended_graphs[graph.graph_id] = graph
+            del self._graphs[graph.graph_id]
             for function, count in graph.functions:
                 self.objects.release_function(function, count)
             self.objects.release(graph.object_ids)
@@ -300,7 +331,9 @@ class ClientCore:
         self.on_failure(DisconnectedError(f"the connection to the scheduler at {self._scheduler_address} {reason}"))
 
     def _end_all(self, ending: Callable[[ScalerFuture], Callable[[], None]]) -> None:
-        tasks, self._tasks = self._tasks, {}
+        tasks = self._tasks
+        self._ended.update(tasks)
+        self._tasks = {}
         for graph in list(self._graphs.values()):
             self._finish_graph(graph)
         for task in tasks.values():
@@ -350,6 +383,13 @@ def _fail_together(futures: list[ScalerFuture], failure_id: ObjectID, metadata: 
 
     first.add_done_callback(pass_on)
     first.set_result_ready(failure_id, True, metadata)
+
+
+def _end_as_stopped(future: ScalerFuture, failure: BaseException | None) -> None:
+    if failure is None:
+        future.set_canceled()
+    else:
+        _fail_with_copy(future, failure)
 
 
 def _fail_with_copy(future: ScalerFuture, failure: BaseException) -> None:

@@ -19,7 +19,7 @@ _QUICK_SECONDS: Final = 0.0002  # below this, frames are cheaper to write togeth
 
 
 class SchedulerLink:
-    """One connecting socket. Thread-safe, but for ``receive``, which one thread calls."""
+    """One connecting socket. Thread-safe, but for ``receive``, which one thread at a time calls."""
 
     def __init__(self, identity: ClientID, address: str, timeout_seconds: float) -> None:
         """Start connecting; the outcome is an event. Raise ValueError for an address that cannot be connected to."""
@@ -41,9 +41,9 @@ class SchedulerLink:
             self._socket.close(linger_seconds=0)
             raise ValueError(f"cannot connect to {address}: {error.message}") from error
 
-    def receive(self, timeout_seconds: float) -> list[Received]:
-        """Wait without the GIL and return what has arrived: frames and events."""
-        return self._socket.recv_batch(timeout_seconds)
+    def receive(self, timeout_seconds: float, into: list[Received]) -> None:
+        """Wait without the GIL and append what has arrived to the list: frames and events."""
+        self._socket.recv_batch(timeout_seconds, into=into)
 
     def interrupt(self) -> None:
         """Let the waiting ``receive`` return."""

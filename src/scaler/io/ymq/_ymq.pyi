@@ -164,6 +164,9 @@ class Socket:
         message was delivered (which a buffer that can be resized shows by being exported).
         """
 
+    def send_now(self, address: bytes | None, payload: Payload, token: int) -> bool:
+        """Do as ``send``, and return whether the message was handed to the kernel already: then no token comes."""
+
     def send_many(self, messages: Sequence[tuple[bytes | None, Payload]]) -> list[tuple[int, ErrorCode]]:
         """Queue all messages, write once per peer, and return (index, why) of those that were not accepted.
 
@@ -174,13 +177,21 @@ class Socket:
         """Queue one message that is written with the next one, or after the delay by the I/O thread."""
 
     def fileno(self) -> int:
-        """Return a descriptor that is readable while ``drain`` has something to return."""
+        """Return a descriptor that is readable while ``drain`` has something to return.
+
+        From then on the I/O thread does all the receiving, unless the socket is added to a ``Poller``.
+        """
 
     def drain(self, maximum: int = 1024) -> list[Received]:
         """Return what was received, oldest first, without waiting."""
 
-    def recv_batch(self, timeout_seconds: float | None = None, maximum: int = 1024) -> list[Received]:
+    def recv_batch(
+        self, timeout_seconds: float | None = None, maximum: int = 1024, into: list[Received] | None = None
+    ) -> list[Received]:
         """Wait without the GIL until something was received; an empty list means time-out or ``interrupt``.
+
+        Appends to the list ``into`` and returns it, when it is given: then nothing is lost should a signal handler
+        raise just when this call returns.
 
         Raise YMQException (IOSocketStopRequested) on a stopped socket once everything was taken.
         """
@@ -199,3 +210,23 @@ class Socket:
         """Write what is queued within the linger, say goodbye, close; return whether all was written. Idempotent."""
 
     def statistics(self) -> Statistics: ...
+
+class Poller:
+    """Waits for sockets of one I/O thread, and for one descriptor, and does that thread's work meanwhile.
+
+    All calls are made by one thread.
+    """
+
+    def __init__(self, socket: Socket, descriptor: int) -> None:
+        """Watch the descriptor; wait for sockets that share the I/O thread of this one, once they are added."""
+
+    def add(self, socket: Socket) -> bool:
+        """Wait for a socket, too; return False for one of another I/O thread, which is not waited for."""
+
+    def remove(self, socket: Socket) -> None: ...
+    def wait(self, timeout_seconds: float | None) -> list[Socket | int]:
+        """Wait without the GIL, and return what is ready: sockets to be drained, and the descriptor.
+
+        The descriptor may be returned although it is not readable. The list is empty when time is up, after a signal,
+        and sometimes without a reason. No time-out waits until something is ready.
+        """

@@ -1,8 +1,9 @@
 """Sockets that handle one message per call, for asyncio and for threads.
 
-Each socket has one thread that takes what the native socket received and completes the futures of waiting calls; a lock
-guards what the thread and the callers share. A message is handed over only when its receiver still waits, so neither a
-cancelled nor a timed-out ``recv`` loses one.
+Whoever receives, takes what the native socket received and completes the futures of waiting calls: a thread that waits
+in one of the ``_sync`` calls, or a thread that each socket has for when there is none (``reception.py``). A lock guards
+what they share. A message is handed over only when its receiver still waits, so neither a cancelled nor a timed-out
+``recv`` loses one.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from scaler.io.ymq._ymq import (
     Bytes,
@@ -23,11 +24,14 @@ from scaler.io.ymq._ymq import (
     Socket,
     YMQException,
 )
+from scaler.io.ymq.reception import Reception
 
 if TYPE_CHECKING:
     from scaler.io.ymq._ymq import Received
 
 __all__ = ["IOContext", "IOSocket"]
+
+_Result = TypeVar("_Result")
 
 CONNECT_TIMEOUT_SECONDS = 60.0
 UNKNOWN_PEER_SECONDS = 60.0
@@ -58,7 +62,7 @@ class _Dispatcher:
     def __init__(self, context: Context, identity: bytes, socket_type: IOSocketType) -> None:
         self.socket = Socket(context, identity, socket_type)
         self._socket_type = socket_type
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # for a signal handler may use the socket in the midst of a call
         self._messages: deque[Message] = deque()
         self._receivers: deque[concurrent.futures.Future[Message]] = deque()
         self._receive_failure: ErrorCode | None = None
@@ -69,8 +73,21 @@ class _Dispatcher:
         # the only peer of a connector the senders themselves wait.
         self._deferred: deque[_Send] = deque()
         self._deferred_bytes = 0
-        self._thread = threading.Thread(target=self._run, name=f"ymq-{identity[:16]!r}", daemon=True)
+        self._received: list[Received] = []
+        self._is_stopped = False
+        self._reception = Reception(self._step, self.socket.interrupt, lambda: self._is_stopped)
+        self._thread = threading.Thread(target=self._reception.run, name=f"ymq-{identity[:16]!r}", daemon=True)
         self._thread.start()
+
+    def wait(self, future: "concurrent.futures.Future[_Result]", timeout: float | None) -> _Result:
+        """Return the result of a future, and receive until it is there if nobody else does."""
+        if not future.done():
+            self._reception.wait(future.done, lambda left: concurrent.futures.wait([future], left), timeout)
+        return future.result(0)
+
+    def keep_receiving(self) -> None:
+        """Let the thread receive for futures that nobody waits for in ``wait``."""
+        self._reception.call_thread()
 
     def connect(self, address: str) -> "concurrent.futures.Future[None]":
         done: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -87,6 +104,36 @@ class _Dispatcher:
             if any(waiting.address == send.address for waiting in self._deferred) or not self._try_send(send):
                 self._defer(send)
         return send.done
+
+    def send_at_once(self, message: Message) -> "concurrent.futures.Future[None] | None":
+        """Send; return None when the message was handed to the system, and else a future of that."""
+        address = None if message.address is None else bytes(message.address)
+        with self._lock:
+            if not self._deferred:
+                self._last_token += 1
+                try:
+                    if self.socket.send_now(address, message.payload, self._last_token):
+                        return None
+                    send = self._sends[self._last_token] = _Send(message)
+                    return send.done
+                except YMQException:  # the ordinary way tells what to do about it
+                    pass
+        return self.send(message)
+
+    def receive_here(self, timeout: float | None) -> Message | None:
+        """Return the next message, and receive it on this thread. Return None when that cannot be, or time is up."""
+        found: list[Message] = []
+
+        def is_found() -> bool:
+            with self._lock:
+                if self._messages and not found:
+                    found.append(self._messages[0])  # then removed: a signal handler that raises must not lose it
+                    del self._messages[0]
+                return bool(found) or self._receive_failure is not None
+
+        if not is_found():
+            self._reception.receive_until(is_found, None if timeout is None else time.monotonic() + timeout)
+        return found[0] if found else None
 
     def receive(self) -> "concurrent.futures.Future[Message]":
         receiver: concurrent.futures.Future[Message] = concurrent.futures.Future()
@@ -112,20 +159,23 @@ class _Dispatcher:
     def close(self) -> None:
         self.socket.close(CLOSE_LINGER_SECONDS)
 
-    def _run(self) -> None:
-        while True:
-            with self._lock:
-                timeout_seconds = FULL_QUEUE_RETRY_SECONDS if self._deferred else None
+    def _step(self, limit_seconds: float | None) -> None:
+        if not self._received:
+            timeout_seconds = FULL_QUEUE_RETRY_SECONDS if self._deferred else limit_seconds
+            if limit_seconds is not None and timeout_seconds is not None:
+                timeout_seconds = min(timeout_seconds, limit_seconds)
             try:
-                batch = self.socket.recv_batch(timeout_seconds)
+                self.socket.recv_batch(timeout_seconds, into=self._received)
             except YMQException:
                 self._on_stopped()
                 return
-            with self._lock:
-                for item in batch:
-                    self._on_received(item)
-                self._hand_over()
-                self._retry_deferred()
+        with self._lock:
+            while self._received:
+                item = self._received[0]
+                del self._received[0]
+                self._on_received(item)
+            self._hand_over()
+            self._retry_deferred()
 
     def _on_received(self, item: "Received") -> None:
         peer, content = item
@@ -161,6 +211,7 @@ class _Dispatcher:
             self._fail_receivers(ErrorCode.RemoteEndDisconnectedOnSocketWithoutGuaranteedDelivery)
 
     def _on_stopped(self) -> None:
+        self._is_stopped = True
         with self._lock:
             self._receive_failure = ErrorCode.IOSocketStopRequested
             self._fail_receivers(self._receive_failure)
@@ -191,7 +242,9 @@ class _Dispatcher:
         token = self._last_token
         self._sends[token] = send
         try:
-            self.socket.send(send.address, send.payload, token)
+            if self.socket.send_now(send.address, send.payload, token):
+                del self._sends[token]
+                self._finish(send, ErrorCode.Uninit)
         except YMQException as exception:
             del self._sends[token]
             unknown = exception.code == ErrorCode.PeerUnknown and time.monotonic() < send.deadline
@@ -208,8 +261,9 @@ class _Dispatcher:
         self._deferred.append(send)
         self._deferred_bytes += len(send.payload)
         if len(self._deferred) == 1:
-            # The thread may be waiting without a time-out.
+            # Whoever receives may be waiting without a time-out.
             self.socket.interrupt()
+            self._reception.call_thread()
 
     def _retry_deferred(self) -> None:
         blocked: set[bytes | None] = set()
@@ -259,15 +313,20 @@ class IOSocket:
 
     async def connect(self, address: str) -> None:
         """Connect, and return once connected. Raise YMQException when that fails for good."""
-        await asyncio.wrap_future(self._dispatcher.connect(address))
+        connecting = self._dispatcher.connect(address)
+        self._dispatcher.keep_receiving()
+        await asyncio.wrap_future(connecting)
 
     async def send(self, message: Message) -> None:
         """Send, and return once the message was handed to the system."""
-        await asyncio.wrap_future(self._dispatcher.send(message))
+        sending = self._dispatcher.send(message)
+        self._dispatcher.keep_receiving()
+        await asyncio.wrap_future(sending)
 
     async def recv(self) -> Message:
         """Return the next message."""
         receiver = self._dispatcher.receive()
+        self._dispatcher.keep_receiving()
         try:
             return await asyncio.shield(asyncio.wrap_future(receiver))
         except asyncio.CancelledError:
@@ -280,18 +339,24 @@ class IOSocket:
 
     def connect_sync(self, address: str, timeout: float | None = None) -> None:
         """Do as ``connect``. Raise concurrent.futures.TimeoutError when it takes longer; it goes on then."""
-        self._dispatcher.connect(address).result(timeout)
+        self._dispatcher.wait(self._dispatcher.connect(address), timeout)
 
     def send_sync(self, message: Message, timeout: float | None = None) -> None:
         """Do as ``send``. Raise concurrent.futures.TimeoutError when it takes longer; it is still sent then."""
-        self._dispatcher.send(message).result(timeout)
+        sending = self._dispatcher.send_at_once(message)
+        if sending is not None:
+            self._dispatcher.wait(sending, timeout)
 
     def recv_sync(self, timeout: float | None = None) -> Message:
         """Return the next message. Raise concurrent.futures.TimeoutError when there is none in time."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        message = self._dispatcher.receive_here(timeout)
+        if message is not None:
+            return message
         receiver = self._dispatcher.receive()
         try:
-            return receiver.result(timeout)
-        except concurrent.futures.TimeoutError:
+            return self._dispatcher.wait(receiver, None if deadline is None else max(0.0, deadline - time.monotonic()))
+        except (concurrent.futures.TimeoutError, KeyboardInterrupt):
             self._dispatcher.give_back(receiver)
             raise
 

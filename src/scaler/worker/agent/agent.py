@@ -92,7 +92,7 @@ class Agent:
         self._loop.set_exception_handler(self._on_unexpected)
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._on_signal, number)
-        self._loop.add_reader(self._inner.fileno(), self._on_inner_readable)
+        self._loop.add_reader(self._inner, self._on_inner_readable)
         self._connect()
         if self._storage_address is not None:
             self._core.on_storage_address(time.monotonic())
@@ -118,7 +118,7 @@ class Agent:
             self._give_up(f"cannot connect to the scheduler at {self._settings.scheduler_address}: {error.message}")
             return
         self._scheduler = socket
-        self._loop.add_reader(socket.fileno(), self._on_scheduler_readable)
+        self._loop.add_reader(socket, self._on_scheduler_readable)
 
     def _on_scheduler_readable(self) -> None:
         socket = self._scheduler
@@ -152,7 +152,7 @@ class Agent:
         socket, self._scheduler = self._scheduler, None
         self._unsent.clear()
         if socket is not None:
-            self._loop.remove_reader(socket.fileno())
+            self._loop.remove_reader(socket)
             socket.close(linger_seconds)
 
     def _dispatch_from_scheduler(self, frame: Any) -> None:
@@ -307,7 +307,7 @@ class Agent:
             except asyncio.TimeoutError:
                 logging.warning("the scheduler did not answer the farewell")
         self._processors.close()
-        self._loop.remove_reader(self._inner.fileno())
+        self._loop.remove_reader(self._inner)
         self._inner.close(0)
         self._disconnect(LINGER_SECONDS)
 

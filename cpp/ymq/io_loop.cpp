@@ -1,0 +1,230 @@
+// The baton of an event loop.
+#include "ymq/io_loop.h"
+
+#include <pthread.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+
+namespace scaler::ymq {
+
+namespace {
+
+// So much later than a timer of the loop the alarm rings, for the timer shall have expired by then.
+constexpr std::chrono::microseconds kTimerSlack{50};
+
+thread_local const IoLoop* running_here = nullptr;
+
+// asio reads the clock before and after each of its waits, and waits again as long as there is time. This clock has no
+// time left at the second reading: a driver wants to know when a signal has ended its wait.
+struct OneWait {
+    using duration = std::chrono::microseconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<OneWait>;
+    static constexpr bool is_steady = false;
+
+    static time_point now() noexcept { return std::exchange(has_waited, true) ? time_point::max() : time_point{}; }
+
+    static thread_local bool has_waited;
+};
+
+thread_local bool OneWait::has_waited = false;
+
+}  // namespace
+
+IoLoop::IoLoop() : alarm_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) {
+    if (alarm_.get() < 0) throw std::runtime_error("cannot make a timer: " + errorText(errno));
+    setAlarmLocked(std::chrono::nanoseconds(0), true);
+    thread_ = std::thread([this] {
+        pthread_setname_np(pthread_self(), "scaler-ymq");
+        run();
+    });
+}
+
+IoLoop::~IoLoop() { stop(); }
+
+void IoLoop::stop() noexcept {
+    guard_.reset();
+    context_.stop();
+    {
+        std::unique_lock lock(mutex_);
+        stopped_ = true;
+        setAlarmLocked(std::chrono::nanoseconds(0), true);
+        left_.wait(lock, [this] { return holder_ != Holder::driver; });
+    }
+    if (thread_.joinable()) thread_.join();
+}
+
+bool IoLoop::runsHere() const noexcept { return running_here == this; }
+
+// --- drivers
+
+bool IoLoop::enter() {
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || holder_ != Holder::nobody) return false;
+    holder_ = Holder::driver;
+    ++drives_;
+    running_here = this;
+    return true;
+}
+
+bool IoLoop::runOne(std::chrono::microseconds timeout) {
+    if (timeout.count() <= 0) return context_.poll_one() != 0;
+    OneWait::has_waited = false;
+    return context_.run_one_until(OneWait::time_point(timeout)) != 0;
+}
+
+void IoLoop::leave(bool idle) {
+    running_here = nullptr;
+    const std::lock_guard lock(mutex_);
+    holder_ = Holder::nobody;
+    if (stopped_) {
+        left_.notify_all();
+    } else if (idle || isNeededLocked()) {
+        setAlarmLocked(std::chrono::nanoseconds(0), true);
+    } else {
+        setAlarmForLaterLocked();
+    }
+}
+
+void IoLoop::wake() {
+    boost::asio::post(context_, [] {});
+}
+
+// --- who depends on others
+
+void IoLoop::follow() {
+    const std::lock_guard lock(mutex_);
+    ++followers_;
+    ++followings_;
+    if (holder_ == Holder::nobody) setAlarmLocked(std::chrono::nanoseconds(0), true);
+}
+
+void IoLoop::unfollow() {
+    const std::lock_guard lock(mutex_);
+    --followers_;
+}
+
+void IoLoop::watch() {
+    const std::lock_guard lock(mutex_);
+    ++watchers_;
+    if (holder_ == Holder::nobody) setAlarmLocked(std::chrono::nanoseconds(0), true);
+}
+
+void IoLoop::unwatch() {
+    const std::lock_guard lock(mutex_);
+    --watchers_;
+}
+
+void IoLoop::onHandedOver() noexcept {
+    if (!runsHere()) return;
+    handed_over_ = true;
+    const std::lock_guard lock(mutex_);
+    followings_at_hand_over_ = followings_;
+}
+
+void IoLoop::comeWithin(std::chrono::nanoseconds delay) {
+    const std::lock_guard lock(mutex_);
+    due_ = std::min<Clock::time_point>(due_, Clock::now() + delay);
+    if (holder_ == Holder::nobody) setAlarmForLaterLocked();
+}
+
+void IoLoop::seenTo() {
+    const std::lock_guard lock(mutex_);
+    if (due_ <= Clock::now()) due_ = Clock::time_point::max();
+}
+
+// Without this, what was posted while nobody runs the loop would wait for the alarm.
+void IoLoop::urge() {
+    const std::lock_guard lock(mutex_);
+    if (holder_ == Holder::nobody) setAlarmLocked(std::chrono::nanoseconds(0), true);
+}
+
+// --- the I/O thread
+
+void IoLoop::run() {
+    std::unique_lock lock(mutex_);
+    for (Turn turn = awaitTurn(lock); turn != Turn::none; turn = awaitTurn(lock)) {
+        holder_ = Holder::ioThread;
+        lock.unlock();
+        running_here = this;
+        if (turn == Turn::brief) {
+            context_.poll();
+        } else {
+            runUntilHandedOver();
+        }
+        running_here = nullptr;
+        lock.lock();
+        holder_ = Holder::nobody;
+        if (turn == Turn::brief && isNeededLocked()) {
+            setAlarmLocked(std::chrono::nanoseconds(0), true);
+        } else {
+            setAlarmForLaterLocked();
+        }
+    }
+}
+
+IoLoop::Turn IoLoop::awaitTurn(std::unique_lock<std::mutex>& lock) {
+    while (!stopped_) {
+        lock.unlock();
+        std::uint64_t rings = 0;
+        // Signals are blocked here, and nothing else ends the wait.
+        (void)!::read(alarm_.get(), &rings, sizeof(rings));
+        lock.lock();
+        rings_at_ = Clock::time_point::max();
+        const bool is_urgent = std::exchange(urgent_, false);
+        if (holder_ == Holder::driver || stopped_) continue;
+        if (is_urgent) return Turn::full;
+        if (due_ <= Clock::now()) {
+            due_ = Clock::time_point::max();
+            return Turn::brief;
+        }
+        if (drives_ == drives_at_alarm_) return Turn::full;
+        setAlarmForLaterLocked();
+    }
+    return Turn::none;
+}
+
+void IoLoop::runUntilHandedOver() {
+    do {
+        handed_over_ = false;
+        context_.run_one();
+    } while (!context_.stopped() && !(handed_over_ && mayGiveUp()));
+}
+
+bool IoLoop::mayGiveUp() {
+    const std::lock_guard lock(mutex_);
+    return watchers_ == 0 && followers_ <= 1 && followings_ == followings_at_hand_over_ && posted_ == 0;
+}
+
+bool IoLoop::isNeededLocked() const noexcept { return posted_ != 0 || followers_ + watchers_ != 0; }
+
+void IoLoop::setAlarmForLaterLocked() {
+    if (due_ != Clock::time_point::max()) {
+        const auto left = std::max<Clock::duration>(due_ - Clock::now(), Clock::duration::zero());
+        if (left < kPatience) {
+            setAlarmLocked(left + kTimerSlack, false);
+            return;
+        }
+    }
+    if (rings_at_ == Clock::time_point::max()) setAlarmLocked(kPatience, false);
+}
+
+void IoLoop::setAlarmLocked(std::chrono::nanoseconds delay, bool urgent) {
+    urgent_ = urgent_ || urgent;
+    const auto rings_at = Clock::now() + delay;
+    if (rings_at >= rings_at_) return;
+    rings_at_ = rings_at;
+    drives_at_alarm_ = drives_;
+    const auto nanoseconds = std::max<std::int64_t>(delay.count(), 1);
+    itimerspec time{};
+    time.it_value.tv_sec = nanoseconds / 1'000'000'000;
+    time.it_value.tv_nsec = nanoseconds % 1'000'000'000;
+    ::timerfd_settime(alarm_.get(), 0, &time, nullptr);
+}
+
+}  // namespace scaler::ymq

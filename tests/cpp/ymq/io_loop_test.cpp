@@ -1,0 +1,204 @@
+#include "ymq/io_loop.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <future>
+#include <thread>
+
+#include "ymq/party.h"
+
+namespace scaler::ymq::test {
+
+namespace {
+
+// Enters as soon as the I/O thread gives the loop up to the calling thread.
+void enterWhenGivenUp(IoLoop& loop) {
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (!loop.enter()) {
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+        loop.follow();
+        std::promise<void> woken;
+        loop.post([&] {
+            loop.onHandedOver();
+            woken.set_value();
+        });
+        woken.get_future().wait();
+        loop.unfollow();
+    }
+}
+
+}  // namespace
+
+TEST(IoLoop, RunsWhatIsPostedWithoutAnyDriver) {
+    IoLoop loop;
+    for (int number = 0; number < 100; ++number) {
+        std::promise<bool> called;
+        loop.post([&] { called.set_value(loop.runsHere()); });
+        auto answer = called.get_future();
+        ASSERT_EQ(answer.wait_for(10s), std::future_status::ready);
+        EXPECT_TRUE(answer.get());
+    }
+    EXPECT_FALSE(loop.runsHere());
+}
+
+TEST(IoLoop, GivesTheLoopUpToAFollowerItHasWoken) {
+    IoLoop loop;
+    enterWhenGivenUp(loop);
+    EXPECT_TRUE(loop.runsHere());
+    EXPECT_FALSE(loop.enter()) << "one at a time";
+    std::thread::id ran_on;
+    loop.post([&] { ran_on = std::this_thread::get_id(); });
+    while (ran_on == std::thread::id()) loop.runOne(1s);
+    EXPECT_EQ(ran_on, std::this_thread::get_id());
+    loop.leave(false);
+    EXPECT_FALSE(loop.runsHere());
+}
+
+TEST(IoLoop, DriverIsWokenByOtherThreads) {
+    IoLoop loop;
+    enterWhenGivenUp(loop);
+    std::thread waker([&] { loop.wake(); });
+    const auto start = std::chrono::steady_clock::now();
+    while (!loop.runOne(900ms)) {
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);
+    waker.join();
+    loop.leave(false);
+}
+
+TEST(IoLoop, DriverNoticesASignal) {
+    IoLoop loop;
+    const boost::asio::steady_timer timer(loop.context());  // as every loop with a socket has one
+    enterWhenGivenUp(loop);
+    struct sigaction action {};
+    struct sigaction before {};
+    action.sa_handler = [](int) {};
+    sigaction(SIGUSR1, &action, &before);
+    const pthread_t driver = pthread_self();
+    std::atomic<bool> noticed{false};
+    // Again and again, for one that comes just before the wait does not end it.
+    std::thread sender([&] {
+        while (!noticed) {
+            std::this_thread::sleep_for(1ms);
+            pthread_kill(driver, SIGUSR1);
+        }
+    });
+    for (int attempt = 0; attempt < 10 && !noticed; ++attempt) {
+        const auto start = std::chrono::steady_clock::now();
+        const bool has_run = loop.runOne(1s);
+        noticed = !has_run && std::chrono::steady_clock::now() - start < 900ms;
+    }
+    EXPECT_TRUE(noticed);
+    noticed = true;
+    sender.join();
+    sigaction(SIGUSR1, &before, nullptr);
+    loop.leave(false);
+}
+
+TEST(IoLoop, TimersExpireWhenTheDriverHasLeft) {
+    IoLoop loop;
+    enterWhenGivenUp(loop);
+    std::promise<void> expired;
+    boost::asio::steady_timer timer(loop.context(), 1ms);
+    timer.async_wait([&](const auto&) { expired.set_value(); });
+    loop.leave(false);
+    EXPECT_EQ(expired.get_future().wait_for(10s), std::future_status::ready);
+}
+
+TEST(IoLoop, WhatIsDueHappensAlthoughSomebodyKeepsComingBack) {
+    IoLoop loop;
+    enterWhenGivenUp(loop);
+    std::atomic<bool> expired{false};
+    boost::asio::steady_timer timer(loop.context(), 1ms);
+    timer.async_wait([&](const auto&) { expired = true; });
+    loop.leave(false);
+    loop.comeWithin(1ms);
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (!expired) {
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+        if (loop.enter()) loop.leave(false);
+        std::this_thread::sleep_for(100us);
+    }
+}
+
+TEST(IoLoop, StopsWhileADriverWaits) {
+    auto loop = std::make_unique<IoLoop>();
+    std::atomic<bool> driving{false};
+    std::thread driver([&] {
+        enterWhenGivenUp(*loop);
+        driving = true;
+        while (!loop->context().stopped()) loop->runOne(1s);
+        loop->leave(false);
+    });
+    while (!driving) std::this_thread::yield();
+    loop->stop();
+    EXPECT_FALSE(loop->enter());
+    driver.join();
+    loop.reset();
+}
+
+TEST(IoLoop, ManyThreadsWaitAtOneSocketEach) {
+    // All on one loop: whoever drives receives for the others.
+    constexpr int kPairs = 6;
+    constexpr int kRounds = 300;
+    Party binder(SocketType::binder, "binder");
+    const std::string address = binder.bind();
+    std::thread echo([&] {
+        for (int left = kPairs * kRounds; left > 0;) {
+            const auto message = binder.message();
+            ASSERT_TRUE(message.has_value());
+            binder.send(message->peer, message->text);
+            --left;
+        }
+    });
+    std::vector<std::thread> askers;
+    for (int pair = 0; pair < kPairs; ++pair) {
+        askers.emplace_back([&, pair] {
+            Party asker(SocketType::connector, "asker" + std::to_string(pair));
+            asker.connect(address);
+            for (int round = 0; round < kRounds; ++round) {
+                asker.send(std::nullopt, std::to_string(round));
+                ASSERT_EQ(asker.message(), (From{"binder", std::to_string(round)}));
+            }
+        });
+    }
+    for (auto& asker : askers) asker.join();
+    echo.join();
+}
+
+TEST(IoLoop, ASocketThatIsOnlyPolledReceives) {
+    Party binder(SocketType::binder, "binder");
+    Party connector(SocketType::connector, "connector");
+    connector.connect(binder.bind());
+    ASSERT_TRUE(binder.event());
+    ASSERT_TRUE(connector.event());
+    for (int number = 0; number < 20; ++number) {
+        connector.send(std::nullopt, "x");
+        const auto deadline = std::chrono::steady_clock::now() + 10s;
+        while (binder.socket.take().empty()) {
+            ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+            (void)binder.socket.wait(std::chrono::steady_clock::now());
+        }
+    }
+}
+
+TEST(IoLoop, WhatDoesNotFitIsWrittenWhileNobodyWaits) {
+    // Contexts of their own, so that the receiving side does not run the loop of the sending one.
+    Socket binder(std::make_shared<IoContext>(), Party::optionsOf(SocketType::binder, "binder"));
+    Socket connector(std::make_shared<IoContext>(), Party::optionsOf(SocketType::connector, "connector"));
+    ASSERT_TRUE(connector.connect(binder.bind("tcp://127.0.0.1:0").value().toString()));
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (connector.take().empty()) ASSERT_NE(connector.wait(deadline), Socket::Wait::timedOut);
+    const std::string large(8 << 20, 'x');
+    for (int number = 0; number < 4; ++number) connector.send(std::nullopt, Bytes::copy(large));
+    std::size_t received = 0;
+    while (received < 4 * large.size()) {
+        ASSERT_NE(binder.wait(deadline), Socket::Wait::timedOut);
+        for (const Received& item : binder.take()) received += item.payload.size();
+    }
+}
+
+}  // namespace scaler::ymq::test
