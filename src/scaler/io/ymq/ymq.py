@@ -18,6 +18,8 @@ from scaler.io.ymq._ymq import (
     Socket,
     Statistics,
     YMQException,
+    map_memory_file,
+    write_memory_file,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ __all__ = [
     "Socket",
     "Statistics",
     "YMQException",
+    "map_memory_file",
+    "write_memory_file",
 ]
 
 
