@@ -132,8 +132,13 @@ void StreamServer::Shared::onRead(const ConnectionPointer& connection, const err
     }
     connection->reader.commit(size);
     process(connection);
-    read(connection);
     flush();
+    if (connection->reader.insideFrame()) {
+        read(connection);
+        return;
+    }
+    // Behind the other connections that can be read: until then its peer may have the answer, and have sent more.
+    asio::post(context, [self = shared_from_this(), connection] { self->read(connection); });
 }
 
 void StreamServer::Shared::process(const ConnectionPointer& connection) {
