@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "object_storage/logger.h"
-#include "object_storage/sealed_file.h"
+#include "object_storage/process_settings.h"
 #include "object_storage/server.h"
 #include "ymq/address.h"
 
@@ -42,7 +42,7 @@ public:
              const std::string& logFormat, const nb::object& logPaths, std::uint64_t memoryLimitBytes,
              double getTimeoutSeconds, bool isMemoryShared) {
         claimRun();
-        raiseDescriptorLimit();
+        prepareProcess();
         std::shared_ptr<Server> server;
         std::shared_ptr<const Logger> logger;
         try {

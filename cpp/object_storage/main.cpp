@@ -12,7 +12,7 @@
 
 #include "object_storage/command_line.h"
 #include "object_storage/logger.h"
-#include "object_storage/sealed_file.h"
+#include "object_storage/process_settings.h"
 #include "object_storage/server.h"
 #include "ymq/address.h"
 
@@ -55,7 +55,7 @@ void serve(const CommandLine& line) {
     }
     const Server::Options options = serverOptions(line);
     const sigset_t signals = blockStopSignals();
-    raiseDescriptorLimit();
+    prepareProcess();
     const auto logger = std::make_shared<const Logger>(*level, line.logFormat, line.logPaths);
     Server server(options, logger);
     std::thread thread([&server] { server.run(); });

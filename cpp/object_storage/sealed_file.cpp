@@ -117,14 +117,6 @@ int SealedFiles::descriptorOf(const ymq::Bytes& content) noexcept {
     return owner == nullptr ? -1 : static_cast<const SealedFile*>(owner)->descriptor();
 }
 
-void raiseDescriptorLimit() noexcept {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)::setrlimit(RLIMIT_NOFILE, &limit);  // what was allowed before will have to do
-    }
-}
-
 std::size_t keptFilesShare() noexcept {
     constexpr rlim_t kMostFiles = 16 * 1024;  // a quarter of the mappings that Linux allows a process
     rlimit limit{};

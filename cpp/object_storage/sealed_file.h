@@ -39,9 +39,6 @@ private:
     std::shared_ptr<Count> kept_ = std::make_shared<Count>(0);
 };
 
-// Lets the process open as many descriptors as it may.
-void raiseDescriptorLimit() noexcept;
-
 // How many files a server may keep, so that enough descriptors are left for connections, and mappings for memory.
 std::size_t keptFilesShare() noexcept;
 
