@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "object_storage/logger.h"
+#include "object_storage/process_settings.h"
 #include "object_storage/server.h"
 #include "ymq/address.h"
 
@@ -39,12 +40,14 @@ class ObjectStorageServer {
 public:
     void run(const std::string& host, int port, const std::string& identity, const std::string& logLevel,
              const std::string& logFormat, const nb::object& logPaths, std::uint64_t memoryLimitBytes,
-             double getTimeoutSeconds) {
+             double getTimeoutSeconds, bool isMemoryShared) {
         claimRun();
+        prepareProcess();
         std::shared_ptr<Server> server;
         std::shared_ptr<const Logger> logger;
         try {
-            const Server::Options options = makeOptions(host, port, identity, memoryLimitBytes, getTimeoutSeconds);
+            Server::Options options = makeOptions(host, port, identity, memoryLimitBytes, getTimeoutSeconds);
+            options.isMemoryShared = isMemoryShared;
             logger = makeLogger(logLevel, logFormat, logPaths);
             server = std::make_shared<Server>(options, logger);
         } catch (const std::exception& error) {
@@ -252,7 +255,7 @@ NB_MODULE(object_storage_server, module) {
         .def("run", &ObjectStorageServer::run, nb::arg("addr"), nb::arg("port"),
              nb::arg("identity") = "ObjectStorageServer", nb::arg("log_level") = "INFO",
              nb::arg("log_format") = "%(levelname)s: %(message)s", nb::arg("log_paths") = nb::make_tuple("/dev/stdout"),
-             nb::arg("memory_limit_bytes") = 0, nb::arg("get_timeout_seconds") = 0.0,
+             nb::arg("memory_limit_bytes") = 0, nb::arg("get_timeout_seconds") = 0.0, nb::arg("shared_memory") = false,
              "Serve until shutdown or until a Python signal handler raises.")
         .def("wait_until_ready", &ObjectStorageServer::waitUntilReady, nb::arg("timeout_seconds") = nb::none(),
              "Wait, without the GIL, until the server listens.")

@@ -6,6 +6,7 @@ target_sources(
           ymq_enums.cpp
           ymq_exception.cpp
           ymq_log.cpp
+          ymq_memory_file.cpp
           ymq_payload.cpp
           ymq_poller.cpp
           ymq_released.cpp

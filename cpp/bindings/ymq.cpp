@@ -8,6 +8,7 @@ NB_MODULE(_ymq, module) {
     scaler::bindings::defineEnums(module);
     scaler::bindings::defineException(module);
     scaler::bindings::defineBytes(module);
+    scaler::bindings::defineMemoryFile(module);
     scaler::bindings::defineContext(module);
     scaler::bindings::defineSocket(module);
     scaler::bindings::definePoller(module);

@@ -12,6 +12,7 @@ namespace scaler::bindings {
 void defineEnums(nanobind::module_& module);
 void defineException(nanobind::module_& module);
 void defineBytes(nanobind::module_& module);
+void defineMemoryFile(nanobind::module_& module);
 void defineContext(nanobind::module_& module);
 void defineSocket(nanobind::module_& module);
 void definePoller(nanobind::module_& module);

@@ -64,6 +64,10 @@ CommandLine parseCommandLine(std::span<const char* const> arguments) {
             line.isVersionWanted = true;
             return line;
         }
+        if (argument == "--shared-memory" || argument == "--no-shared-memory") {
+            line.isMemoryShared = argument == "--shared-memory";
+            continue;
+        }
         if (!argument.starts_with("-")) {
             if (!line.address.empty()) {
                 throw UsageError("one address only, but also got '" + std::string(argument) + "'");
@@ -98,6 +102,8 @@ std::string usage() {
            "  --log-paths PATH[,PATH...]   where lines go (/dev/stdout)\n"
            "  --memory-limit-bytes BYTES   refuse objects beyond this; 0 means no limit (0)\n"
            "  --get-timeout-seconds SECS   how long to wait for an object that does not exist; 0 means for ever (0)\n"
+           "  --no-shared-memory           send copies also to processes of this machine, and do not share memory with "
+           "them\n"
            "  --version                    print the version\n"
            "  --help, -h                   print this\n";
 }

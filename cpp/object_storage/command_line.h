@@ -23,6 +23,7 @@ struct CommandLine {
     std::vector<std::string> logPaths{"/dev/stdout"};
     std::uint64_t memoryLimitBytes = 0;
     double getTimeoutSeconds = 0;
+    bool isMemoryShared = true;
     bool isHelpWanted = false;
     bool isVersionWanted = false;
 };

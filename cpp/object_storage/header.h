@@ -35,6 +35,7 @@ enum class ResponseType : std::uint16_t {
     infoGetTotalOk = 5,
     storageFull = 6,
     timedOut = 7,
+    overTcp = 8,
 };
 
 // The type may be one that this release does not know.

@@ -12,6 +12,7 @@
 
 #include "object_storage/command_line.h"
 #include "object_storage/logger.h"
+#include "object_storage/process_settings.h"
 #include "object_storage/server.h"
 #include "ymq/address.h"
 
@@ -40,7 +41,7 @@ Server::Options serverOptions(const CommandLine& line) {
     if (!address) {
         throw UsageError(address.error().message());
     }
-    Server::Options options{.address = *address, .identity = line.identity};
+    Server::Options options{.address = *address, .identity = line.identity, .isMemoryShared = line.isMemoryShared};
     options.core.table.memoryLimitBytes = line.memoryLimitBytes;
     options.core.defaultTimeout =
         std::chrono::milliseconds(std::llround(std::ceil(line.getTimeoutSeconds * kMillisecondsPerSecond)));
@@ -54,6 +55,7 @@ void serve(const CommandLine& line) {
     }
     const Server::Options options = serverOptions(line);
     const sigset_t signals = blockStopSignals();
+    prepareProcess();
     const auto logger = std::make_shared<const Logger>(*level, line.logFormat, line.logPaths);
     Server server(options, logger);
     std::thread thread([&server] { server.run(); });

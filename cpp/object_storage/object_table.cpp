@@ -7,6 +7,8 @@
 namespace scaler::object_storage {
 namespace {
 
+constexpr std::size_t kLargeBytes = 64 * 1024;
+
 bool areEqual(const ymq::Bytes& left, const ymq::Bytes& right) {
     return left.size() == right.size() &&
            (left.size() == 0 || std::memcmp(left.data(), right.data(), left.size()) == 0);
@@ -157,6 +159,9 @@ void ObjectTable::release(Contents::iterator content) {
     contentBytes_ -= content->bytes.size();
     if (content->isShareable) {
         shareable_.erase(content->hash);
+    }
+    if (content->bytes.size() >= kLargeBytes) {
+        dropped_.push_back(std::move(content->bytes));
     }
     contents_.erase(content);
 }

@@ -6,6 +6,7 @@
 #include <list>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "object_storage/object_id.h"
 #include "object_storage/siphash.h"
@@ -59,6 +60,11 @@ public:
     // Returns nullptr when nothing has the id; the result is valid until the next change of the table.
     const ymq::Bytes* find(const ObjectId& id) const;
 
+    // Gives the memory of large contents back that nothing names any more. The system takes a tenth of a millisecond
+    // for each MiB, which no answer should have to wait for; so it is not done before somebody calls this.
+    void freeDropped() { dropped_.clear(); }
+    bool hasDropped() const { return !dropped_.empty(); }
+
     Totals totals() const;
 
     // Returns whether one object of this size could be held if the table were empty.
@@ -103,6 +109,7 @@ private:
     std::unordered_map<OwnerHash, Entry*, ObjectIdHash> owners_;
     std::unordered_map<SipHashValue, Contents::iterator, HashOfHash> shareable_;
     std::uint64_t contentBytes_ = 0;
+    std::vector<ymq::Bytes> dropped_;
 };
 
 }  // namespace scaler::object_storage

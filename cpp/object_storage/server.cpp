@@ -15,6 +15,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "object_storage/local_server.h"
+#include "object_storage/sealed_file.h"
 #include "ymq/stream_server.h"
 
 namespace scaler::object_storage {
@@ -68,7 +70,7 @@ std::string printable(std::string_view identity) {
 
 }  // namespace
 
-class Server::Shell : public ymq::StreamHandler, public Outbox {
+class Server::Shell : public ymq::StreamHandler, public LocalHandler, public Outbox {
 public:
     Shell(const Options& options, std::shared_ptr<const Logger> logger);
 
@@ -83,6 +85,10 @@ public:
     void onWritten(ymq::ConnectionId connection, std::uint64_t outboundBytes) override;
     void onClosed(ymq::ConnectionId connection, const std::string& reason) override;
 
+    void onLocalConnected(ConnectionId connection, const std::string& name) override;
+    void onLocalRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload) override;
+    void onLocalClosed(ConnectionId connection, const std::string& reason) override { onClosed(connection, reason); }
+
     void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) override;
     void close(ConnectionId connection, const std::string& reason) override;
     void closeAfterAnswers(ConnectionId connection, const std::string& reason) override;
@@ -94,10 +100,17 @@ private:
         bool isEnding = false;
     };
 
+    static bool isLocal(ConnectionId connection) { return connection >= LocalServer::kFirstConnection; }
+    std::string offerLocalChannel(const Options& options);
+    template <typename Request>
+    void handle(ConnectionId connection, const Request& request);
     void armTimer();
     void beginStop();
     void stopWhenDrained(Clock::time_point limit);
     void log(LogLevel level, const std::string& text) const { logger_->log(level, "ObjectStorageServer: " + text); }
+    ymq::Log transportLog() {
+        return [this](ymq::LogLevel level, const std::string& text) { log(fromTransport(level), text); };
+    }
     std::string nameOf(ConnectionId connection) const;
 
     const std::shared_ptr<const Logger> logger_;
@@ -111,7 +124,9 @@ private:
     std::optional<Time> armedFor_{};
     boost::asio::steady_timer drainTimer_{context_};
     bool isStopping_ = false;
+    bool isIdleWorkPosted_ = false;
     ymq::Address address_{};
+    LocalServer local_;
     ymq::StreamServer transport_;
 };
 
@@ -119,14 +134,26 @@ Server::Shell::Shell(const Options& options, std::shared_ptr<const Logger> logge
     : logger_(std::move(logger)),
       outboundBoundBytes_(options.outboundBoundBytes),
       core_(withRandomKey(options.core), *this),
-      transport_(context_, *this,
-                 {.identity = options.identity,
-                  .log = [this](ymq::LogLevel level, const std::string& text) { log(fromTransport(level), text); }}) {
+      local_(context_, *this, keptFilesShare(), transportLog()),
+      transport_(context_, *this, {.identity = options.identity + offerLocalChannel(options), .log = transportLog()}) {
     const ymq::Result<ymq::Address> real = transport_.listen(options.address);
     if (!real) {
         throw BindError(real.error().context);
     }
     address_ = *real;
+}
+
+// Returns what the identity tells peers of the local channel.
+std::string Server::Shell::offerLocalChannel(const Options& options) {
+    if (!options.isMemoryShared) {
+        return "";
+    }
+    try {
+        return "|local=" + local_.listen();
+    } catch (const std::system_error& failure) {
+        log(LogLevel::warning, std::string("goes without shared memory: ") + failure.what());
+        return "";
+    }
 }
 
 void Server::Shell::run() {
@@ -170,14 +197,37 @@ void Server::Shell::onConnected(ymq::ConnectionId connection, ymq::Bytes identit
 }
 
 void Server::Shell::onFrame(ymq::ConnectionId connection, ymq::Bytes frame) {
+    handle(connection, [&] { core_.onFrame(connection, frame, Clock::now()); });
+}
+
+void Server::Shell::onLocalConnected(ConnectionId connection, const std::string& name) {
+    peers_[connection].identity = name;
+    core_.onConnected(connection);
+}
+
+void Server::Shell::onLocalRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload) {
+    handle(connection, [&] { core_.onRequest(connection, header, payload, Clock::now()); });
+}
+
+template <typename Request>
+void Server::Shell::handle(ConnectionId connection, const Request& request) {
     try {
-        core_.onFrame(connection, frame, Clock::now());
+        request();
     } catch (const std::exception& failure) {
         // A request that could not be completed, for want of memory, costs its connection and nothing else.
         core_.onClosed(connection);
         close(connection, std::string("cannot handle a request: ") + failure.what());
     }
     armTimer();
+    if (core_.hasIdleWork() && !std::exchange(isIdleWorkPosted_, true)) {
+        // Behind the turn in which the transport writes.
+        boost::asio::post(context_, [this] {
+            boost::asio::post(context_, [this] {
+                isIdleWorkPosted_ = false;
+                core_.onIdle();
+            });
+        });
+    }
 }
 
 void Server::Shell::onWritten(ymq::ConnectionId connection, std::uint64_t outboundBytes) {
@@ -197,6 +247,10 @@ void Server::Shell::onClosed(ymq::ConnectionId connection, const std::string& re
 }
 
 void Server::Shell::answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) {
+    if (isLocal(connection)) {
+        local_.answer(connection, header, payload);
+        return;
+    }
     const std::array<ymq::Bytes, 2> frames{ymq::Bytes::copy(header), payload};
     transport_.send(connection, std::span(frames).first(payload.isNull() ? 1 : 2));
     const auto found = peers_.find(connection);
@@ -209,10 +263,18 @@ void Server::Shell::answer(ConnectionId connection, const HeaderBytes& header, c
 
 void Server::Shell::close(ConnectionId connection, const std::string& reason) {
     log(LogLevel::warning, "closing the connection of " + nameOf(connection) + ": " + reason);
-    transport_.close(connection, reason);
+    if (isLocal(connection)) {
+        local_.close(connection, reason);
+    } else {
+        transport_.close(connection, reason);
+    }
 }
 
 void Server::Shell::closeAfterAnswers(ConnectionId connection, const std::string& reason) {
+    if (isLocal(connection)) {  // its answers can be read also when it is closed
+        close(connection, reason);
+        return;
+    }
     log(LogLevel::warning, "ending the connection of " + nameOf(connection) + ": " + reason);
     peers_[connection].isEnding = true;
     transport_.pauseReading(connection);
@@ -245,6 +307,7 @@ void Server::Shell::beginStop() {
     if (std::exchange(isStopping_, true)) {
         return;
     }
+    local_.pauseReading();
     for (const auto& [connection, peer] : peers_) {
         transport_.pauseReading(connection);
     }
@@ -252,12 +315,13 @@ void Server::Shell::beginStop() {
 }
 
 void Server::Shell::stopWhenDrained(Clock::time_point limit) {
-    bool isDrained = true;
+    bool isDrained = local_.isDrained();
     for (const auto& [connection, peer] : peers_) {
         isDrained = isDrained && transport_.outboundBytes(connection) == 0;
     }
     if (isDrained || Clock::now() >= limit) {
         transport_.stop("the server stops");
+        local_.stop("the server stops");
         deadlineTimer_.cancel();
         boost::asio::post(context_, [this] { context_.stop(); });
         return;

@@ -29,6 +29,8 @@ public:
         ServerCore::Options core{};
         // A connection is not read while more than this waits to be sent to it.
         std::uint64_t outboundBoundBytes = 64ULL << 20U;
+        // Whether processes of this machine are offered the local channel, which the identity then tells.
+        bool isMemoryShared = false;
     };
 
     // Listens at once. Raises BindError.

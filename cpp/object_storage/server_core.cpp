@@ -56,47 +56,64 @@ void ServerCore::endIncomplete(Connection& state) {
 void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq::Bytes& frame, Time now) {
     const std::optional<RequestHeader> header = readRequestHeader(frame.span());
     if (!header) {
-        refuse(connection, frame.size() == kHeaderBytes ? "malformed request header"
-                                                        : "request header of " + std::to_string(frame.size()) +
-                                                              " bytes instead of " + std::to_string(kHeaderBytes));
+        refuseHeader(connection, frame);
+    } else if (header->type == RequestType::setObject) {
+        beginSet(connection, state, *header);
+    } else if (header->type != RequestType::duplicateObjectId) {
+        onBareRequest(connection, *header, now);
+    } else if (header->payloadLength != kObjectIdMessageBytes) {
+        refuse(connection, "duplicate with an id of " + std::to_string(header->payloadLength) + " bytes");
+    } else {
+        state.incomplete = *header;
+    }
+}
+
+void ServerCore::onRequest(ConnectionId connection, const ymq::Bytes& frame, const ymq::Bytes& payload, Time now) {
+    if (!connections_.contains(connection)) {
         return;
     }
-    switch (header->type) {
-        case RequestType::setObject:
-            beginSet(connection, state, *header);
-            return;
-        case RequestType::duplicateObjectId:
-            if (header->payloadLength != kObjectIdMessageBytes) {
-                refuse(connection, "duplicate with an id of " + std::to_string(header->payloadLength) + " bytes");
-            } else {
-                state.incomplete = *header;
-            }
-            return;
+    const std::optional<RequestHeader> header = readRequestHeader(frame.span());
+    if (!header) {
+        refuseHeader(connection, frame);
+    } else if (header->type == RequestType::setObject || header->type == RequestType::duplicateObjectId) {
+        onPayload(connection, *header, payload, now);
+    } else if (!payload.isNull()) {
+        refuse(connection, "a payload behind a request that has none");
+    } else {
+        onBareRequest(connection, *header, now);
+    }
+}
+
+void ServerCore::onBareRequest(ConnectionId connection, const RequestHeader& header, Time now) {
+    switch (header.type) {
         case RequestType::getObject:
-            onGet(connection, *header, now);
+            onGet(connection, header, now);
             return;
         case RequestType::deleteObject:
-            onDelete(connection, *header);
+            onDelete(connection, header);
             return;
         case RequestType::infoGetTotal:
-            onInfo(connection, *header);
+            onInfo(connection, header);
             return;
         case RequestType::deleteOwner:
-            onDeleteOwner(connection, *header);
+            onDeleteOwner(connection, header);
             return;
+        case RequestType::setObject:
+        case RequestType::duplicateObjectId:
+            break;  // these have payloads
     }
-    refuse(connection, "unknown request type " + std::to_string(static_cast<unsigned>(header->type)));
+    refuse(connection, "unknown request type " + std::to_string(static_cast<unsigned>(header.type)));
 }
 
 void ServerCore::beginSet(ConnectionId connection, Connection& state, const RequestHeader& header) {
-    const std::string request = "set of " + std::to_string(header.payloadLength) + " bytes";
     if (header.payloadLength > options_.payloadLimitBytes) {
-        refuse(connection, request + ", more than the limit of " + std::to_string(options_.payloadLimitBytes));
+        refusePayload(connection, header);
     } else if (isCounted(header) && !table_.canEverHold(announcedBytes_ + header.payloadLength)) {
         // Taking the payload in only to drop it would break the limit, and there is no other way around it.
         answer(connection, header, ResponseType::storageFull);
         onClosed(connection);
-        outbox_.closeAfterAnswers(connection, request + ", more than the memory limit leaves room for");
+        outbox_.closeAfterAnswers(connection, "set of " + std::to_string(header.payloadLength) +
+                                                  " bytes, more than the memory limit leaves room for");
     } else {
         announcedBytes_ += isCounted(header) ? header.payloadLength : 0;
         state.incomplete = header;
@@ -107,6 +124,8 @@ void ServerCore::onPayload(ConnectionId connection, const RequestHeader& header,
     if (payload.size() != header.payloadLength) {
         refuse(connection, "payload of " + std::to_string(payload.size()) + " bytes instead of the announced " +
                                std::to_string(header.payloadLength));
+    } else if (header.payloadLength > options_.payloadLimitBytes) {
+        refusePayload(connection, header);
     } else if (header.type == RequestType::setObject) {
         onSet(connection, header, payload);
     } else {
@@ -224,6 +243,17 @@ void ServerCore::answer(ConnectionId connection, const RequestHeader& header, Re
 void ServerCore::refuse(ConnectionId connection, const std::string& reason) {
     onClosed(connection);
     outbox_.close(connection, reason);
+}
+
+void ServerCore::refuseHeader(ConnectionId connection, const ymq::Bytes& frame) {
+    refuse(connection, frame.size() == kHeaderBytes ? "malformed request header"
+                                                    : "request header of " + std::to_string(frame.size()) +
+                                                          " bytes instead of " + std::to_string(kHeaderBytes));
+}
+
+void ServerCore::refusePayload(ConnectionId connection, const RequestHeader& header) {
+    refuse(connection, "set of " + std::to_string(header.payloadLength) + " bytes, more than the limit of " +
+                           std::to_string(options_.payloadLimitBytes));
 }
 
 ServerCore::Gauges ServerCore::gauges() const {

@@ -61,8 +61,14 @@ public:
 
     void onConnected(ConnectionId connection);
     void onFrame(ConnectionId connection, const ymq::Bytes& frame, Time now);
+    // A request that came with its payload, which is null when there was none; instead of frames.
+    void onRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload, Time now);
     void onClosed(ConnectionId connection);
     void onTime(Time now);
+
+    // What can be done once the answers are on their way: large contents that were replaced or deleted are freed.
+    void onIdle() { table_.freeDropped(); }
+    bool hasIdleWork() const { return table_.hasDropped(); }
 
     // Returns how long the next frame of the connection may be.
     std::uint64_t frameLimit(ConnectionId connection) const;
@@ -80,6 +86,7 @@ private:
     };
 
     void onHeader(ConnectionId connection, Connection& state, const ymq::Bytes& frame, Time now);
+    void onBareRequest(ConnectionId connection, const RequestHeader& header, Time now);
     void onPayload(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload, Time now);
     void onSet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload);
     void onGet(ConnectionId connection, const RequestHeader& header, Time now);
@@ -94,6 +101,8 @@ private:
                 const ymq::Bytes& payload = ymq::Bytes());
     void answerGet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& bytes);
     void refuse(ConnectionId connection, const std::string& reason);
+    void refuseHeader(ConnectionId connection, const ymq::Bytes& frame);
+    void refusePayload(ConnectionId connection, const RequestHeader& header);
     bool isCounted(const RequestHeader& header) const;
     void endIncomplete(Connection& state);
     void beginSet(ConnectionId connection, Connection& state, const RequestHeader& header);

@@ -8,8 +8,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "words of the message are little-endian");
 
-constexpr int kRoundsPerWord = 2;
-constexpr int kFinalRounds = 4;
+constexpr int kRoundsPerWord = 1;
+constexpr int kFinalRounds = 3;
 constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 
 struct State {

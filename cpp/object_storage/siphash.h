@@ -1,4 +1,7 @@
-// SipHash-2-4 with 128 bits of output, after Aumasson and Bernstein's description of the keyed hash.
+// SipHash-1-3 with 128 bits of output, after Aumasson and Bernstein's description of the keyed hash.
+//
+// Nobody sees the values, and what they find is compared byte by byte: the fewer rounds are enough to keep peers from
+// making tables degenerate, and hash contents twice as fast as those of SipHash-2-4.
 #pragma once
 
 #include <array>

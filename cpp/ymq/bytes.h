@@ -76,6 +76,11 @@ public:
         return part;
     }
 
+    // Returns the owner that external() was given with this callback; null for other buffers.
+    const void* ownerReleasedBy(Release release) const noexcept {
+        return block_ != nullptr && block_->release == release ? block_->owner : nullptr;
+    }
+
     bool isNull() const noexcept { return block_ == nullptr; }
     bool empty() const noexcept { return size_ == 0; }
     const std::byte* data() const noexcept { return data_; }

@@ -92,7 +92,10 @@ FrameReader::Status FrameReader::startLarge(std::uint64_t length) {
         large_.advance(size);
         rest = rest.subspan(size);
     }
-    begin_ = end_ = 0;
+    // A small block again: what of the next large frame arrives together with its header has to be copied out of it.
+    block_.reset();
+    capacity_ = begin_ = end_ = 0;
+    filled_up_ = false;
     return Status::needMore;
 }
 

@@ -60,6 +60,7 @@ public:
     void startGreetingTimer(const ConnectionPointer& connection);
     void read(const ConnectionPointer& connection);
     void onRead(const ConnectionPointer& connection, const error_code& failure, std::size_t size);
+    void readLater(const ConnectionPointer& connection);
     void process(const ConnectionPointer& connection);
     bool processGreeting(const ConnectionPointer& connection);
     void processFrames(const ConnectionPointer& connection);
@@ -84,6 +85,7 @@ public:
 private:
     ConnectionId last_id_{0};
     std::vector<ConnectionPointer> dirty_{};
+    std::vector<ConnectionPointer> to_read_{};
     std::vector<ConnectionPointer> writing_{};
     std::vector<std::uint64_t> no_tokens_{};
     bool flush_posted_{false};
@@ -132,8 +134,23 @@ void StreamServer::Shared::onRead(const ConnectionPointer& connection, const err
     }
     connection->reader.commit(size);
     process(connection);
-    read(connection);
     flush();
+    if (connection->reader.insideFrame()) {
+        read(connection);
+        return;
+    }
+    readLater(connection);
+}
+
+// Behind the other connections that can be read: until then its peer may have the answer, and have sent more.
+void StreamServer::Shared::readLater(const ConnectionPointer& connection) {
+    to_read_.push_back(connection);
+    if (to_read_.size() > 1) return;
+    asio::post(context, [self = shared_from_this()] {
+        std::vector<ConnectionPointer> waiting;
+        waiting.swap(self->to_read_);
+        for (const ConnectionPointer& each : waiting) self->read(each);
+    });
 }
 
 void StreamServer::Shared::process(const ConnectionPointer& connection) {

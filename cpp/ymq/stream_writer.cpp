@@ -31,10 +31,7 @@ StreamWriter::Status StreamWriter::write(std::vector<std::uint64_t>& completed) 
             const bool only_current = control != 0 && inside_frame;
             number += outbox_->gather(std::span(vectors).subspan(number), kMaximumBytes - total, only_current);
         }
-        msghdr message{};
-        message.msg_iov = vectors.data();
-        message.msg_iovlen = number;
-        const ssize_t written = ::sendmsg(descriptor_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t written = send(std::span(vectors).first(number));
         if (written < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN || errno == EWOULDBLOCK) return Status::blocked;
@@ -45,6 +42,15 @@ StreamWriter::Status StreamWriter::write(std::vector<std::uint64_t>& completed) 
         total += static_cast<std::size_t>(written);
     }
     return Status::drained;
+}
+
+ssize_t StreamWriter::send(std::span<iovec> vectors) const {
+    constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    if (vectors.size() == 1) return ::send(descriptor_, vectors.front().iov_base, vectors.front().iov_len, kFlags);
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = vectors.size();
+    return ::sendmsg(descriptor_, &message, kFlags);
 }
 
 void StreamWriter::advance(std::size_t written, std::size_t control, std::vector<std::uint64_t>& completed) {

@@ -1,6 +1,9 @@
 // Writes control bytes and an outbox to a non-blocking descriptor, from whichever thread holds the owner's lock.
 #pragma once
 
+#include <sys/types.h>
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -46,6 +49,7 @@ public:
     int failure() const noexcept { return failure_; }
 
 private:
+    ssize_t send(std::span<iovec> vectors) const;
     void advance(std::size_t written, std::size_t control, std::vector<std::uint64_t>& completed);
 
     int descriptor_;

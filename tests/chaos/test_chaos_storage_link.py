@@ -43,7 +43,10 @@ def digest_and_answer(content: bytes, seed: int) -> tuple[str, bytes]:
 
 @pytest.fixture
 def storage(leftovers: Any) -> Iterator[ObjectStorageServerProcess]:
-    process = ObjectStorageServerProcess(object_storage_address=ObjectStorageConfig("127.0.0.1", 0), **_LOGGING)
+    # Without shared memory, because the local channel would go round the proxy.
+    process = ObjectStorageServerProcess(
+        object_storage_address=ObjectStorageConfig("127.0.0.1", 0), shared_memory=False, **_LOGGING
+    )
     process.start()
     port = process.address.port
     yield process

@@ -220,9 +220,13 @@ def request_seeds() -> Iterator[tuple[str, bytes]]:
     yield "half_a_set", limited_with_timeout + step(4, 1, 1, *struct.pack("<Q", 2000), 0) + leave + store(0, 1, 40)
     delete_owner = step(13, 2, 9, 0)
     yield "delete_owner", small + store(0, 9, 40) + store(0, 1, 8) + store(1, 10, 50) + delete_owner * 2 + info
-    yield "wrong_payload", small + step(4, 1, 1, *struct.pack("<Q", 10), 0) + step(14, 1, 0, 3, 1, 2, 3) + info
+    whole_set = step(14, 1, 2, 0, 4 << 2, *b"four")
+    whole_get = step(14, 2, 2, 1, 0)
+    yield "whole_requests", small + whole_get + whole_set + whole_get + step(14, 3, 5, 3, 1, 2) + get(3, 5) + info
+    yield "whole_request_with_wrong_length", small + step(14, 1, 2, 0, 4 << 2 | 2, *b"four") + info
+    yield "wrong_payload", small + step(4, 1, 1, *struct.pack("<Q", 10), 0) + step(15, 1, 0, 3, 1, 2, 3) + info
     yield "unknown_type", small + step(12, 1, 1, 9, 0, *bytes(8), 0)
-    yield "short_header", small + step(14, 1, 0, 5, 1, 2, 3, 4, 5)
+    yield "short_header", small + step(15, 1, 0, 5, 1, 2, 3, 4, 5)
 
 
 TARGETS = {

@@ -84,6 +84,8 @@ private:
                               input_.number<std::uint64_t>());
             case 13:
                 return header(connection, RequestType::deleteOwner, ObjectId{{id.fields[0], 0, 0, 0}}, 0);
+            case 14:
+                return whole(connection, id);
             default:
                 return frame(connection, ymq::Bytes::copy(input_.bytes(input_.number<std::uint8_t>())));
         }
@@ -139,6 +141,33 @@ private:
         } else {
             deliverHeader(connection, bytes);
         }
+    }
+
+    // Sends a header together with a payload, as the local channel does; they fit together, or do not.
+    void whole(ConnectionId connection, const ObjectId& id) {
+        if (model_.incomplete(connection)) {
+            return;
+        }
+        const auto type = static_cast<RequestType>(input_.number<std::uint8_t>() % 8);
+        const auto flags = input_.number<std::uint8_t>();
+        ymq::Bytes payload = ymq::Bytes::copy(input_.bytes(flags / 4));
+        if ((flags & 1) != 0 && type == RequestType::duplicateObjectId) {
+            payload = ymq::Bytes::copy(writeObjectIdMessage(objectId()));
+        }
+        const RequestHeader header{.objectId = id,
+                                   .payloadLength = payload.size() + (flags >> 1 & 1),
+                                   .requestId = ++last_request_id_,
+                                   .type = type,
+                                   .timeoutMilliseconds = flags & 127U};
+        StorageModel::Request request{.connection = connection, .header = header, .awaited = id, .isComplete = true};
+        request.payload = payload.view();
+        if (type == RequestType::duplicateObjectId) {
+            request.awaited = readObjectIdMessage(payload.span()).value_or(ObjectId());
+        }
+        model_.begin(now_, request);
+        core_.onRequest(connection, ymq::Bytes::copy(writeRequestHeader(header)),
+                        payload.empty() ? ymq::Bytes() : payload, now_);
+        model_.end(core_);
     }
 
     void deliverPayload(StorageModel::Request request, const ymq::Bytes& bytes) {

@@ -130,7 +130,7 @@ _ADDED_FIELDS = {
 _ADDED_ENUMERANTS = {
     "message.Task.Argument.ArgumentType": ["value", "previous"],
     "object_storage.ObjectRequestHeader.ObjectRequestType": ["deleteOwner"],
-    "object_storage.ObjectResponseHeader.ObjectResponseType": ["storageFull", "timedOut"],
+    "object_storage.ObjectResponseHeader.ObjectResponseType": ["storageFull", "timedOut", "overTCP"],
 }
 _LARGER_STRUCTS = {
     "message.Task": (3, 9),

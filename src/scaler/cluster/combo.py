@@ -60,6 +60,7 @@ class SchedulerClusterCombo:
         protected: bool = True,
         allocate_policy: AllocatePolicy = AllocatePolicy.even,
         event_loop: str = defaults.DEFAULT_EVENT_LOOP,
+        shared_memory: bool = True,
         logging_paths: tuple[str, ...] = defaults.DEFAULT_LOGGING_PATHS,
         logging_level: str = defaults.DEFAULT_LOGGING_LEVEL,
         logging_config_file: str | None = None,
@@ -78,6 +79,7 @@ class SchedulerClusterCombo:
                 logging_paths=logging_paths,
                 logging_level=logging_level,
                 logging_config_file=logging_config_file,
+                shared_memory=shared_memory,
             )
             self._processes.append(self._object_storage)
             self._object_storage.start_prepared(storage_interpreter)

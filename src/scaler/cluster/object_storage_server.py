@@ -38,6 +38,7 @@ class ObjectStorageServerProcess(ChildProcess):
         logging_config_file: str | None,
         memory_limit_bytes: int = 0,
         get_timeout_seconds: float = 0.0,
+        shared_memory: bool = True,
     ) -> None:
         super().__init__(self._NAME)
         self._object_storage_address = object_storage_address
@@ -46,6 +47,7 @@ class ObjectStorageServerProcess(ChildProcess):
         self._logging_config_file = logging_config_file
         self._memory_limit_bytes = memory_limit_bytes
         self._get_timeout_seconds = get_timeout_seconds
+        self._shared_memory = shared_memory
         self._readiness = Readiness()
 
     @classmethod
@@ -121,6 +123,7 @@ class ObjectStorageServerProcess(ChildProcess):
                 current_paths() or ("/dev/stdout",),
                 self._memory_limit_bytes,
                 self._get_timeout_seconds,
+                self._shared_memory,
             )
         except OSError as error:
             if stopped_by:

@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             logging_config_file=config.logging_config_file,
             memory_limit_bytes=config.memory_limit_bytes,
             get_timeout_seconds=config.get_timeout_seconds,
+            shared_memory=config.shared_memory,
         ).run()
         return 0
 

@@ -51,13 +51,17 @@ class ResponseType(IntEnum):
     INFO_GET_TOTAL_OK = 5
     STORAGE_FULL = 6
     TIMED_OUT = 7
+    OVER_TCP = 8
 
 
 def pack_header(
     object_id: bytes, payload_length: int, request_id: int, request_type: int, timeout_ms: int = 0
 ) -> bytes:
     """Return the 80 bytes of a header; requests and answers share the layout."""
-    fields = _OBJECT_ID_FIELDS.unpack(object_id)
+    try:
+        fields = _OBJECT_ID_FIELDS.unpack(object_id)
+    except struct.error:
+        raise ValueError(f"an object id has {OBJECT_ID_BYTES} bytes, but got {len(object_id)}") from None
     return _HEADER.pack(
         _HEADER_PREFIX, payload_length, request_id, request_type, timeout_ms, _OBJECT_ID_POINTER, *fields
     )

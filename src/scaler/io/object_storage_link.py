@@ -29,6 +29,7 @@ class StorageLink:
         self.protocol = ObjectStorageProtocol(empty_payload=Bytes(b""))
         self.is_connected = False
         self.failure: str | None = None
+        self.server_identity = b""
         self._address = address
         self._connect_timeout_seconds = connect_timeout_seconds
         self._connect_deadline = now + connect_timeout_seconds
@@ -71,7 +72,7 @@ class StorageLink:
             if isinstance(what, Bytes):
                 ended += self._on_frame(what)
             elif isinstance(what, PeerEvent):
-                ended += self._on_event(what)
+                ended += self._on_event(source, what)
             elif what == ErrorCode.Uninit:
                 self._being_written.pop(source).is_written = True
             else:
@@ -123,8 +124,9 @@ class StorageLink:
             return [request, *self.fail("it had no room for a large object")]
         return [request]
 
-    def _on_event(self, event: PeerEvent) -> list[Request]:
+    def _on_event(self, source: Any, event: PeerEvent) -> list[Request]:
         if event == PeerEvent.connected:
+            self.server_identity = source
             self.is_connected = True
             return []
         return self.fail("connection lost" if self.is_connected else "could not connect")

@@ -279,11 +279,9 @@ class ObjectStorageProtocol:
         now: float,
         timeout_seconds: float,
     ) -> Request:
-        if len(object_id) != OBJECT_ID_BYTES:
-            raise ValueError(f"an object id has {OBJECT_ID_BYTES} bytes, but got {len(object_id)}")
         request_id = self._next_request_id
         self._next_request_id = (request_id + 1) % (2**64 - 1)
-        timeout_ms = _wire_timeout(timeout_seconds) if request_type in _WAITING_TYPES else 0
+        timeout_ms = wire_timeout(timeout_seconds) if request_type in _WAITING_TYPES else 0
         header = pack_header(object_id, length, request_id, request_type, timeout_ms)
         frames: list[Payload] = [header] if payload is None else [header, payload]
         request = Request(request_type, object_id, request_id, frames, size_bytes, now, timeout_seconds)
@@ -312,7 +310,8 @@ class ObjectStorageProtocol:
         return (self._unanswered_bytes + incoming_bytes) / SLOWEST_BYTES_PER_SECOND
 
 
-def _wire_timeout(timeout_seconds: float) -> int:
+def wire_timeout(timeout_seconds: float) -> int:
+    """Return a time-out as requests carry it."""
     if timeout_seconds == math.inf:
         return 0
     return min(max(math.ceil(timeout_seconds * 1000), 1), _MAXIMUM_WIRE_TIMEOUT)

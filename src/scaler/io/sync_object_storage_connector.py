@@ -3,10 +3,14 @@
 Any number of threads may use one connector at once. There is no thread behind it: of those that wait for answers, one
 reads for all of them, and when it has its own answer it leaves that to another. Nobody holds the lock while reading, so
 a thread that waits for an object never holds up another one's request.
+
+With a server on this machine, objects travel over its local channel, which shares the memory of large ones. Everything
+else, and whatever fails there, goes over the connection.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -14,10 +18,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scaler.io.object_storage_header import ALL_BYTES
+from scaler.io.object_storage_header import ALL_BYTES, payload_size
 from scaler.io.object_storage_link import DEFAULT_CONNECT_TIMEOUT_SECONDS, DEFAULT_TIMEOUT_SECONDS, StorageLink
+from scaler.io.object_storage_local import INLINE_BYTES, LocalChannelError, LocalChannels
 from scaler.io.object_storage_protocol import ObjectStorageProtocol, Request
-from scaler.io.object_storage_window import Window
+from scaler.io.object_storage_window import WINDOW_BYTES, Window
 from scaler.io.ymq.ymq import Bytes, Context, YMQException
 from scaler.utility.exceptions import ObjectStorageException
 
@@ -58,6 +63,7 @@ class SyncObjectStorageConnector:
         self._changed = threading.Condition(threading.Lock())
         self._reading: set[StorageLink] = set()
         self._is_closed = False
+        self._local = LocalChannels()
         self._link = self._open_link()
         with self._changed:
             while not self._link.is_connected and self._link.failure is None:
@@ -85,33 +91,33 @@ class SyncObjectStorageConnector:
     def set_object(self, object_id: bytes, payload: Payload, timeout_seconds: float | None = None) -> None:
         """Store an object, in place of what the id named before. Several buffers are stored as one object."""
         timeout = self._timeout(timeout_seconds)
-        self._call([partial(_set, timeout_seconds=timeout, object_id=object_id, payload=payload)])
+        if not self._set_locally(object_id, payload, timeout):
+            self._call([partial(_set, timeout_seconds=timeout, object_id=object_id, payload=payload)])
 
     def set_objects(self, objects: Iterable[tuple[bytes, Payload]], timeout_seconds: float | None = None) -> None:
         """Store many objects without waiting for each."""
         timeout = self._timeout(timeout_seconds)
-        self._call(
-            partial(_set, timeout_seconds=timeout, object_id=object_id, payload=payload)
-            for object_id, payload in objects
-        )
+        together: list[_Start] = []
+        together_bytes = 0
+        for object_id, payload in objects:
+            size = payload_size(payload)
+            if together and (size > INLINE_BYTES or together_bytes >= WINDOW_BYTES):
+                self._call(together)
+                together, together_bytes = [], 0
+            if size <= INLINE_BYTES or not self._set_locally(object_id, payload, timeout):
+                together.append(partial(_set, timeout_seconds=timeout, object_id=object_id, payload=payload))
+                together_bytes += size
+        self._call(together)
 
     def get_object(
         self, object_id: bytes, maximum_bytes: int = ALL_BYTES, timeout_seconds: float | None = None
     ) -> Bytes:
         """Return an object, or its first bytes; wait for it to exist, at most for the time-out."""
-        timeout = self._timeout(timeout_seconds)
-        result: Bytes = self._call(
-            [partial(_get, timeout_seconds=timeout, object_id=object_id, maximum_bytes=maximum_bytes)]
-        )[0]
-        return result
+        return self._get((object_id,), maximum_bytes, self._timeout(timeout_seconds))[0]
 
     def get_objects(self, object_ids: Iterable[bytes], timeout_seconds: float | None = None) -> list[Bytes]:
         """Return many objects, in the order of their ids, without waiting for each."""
-        timeout = self._timeout(timeout_seconds)
-        return self._call(
-            partial(_get, timeout_seconds=timeout, object_id=object_id, maximum_bytes=ALL_BYTES)
-            for object_id in object_ids
-        )
+        return self._get(list(object_ids), ALL_BYTES, self._timeout(timeout_seconds))
 
     def delete_object(self, object_id: bytes, timeout_seconds: float | None = None) -> bool:
         """Delete an object and return whether it existed."""
@@ -147,7 +153,32 @@ class SyncObjectStorageConnector:
             self._is_closed = True
             self._link.fail("the connector was closed")
             self._changed.notify_all()
+        self._local.close()
         self._link.socket.close(0)
+
+    def _set_locally(self, object_id: bytes, payload: Payload, timeout_seconds: float) -> bool:
+        """Store an object over the local channel and return True, or return False when that can not be."""
+        if self._is_closed or not self._local.is_offered(self._link.server_identity):
+            return False
+        try:
+            self._local.set_object(object_id, payload, timeout_seconds)
+        except LocalChannelError:
+            return False
+        return True
+
+    def _get(self, object_ids: Sequence[bytes], maximum_bytes: int, timeout_seconds: float) -> list[Bytes]:
+        found: dict[int, Bytes] = {}
+        if not self._is_closed and self._local.is_offered(self._link.server_identity):
+            with contextlib.suppress(LocalChannelError):
+                local = self._local.get_objects(object_ids, maximum_bytes, timeout_seconds)
+                found = {index: result for index, result in enumerate(local) if result is not None}
+        if len(found) == len(object_ids):
+            return list(found.values())
+        missing = [index for index in range(len(object_ids)) if index not in found]
+        start = partial(_get, timeout_seconds=timeout_seconds, maximum_bytes=maximum_bytes)
+        results = self._call(partial(start, object_id=object_ids[index]) for index in missing)
+        found.update(zip(missing, results, strict=True))
+        return [found[index] for index in range(len(object_ids))]
 
     def _timeout(self, timeout_seconds: float | None) -> float:
         return self._timeout_seconds if timeout_seconds is None else timeout_seconds

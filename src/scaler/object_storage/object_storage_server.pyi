@@ -12,11 +12,14 @@ class ObjectStorageServer:
         log_paths: tuple[str, ...] = ("/dev/stdout",),
         memory_limit_bytes: int = 0,
         get_timeout_seconds: float = 0.0,
+        shared_memory: bool = False,
     ) -> None:
         """Serve until ``shutdown`` or a Python signal handler raises; the GIL is released meanwhile.
 
         Port 0 binds any free port. Raise OSError when the address cannot be bound, TypeError for bad log paths,
-        ValueError for a bad level. A memory limit of 0 means none, a get time-out of 0 that gets wait for ever.
+        ValueError for a bad level. A memory limit of 0 means none, a get time-out of 0 that gets wait for ever. From
+        then on the process may open more descriptors and keeps freed memory.
+        With shared memory, the identity tells processes of this machine how to share large objects (docs/protocol.md).
         """
 
     def wait_until_ready(self, timeout_seconds: float | None = None) -> None:

@@ -77,6 +77,18 @@ TEST_F(ServerCoreTest, DeleteOwnerWithTheIdOfAnObjectClosesTheConnection) {
     EXPECT_EQ(takeAnswers().at(0).payload, "payload");
 }
 
+TEST_F(ServerCoreTest, WholeRequestOfAnotherLengthClosesTheConnection) {
+    whole(1, RequestType::setObject, 7, 8, ymq::Bytes::copy(std::string_view("payload")));
+    expectClosed(1, "payload of 7 bytes");
+    whole(1, RequestType::setObject, 7, 7, ymq::Bytes::copy(std::string_view("payload")));
+    EXPECT_TRUE(takeAnswers().empty());
+}
+
+TEST_F(ServerCoreTest, WholeRequestWithAPayloadThatItCannotHaveClosesTheConnection) {
+    whole(1, RequestType::getObject, 7, 7, ymq::Bytes::copy(std::string_view("payload")));
+    expectClosed(1, "a payload behind");
+}
+
 TEST_F(ServerCoreTest, TooManyWaitingRequestsCloseTheConnection) {
     for (std::uint64_t number = 0; number <= 1000; ++number) {
         get(1, number);

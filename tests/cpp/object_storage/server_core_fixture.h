@@ -86,6 +86,12 @@ protected:
              std::uint32_t timeoutMilliseconds = 0) {
         header(connection, RequestType::getObject, object, maximum, requestId, timeoutMilliseconds);
     }
+    // A request as the local channel delivers it.
+    void whole(ConnectionId connection, RequestType type, std::uint64_t object, std::uint64_t length,
+               const ymq::Bytes& payload = ymq::Bytes()) {
+        const RequestHeader header{.objectId = id(object), .payloadLength = length, .requestId = 1, .type = type};
+        core_.onRequest(connection, ymq::Bytes::copy(writeRequestHeader(header)), payload, now_);
+    }
     void erase(ConnectionId connection, std::uint64_t object, std::uint64_t requestId = 0) {
         header(connection, RequestType::deleteObject, object, 0, requestId);
     }

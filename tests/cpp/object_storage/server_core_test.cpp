@@ -38,6 +38,41 @@ TEST_F(ServerCoreTest, AnswersShareTheReceivedBuffer) {
     EXPECT_EQ(answers.at(2).memory, received.data());
 }
 
+TEST_F(ServerCoreTest, WholeRequestsAreHandledAsFramesAre) {
+    const ymq::Bytes payload = ymq::Bytes::copy(std::string_view("payload"));
+    get(2, 7, 5);
+    whole(1, RequestType::setObject, 7, 7, payload);
+    expectAnswers({{2, ResponseType::getOk, id(7), 5, "payload"}, {1, ResponseType::setOk, id(7), 1, ""}});
+    whole(1, RequestType::duplicateObjectId, 8, kObjectIdMessageBytes, ymq::Bytes::copy(writeObjectIdMessage(id(7))));
+    whole(1, RequestType::getObject, 8, 3);
+    whole(1, RequestType::deleteObject, 7, 0);
+    whole(1, RequestType::getObject, 9, kAll);
+    set(2, 9, "later", 2);
+    expectAnswers({{1, ResponseType::duplicateOk, id(8), 1, ""},
+                   {1, ResponseType::getOk, id(8), 1, "pay"},
+                   {1, ResponseType::deleteOk, id(7), 1, ""},
+                   {1, ResponseType::getOk, id(9), 1, "later"},
+                   {2, ResponseType::setOk, id(9), 2, ""}});
+}
+
+TEST_F(ServerCoreTest, LargeContentsAreFreedWhenThereIsNothingElseToDo) {
+    struct Freed {
+        static void note(void* flag) noexcept { *static_cast<bool*>(flag) = true; }
+    };
+    const std::string large(100'000, 'x');
+    bool isFreed = false;
+    header(1, RequestType::setObject, 7, large.size(), 0);
+    core_.onFrame(1, ymq::Bytes::external(large.data(), large.size(), &Freed::note, &isFreed), now_);
+    EXPECT_FALSE(core_.hasIdleWork());
+    erase(1, 7);
+    EXPECT_TRUE(core_.hasIdleWork());
+    EXPECT_FALSE(isFreed);
+    EXPECT_EQ(core_.gauges().totals.contentBytes, 0U);
+    core_.onIdle();
+    EXPECT_TRUE(isFreed);
+    EXPECT_FALSE(core_.hasIdleWork());
+}
+
 TEST_F(ServerCoreTest, DeleteTellsWhetherTheObjectExisted) {
     erase(1, 7, 1);
     set(1, 7, "payload", 2);

@@ -70,6 +70,17 @@ TEST(FrameReader, AnnouncedLengthReservesNothing) {
     EXPECT_LE(reader.prepare().size(), ReceiveBuffer::kFirstStepBytes);
 }
 
+TEST(FrameReader, BlockIsSmallAgainBehindALargeFrame) {
+    FrameReader reader(FrameReader::Mode::plain);
+    const std::string small = encoded(patterned(1000));
+    std::string many;
+    for (int count = 0; count < 2000; ++count) many += small;
+    EXPECT_EQ(readAll(reader, many, many.size()).size(), 2000U);
+    EXPECT_GT(reader.prepare().size(), FrameReader::kSmallestBlockBytes);
+    EXPECT_EQ(readAll(reader, encoded(patterned(2'000'000)), many.size()).size(), 1U);
+    EXPECT_EQ(reader.prepare().size(), FrameReader::kSmallestBlockBytes);
+}
+
 TEST(FrameReader, RefusesByTheHeader) {
     FrameReader reader(FrameReader::Mode::plain);
     feed(reader, encoded("12345"));

@@ -26,6 +26,9 @@ class ObjectStorageServerConfig:
     get_timeout_seconds: float = setting(
         "-gt", default=0, minimum=0, help="time to wait for an object that does not exist yet, 0 for no limit"
     )
+    shared_memory: bool = setting(
+        "-sm", default=True, help="share the memory of objects with processes of this machine instead of sending copies"
+    )
     logging_paths: tuple[str, ...] = logging_paths_setting()
     logging_level: str = logging_level_setting()
     logging_config_file: str | None = logging_config_file_setting()

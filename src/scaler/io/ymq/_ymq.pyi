@@ -89,6 +89,19 @@ class Bytes(Buffer):
     def len(self) -> int: ...
     def __len__(self) -> int: ...
 
+def write_memory_file(payload: Payload) -> int:
+    """Write a payload to a new memory file, seal it, and return its descriptor; the GIL is released meanwhile.
+
+    Raise OSError.
+    """
+
+def map_memory_file(descriptor: int, size_bytes: int) -> Bytes:
+    """Return the first bytes of a sealed memory file. The descriptor may be closed then.
+
+    The memory may be written by who owns the buffer: it is copied page by page where that happens. Raise OSError, also
+    for a file that is shorter or not sealed.
+    """
+
 class Message:
     def __init__(self, address: Bytes | Buffer | None, payload: Bytes | Buffer) -> None: ...
     @property

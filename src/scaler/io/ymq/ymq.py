@@ -19,6 +19,8 @@ from scaler.io.ymq._ymq import (
     Socket,
     Statistics,
     YMQException,
+    map_memory_file,
+    write_memory_file,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ __all__ = [
     "Socket",
     "Statistics",
     "YMQException",
+    "map_memory_file",
+    "write_memory_file",
 ]
 
 

@@ -50,5 +50,6 @@ struct ObjectResponseHeader {
     # additions
     storageFull @6;
     timedOut @7;
+    overTCP @8;  # of the local channel only: the object can not travel here, ask again over TCP
   }
 }

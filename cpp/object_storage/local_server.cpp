@@ -1,0 +1,314 @@
+// Accepting, reading and writing; the packets themselves are made in local_packet.cpp.
+#include "object_storage/local_server.h"
+
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <deque>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "object_storage/local_packet.h"
+#include "ymq/stream_socket.h"
+
+namespace scaler::object_storage {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr int kAcceptsPerWakeUp = 64;
+constexpr int kPacketsPerWakeUp = 32;
+constexpr std::chrono::milliseconds kAcceptBackOff{100};
+
+std::string randomName() {
+    std::array<unsigned char, 16> random{};
+    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+        throw std::system_error(errno, std::generic_category(), "getrandom");
+    }
+    constexpr const char* kDigits = "0123456789abcdef";
+    std::string name;
+    for (const unsigned char byte : random) {
+        name += {kDigits[byte >> 4U], kDigits[byte & 15U]};
+    }
+    return name;
+}
+
+ymq::Descriptor listenOn(const std::string& name) {
+    const std::string path = "scaler-object-storage-" + name;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path + 1, path.data(), path.size());
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + path.size());
+    ymq::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (socket.get() < 0 || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+        ::listen(socket.get(), SOMAXCONN) != 0) {
+        throw std::system_error(errno, std::generic_category(), "the local channel");
+    }
+    return socket;
+}
+
+struct Connection {
+    struct Answer {
+        HeaderBytes header{};
+        ymq::Bytes payload{};
+    };
+
+    Connection(asio::io_context& context, ConnectionId number, int socket) : id(number), descriptor(context, socket) {}
+
+    const ConnectionId id;
+    asio::posix::stream_descriptor descriptor;
+    std::deque<Answer> unsent{};
+    bool isReading = false;
+    bool isWriting = false;
+    bool isClosed = false;
+};
+
+}  // namespace
+
+// What outlives the server object until its last asynchronous operation has ended.
+class LocalServer::Shared : public std::enable_shared_from_this<Shared> {
+public:
+    using ConnectionPointer = std::shared_ptr<Connection>;
+
+    Shared(asio::io_context& io_context, LocalHandler& user, std::size_t keptFilesLimit, ymq::Log logger)
+        : context(io_context), handler(&user), files(keptFilesLimit), log(std::move(logger)), listening(io_context) {}
+
+    void waitForPeers();
+    void acceptSome();
+    void read(const ConnectionPointer& connection);
+    void readSome(const ConnectionPointer& connection);
+    void answer(const ConnectionPointer& connection, const HeaderBytes& header, const ymq::Bytes& payload);
+    void writeSome(const ConnectionPointer& connection);
+    void waitForRoom(const ConnectionPointer& connection);
+    void close(const ConnectionPointer& connection, const std::string& reason);
+    ConnectionPointer find(ConnectionId number) const;
+    void warn(const std::string& text) const {
+        if (log) {
+            log(ymq::LogLevel::warning, text);
+        }
+    }
+
+    asio::io_context& context;
+    // Null once the server object is gone.
+    LocalHandler* handler;
+    SealedFiles files;
+    const ymq::Log log;
+    asio::posix::stream_descriptor listening;
+    std::unordered_map<ConnectionId, ConnectionPointer> connections{};
+    bool isPaused = false;
+
+private:
+    asio::steady_timer backOff_{context};
+    std::vector<std::byte> scratch_ = std::vector<std::byte>(kPacketBytes);
+    ConnectionId nextConnection_ = kFirstConnection;
+};
+
+void LocalServer::Shared::waitForPeers() {
+    listening.async_wait(asio::posix::descriptor_base::wait_read,
+                         [self = shared_from_this()](const error_code& failure) {
+                             if (!failure && self->handler != nullptr) {
+                                 self->acceptSome();
+                             }
+                         });
+}
+
+void LocalServer::Shared::acceptSome() {
+    for (int count = 0; count < kAcceptsPerWakeUp && listening.is_open(); ++count) {
+        const int number = ::accept4(listening.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (number < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+            warn("cannot accept local connections for now: " + ymq::errorText(errno));
+            backOff_.expires_after(kAcceptBackOff);
+            backOff_.async_wait([self = shared_from_this()](const error_code& cancelled) {
+                if (!cancelled && self->handler != nullptr) {
+                    self->acceptSome();
+                }
+            });
+            return;
+        }
+        if (number < 0) {
+            break;
+        }
+        const std::string name = ymq::describePeer(number);
+        const auto connection = std::make_shared<Connection>(context, nextConnection_++, number);
+        connections.emplace(connection->id, connection);
+        handler->onLocalConnected(connection->id, name);
+        read(connection);
+    }
+    if (listening.is_open()) {
+        waitForPeers();
+    }
+}
+
+void LocalServer::Shared::read(const ConnectionPointer& connection) {
+    if (connection->isClosed || connection->isReading || isPaused || !connection->unsent.empty()) {
+        return;
+    }
+    connection->isReading = true;
+    connection->descriptor.async_wait(asio::posix::descriptor_base::wait_read,
+                                      [self = shared_from_this(), connection](const error_code& failure) {
+                                          connection->isReading = false;
+                                          if (!failure && self->handler != nullptr) {
+                                              self->readSome(connection);
+                                          }
+                                      });
+}
+
+void LocalServer::Shared::readSome(const ConnectionPointer& connection) {
+    for (int count = 0; count < kPacketsPerWakeUp; ++count) {
+        if (connection->isClosed || isPaused || !connection->unsent.empty()) {
+            return;
+        }
+        ReceivedPacket packet;
+        try {
+            packet = receivePacket(connection->descriptor.native_handle(), scratch_, files);
+        } catch (const std::exception& failure) {
+            close(connection, std::string("cannot take a request: ") + failure.what());
+            return;
+        }
+        switch (packet.kind) {
+            case ReceivedPacket::Kind::request:
+                handler->onLocalRequest(connection->id, packet.request.header, packet.request.payload);
+                break;
+            case ReceivedPacket::Kind::none:
+                read(connection);
+                return;
+            case ReceivedPacket::Kind::ended:
+                close(connection, "closed by the peer");
+                return;
+            case ReceivedPacket::Kind::refused:
+                warn("refused a local request: " + packet.reason);
+                close(connection, packet.reason);
+                return;
+        }
+    }
+    read(connection);
+}
+
+void LocalServer::Shared::answer(const ConnectionPointer& connection, const HeaderBytes& header,
+                                 const ymq::Bytes& payload) {
+    if (connection->unsent.size() >= kUnsentAnswersLimit) {
+        warn("closing a local connection that does not read its answers");
+        close(connection, "the peer does not read its answers");
+        return;
+    }
+    connection->unsent.push_back({header, payload});
+    if (!connection->isWriting) {
+        writeSome(connection);
+    }
+}
+
+void LocalServer::Shared::writeSome(const ConnectionPointer& connection) {
+    while (!connection->isClosed && !connection->unsent.empty()) {
+        const Connection::Answer& next = connection->unsent.front();
+        switch (sendPacket(connection->descriptor.native_handle(), next.header, next.payload)) {
+            case SendOutcome::sent:
+                connection->unsent.pop_front();
+                break;
+            case SendOutcome::wouldBlock:
+                waitForRoom(connection);
+                return;
+            case SendOutcome::failed:
+                close(connection, "closed by the peer");
+                return;
+        }
+    }
+}
+
+void LocalServer::Shared::waitForRoom(const ConnectionPointer& connection) {
+    connection->isWriting = true;
+    connection->descriptor.async_wait(asio::posix::descriptor_base::wait_write,
+                                      [self = shared_from_this(), connection](const error_code& failure) {
+                                          connection->isWriting = false;
+                                          if (failure) {
+                                              return;
+                                          }
+                                          self->writeSome(connection);
+                                          self->read(connection);
+                                      });
+}
+
+void LocalServer::Shared::close(const ConnectionPointer& connection, const std::string& reason) {
+    if (std::exchange(connection->isClosed, true)) {
+        return;
+    }
+    connections.erase(connection->id);
+    error_code ignored;
+    connection->descriptor.close(ignored);
+    asio::post(context, [self = shared_from_this(), connection, reason] {
+        connection->unsent.clear();
+        if (self->handler != nullptr) {
+            self->handler->onLocalClosed(connection->id, reason);
+        }
+    });
+}
+
+LocalServer::Shared::ConnectionPointer LocalServer::Shared::find(ConnectionId number) const {
+    const auto found = connections.find(number);
+    return found == connections.end() ? nullptr : found->second;
+}
+
+LocalServer::LocalServer(asio::io_context& context, LocalHandler& handler, std::size_t keptFilesLimit, ymq::Log log)
+    : shared_(std::make_shared<Shared>(context, handler, keptFilesLimit, std::move(log))) {}
+
+LocalServer::~LocalServer() {
+    shared_->handler = nullptr;
+    stop("the server is gone");
+}
+
+std::string LocalServer::listen() {
+    const std::string name = randomName();
+    ymq::Descriptor socket = listenOn(name);
+    shared_->listening.assign(socket.release());
+    asio::post(shared_->context, [shared = shared_] { shared->waitForPeers(); });
+    return name;
+}
+
+void LocalServer::answer(ConnectionId number, const HeaderBytes& header, const ymq::Bytes& payload) {
+    if (const auto connection = shared_->find(number)) {
+        shared_->answer(connection, header, payload);
+    }
+}
+
+void LocalServer::close(ConnectionId number, const std::string& reason) {
+    if (const auto connection = shared_->find(number)) {
+        shared_->close(connection, reason);
+    }
+}
+
+void LocalServer::pauseReading() { shared_->isPaused = true; }
+
+bool LocalServer::isDrained() const {
+    for (const auto& [number, connection] : shared_->connections) {
+        if (!connection->unsent.empty()) {
+            return false;
+        }
+    }
+    return true;
+}
+
+std::size_t LocalServer::keptFiles() const noexcept { return shared_->files.kept(); }
+
+void LocalServer::stop(const std::string& reason) {
+    error_code ignored;
+    shared_->listening.close(ignored);
+    std::vector<Shared::ConnectionPointer> all;
+    for (const auto& [number, connection] : shared_->connections) {
+        all.push_back(connection);
+    }
+    for (const auto& connection : all) {
+        shared_->close(connection, reason);
+    }
+}
+
+}  // namespace scaler::object_storage

@@ -1,0 +1,79 @@
+// The local channel: whole requests and answers as packets between processes of one machine, with descriptors instead
+// of large payloads.
+//
+// The thread that runs the io context owns everything. A packet is a header, and behind it the payload unless that
+// travels as the one descriptor of a sealed memory file. The socket has an abstract name, which ends with it, and which
+// nobody guesses: peers learn it over TCP, and those on another machine or in another network namespace cannot use it.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "object_storage/header.h"
+#include "object_storage/sealed_file.h"
+#include "object_storage/waiting_requests.h"
+#include "ymq/bytes.h"
+#include "ymq/log.h"
+
+namespace scaler::object_storage {
+
+// What the owner of a local server is told. Any call of the server may be made from within.
+class LocalHandler {
+public:
+    LocalHandler() = default;
+    LocalHandler(const LocalHandler&) = delete;
+    LocalHandler& operator=(const LocalHandler&) = delete;
+    virtual ~LocalHandler() = default;
+
+    virtual void onLocalConnected(ConnectionId connection, const std::string& name) = 0;
+
+    // The payload is null when there was none.
+    virtual void onLocalRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload) = 0;
+
+    // Exactly one for each onLocalConnected, also after close(), and nothing follows. Never called from within a call
+    // of the server.
+    virtual void onLocalClosed(ConnectionId connection, const std::string& reason) = 0;
+};
+
+class LocalServer {
+public:
+    // Connections have numbers from here on.
+    static constexpr ConnectionId kFirstConnection = ConnectionId{1} << 63U;
+    // A peer that leaves more answers unread is closed; its requests are not read while any is unsent.
+    static constexpr std::size_t kUnsentAnswersLimit = 1024;
+
+    LocalServer(boost::asio::io_context& context, LocalHandler& handler, std::size_t keptFilesLimit, ymq::Log log);
+    ~LocalServer();
+    LocalServer(const LocalServer&) = delete;
+    LocalServer& operator=(const LocalServer&) = delete;
+
+    // Listens, and returns what peers find the socket by. Throws std::system_error.
+    std::string listen();
+
+    // Sends an answer. A large payload that is no file is answered by overTcp instead.
+    void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload);
+
+    void close(ConnectionId connection, const std::string& reason);
+
+    // No further request is read, of any connection.
+    void pauseReading();
+
+    // Whether every answer has been sent.
+    bool isDrained() const;
+
+    // How many descriptors of contents are kept.
+    std::size_t keptFiles() const noexcept;
+
+    // Stops listening and closes all connections; onLocalClosed follows for each when the context still runs.
+    void stop(const std::string& reason);
+
+private:
+    class Shared;
+
+    std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace scaler::object_storage

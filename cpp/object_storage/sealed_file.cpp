@@ -1,0 +1,126 @@
+#include "object_storage/sealed_file.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+namespace scaler::object_storage {
+namespace {
+
+constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+constexpr std::uint64_t kBlockBytes = 512;  // the unit of st_blocks
+
+// A file that is kept open, and mapped to be sent to who cannot take its descriptor. Pages that are not touched through
+// the mapping cost nothing.
+class SealedFile {
+public:
+    SealedFile(ymq::Descriptor descriptor, std::size_t sizeBytes, std::shared_ptr<std::atomic<std::size_t>> kept)
+        : descriptor_(std::move(descriptor)),
+          sizeBytes_(sizeBytes),
+          memory_(::mmap(nullptr, sizeBytes, PROT_READ, MAP_SHARED, descriptor_.get(), 0)),
+          kept_(std::move(kept)) {
+        kept_->fetch_add(1, std::memory_order_relaxed);
+    }
+    SealedFile(const SealedFile&) = delete;
+    SealedFile& operator=(const SealedFile&) = delete;
+    ~SealedFile() {
+        if (isMapped()) {
+            ::munmap(memory_, sizeBytes_);
+        }
+        kept_->fetch_sub(1, std::memory_order_relaxed);
+    }
+
+    bool isMapped() const { return memory_ != MAP_FAILED; }
+    const void* memory() const { return memory_; }
+    int descriptor() const { return descriptor_.get(); }
+
+private:
+    const ymq::Descriptor descriptor_;
+    const std::size_t sizeBytes_;
+    void* const memory_;
+    const std::shared_ptr<std::atomic<std::size_t>> kept_;
+};
+
+void release(void* owner) noexcept { delete static_cast<SealedFile*>(owner); }
+
+// Returns what is wrong with a file; nullptr when its bytes are there, and stay as they are.
+const char* faultOf(int descriptor, std::uint64_t sizeBytes) {
+    const int seals = ::fcntl(descriptor, F_GET_SEALS);
+    if (seals < 0 || (seals & kSeals) != kSeals) {
+        return "a descriptor that is not a sealed memory file";
+    }
+    struct stat status {};
+    struct statfs system {};
+    if (::fstat(descriptor, &status) != 0 || ::fstatfs(descriptor, &system) != 0) {
+        return "a descriptor that tells nothing of itself";
+    }
+    // Huge pages are reserved elsewhere: touching them may fail with a signal.
+    if (system.f_type != TMPFS_MAGIC) {
+        return "a memory file of huge pages";
+    }
+    if (static_cast<std::uint64_t>(status.st_size) != sizeBytes) {
+        return "a memory file of another size than was announced";
+    }
+    // Reading a hole would take memory that nobody has accounted for.
+    if (static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes < sizeBytes) {
+        return "a memory file with holes";
+    }
+    return nullptr;
+}
+
+ymq::Result<ymq::Bytes> copyOf(int descriptor, std::size_t sizeBytes) {
+    std::byte* memory = nullptr;
+    ymq::Bytes bytes = ymq::Bytes::allocate(sizeBytes, memory);
+    for (std::size_t filled = 0; filled < sizeBytes;) {
+        const ssize_t size = ::pread(descriptor, memory + filled, sizeBytes - filled, static_cast<off_t>(filled));
+        if (size < 0 && errno == EINTR) {
+            continue;
+        }
+        if (size <= 0) {
+            return ymq::Error{.context = "a memory file that cannot be read"};
+        }
+        filled += static_cast<std::size_t>(size);
+    }
+    return bytes;
+}
+
+}  // namespace
+
+ymq::Result<ymq::Bytes> SealedFiles::take(ymq::Descriptor descriptor, std::uint64_t sizeBytes) {
+    if (const char* const fault = faultOf(descriptor.get(), sizeBytes)) {
+        return ymq::Error{.context = fault};
+    }
+    const auto size = static_cast<std::size_t>(sizeBytes);
+    if (size < kSmallestKeptBytes || kept() >= keptLimit_) {
+        return copyOf(descriptor.get(), size);
+    }
+    auto file = std::make_unique<SealedFile>(std::move(descriptor), size, kept_);
+    if (!file->isMapped()) {
+        return copyOf(file->descriptor(), size);
+    }
+    ymq::Bytes content = ymq::Bytes::external(file->memory(), size, &release, file.get());
+    (void)file.release();
+    return content;
+}
+
+int SealedFiles::descriptorOf(const ymq::Bytes& content) noexcept {
+    const void* const owner = content.ownerReleasedBy(&release);
+    return owner == nullptr ? -1 : static_cast<const SealedFile*>(owner)->descriptor();
+}
+
+std::size_t keptFilesShare() noexcept {
+    constexpr rlim_t kMostFiles = 16 * 1024;  // a quarter of the mappings that Linux allows a process
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? std::min(limit.rlim_cur / 2, kMostFiles) : 0;
+}
+
+}  // namespace scaler::object_storage
