@@ -6,7 +6,7 @@
 #   scripts/benchmark.sh --peers process_pool    only against the standard library's process pool
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-ensure_packages
+ensure_packages build
 ensure_environment
 install_project "dev,test"
 

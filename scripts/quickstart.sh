@@ -3,7 +3,7 @@
 # of Python's standard library. Repeating it is cheap.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-ensure_packages
+ensure_packages build
 ensure_environment
 install_project ""
 say "running examples/code_metrics.py"

@@ -52,9 +52,9 @@ missing_packages() {
     have_python || printf '%s\n' python3 python3-venv python3-dev
 }
 
-# Installs what is missing for the build, or with the argument "tests" for the tests, too.
+# Installs what is missing for "build", or "tests", which need more.
 ensure_packages() {
-    purpose=${1:-build}
+    purpose=$1
     local missing administrator=()
     mapfile -t missing < <(missing_packages)
     if [ "${#missing[@]}" -eq 0 ]; then
