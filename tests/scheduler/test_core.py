@@ -12,7 +12,7 @@ from scaler.protocol.codec import TaskCancelConfirmType
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.scheduler.controllers.object_controller import DELETE_AGAIN_SECONDS
 from scaler.utility.exceptions import ClientShutdownException, TaskRejectedError, WorkerDiedError
-from scaler.utility.identifiers import ObjectID, TaskID
+from scaler.utility.identifiers import ClientID, ObjectID, TaskID
 
 
 @pytest.fixture
@@ -298,6 +298,43 @@ def test_a_client_that_comes_back_keeps_its_new_objects(scheduler: SchedulerFixt
     scheduler.deleted_owners.clear()
     scheduler.tick(DELETE_AGAIN_SECONDS)
     assert scheduler.deleted_owners == []
+
+
+def announce(scheduler: SchedulerFixture, worker: bytes, client: ClientID) -> ObjectID:
+    """Let a worker announce the object that the result of a task will name."""
+    object_id = ObjectID.generate_object_id(client)
+    scheduler.create_objects(worker, client, [object_id])
+    return object_id
+
+
+def test_what_a_lost_worker_has_announced_for_results_is_deleted(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [done, _] = scheduler.submit(client, 2)
+    kept, orphan = announce(scheduler, worker, client), announce(scheduler, worker, client)
+    result = codec.TaskResult(task_id=done, result_type=codec.TaskResultType.success, results=[kept])
+    scheduler.say(worker, result.encode())
+    scheduler.lose(worker)
+    assert scheduler.deleted == [orphan]
+    assert scheduler.core.gauges()["objects"] == 1
+
+
+def test_the_object_of_a_result_that_nobody_wants_is_deleted(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    scheduler.finish(worker, task)
+    late = announce(scheduler, worker, client)
+    result = codec.TaskResult(task_id=task, result_type=codec.TaskResultType.success, results=[late])
+    scheduler.say(worker, result.encode())
+    assert scheduler.deleted == [late]
+    assert scheduler.core.gauges()["objects"] == 0
+
+
+def test_objects_announced_by_a_worker_that_has_left_are_deleted(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    scheduler.say(worker, message.encode("disconnectRequest", worker=worker))
+    late = announce(scheduler, worker, client)
+    assert scheduler.deleted == [late]
+    assert scheduler.core.gauges()["objects"] == 0
 
 
 def test_deleted_objects_leave_storage_and_caches_once(scheduler: SchedulerFixture) -> None:

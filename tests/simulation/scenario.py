@@ -18,7 +18,7 @@ def simulate(seed: int) -> World:
     runs = Runs(world)
     random = world.random
     workers = [SimulatedWorker(world, f"w{i}", runs, random.choice((1, 2, 1000))) for i in range(random.randint(1, 5))]
-    clients = [SimulatedClient(world, f"c{i}") for i in range(random.randint(1, 3))]
+    clients = [SimulatedClient(world, f"c{i}", runs) for i in range(random.randint(1, 3))]
     for peer in (*workers, *clients):
         world.after(random.uniform(0, 0.5), peer.connect)
     for client in clients:
@@ -26,6 +26,7 @@ def simulate(seed: int) -> World:
             client_ = client
             count = random.randint(1, 40)
             world.after(random.uniform(0.5, 8), lambda c=client_, n=count: c.submit(n) if c.connected else None)
+            world.after(random.uniform(0.5, 8), lambda c=client_: c.submit_graph() if c.connected else None)
             world.after(random.uniform(0.5, 9), client.cancel_some)
     for _ in range(random.randint(0, 6)):
         world.after(random.uniform(0.5, FAULTS_UNTIL_SECONDS), lambda: _worker_fault(world, random.choice(workers)))
@@ -66,4 +67,6 @@ def _judge(world: World, clients: list[SimulatedClient]) -> None:
             for task_id, ends in client.ends.items():
                 if len(ends) != 1:
                     world.fail(f"task {task_id.hex()} of {client.identity!r} ended {len(ends)} times")
+            if client.unended_graphs:
+                world.fail(f"graph {client.unended_graphs[0].hex()} of {client.identity!r} did not end")
     world.check_at_rest()

@@ -188,6 +188,6 @@ class World:
     def check_at_rest(self) -> None:
         """I5: every table is empty once nothing goes on."""
         gauges = self.core.gauges()
-        for gauge in ("tasks", "waiting_tasks", "placed_tasks", "open_cancels", "loaded_workers", "objects"):
+        for gauge in ("tasks", "waiting_tasks", "placed_tasks", "open_cancels", "loaded_workers", "objects", "graphs"):
             if gauges[gauge] != 0:
                 self.fail(f"gauge {gauge} is {gauges[gauge]} at rest: {list(self.core._tasks._tasks.values())[:3]}")

@@ -59,7 +59,7 @@ class SchedulerCore:
         self._reporter = TaskReporter(self.outbox, self._objects.name)
         self._tasks = TaskController(self.outbox, self._pool, self._reporter, settings.max_number_of_tasks_waiting)
         self._graphs = GraphController(self.outbox, self._tasks, self._objects, self._reporter)
-        self._workers = WorkerController(self.outbox, self._pool, self._tasks)
+        self._workers = WorkerController(self.outbox, self._pool, self._tasks, self._objects)
         self._balance = BalanceController(self.outbox, self._pool, self._tasks)
         self._information = InformationController(
             self.outbox, self._clients, self._objects, self._tasks, self._pool, self._reporter, self.gauges
@@ -177,8 +177,11 @@ class SchedulerCore:
 
     def on_task_result(self, peer: bytes, frame: Frame) -> None:
         """Take the result of a task."""
-        if (worker := self._worker(peer)) is not None:
-            self._tasks.on_result(worker, frame)
+        if (worker := self._worker(peer)) is None:
+            return
+        is_wanted = self._tasks.on_result(worker, frame)
+        if worker.announced:
+            self._objects.on_result(worker, codec.peek_result(frame)[3], is_wanted=is_wanted)
 
     def on_task_log(self, peer: bytes, frame: Frame) -> None:
         """Forward output of a task to its client."""
@@ -194,11 +197,15 @@ class SchedulerCore:
         instruction = codec.decode(frame)
         assert isinstance(instruction, codec.ObjectInstruction)
         is_client = self._roles.get(peer) is Role.client
+        worker = None if is_client else self._worker(peer)
         if is_client and instruction.object_user not in (peer, b""):
             raise ValueError(f"objects of {instruction.object_user!r} are not this client's")
         owner = peer if is_client else instruction.object_user
         if instruction.instruction_type == codec.ObjectInstructionType.create:
-            self._objects.on_create(owner, instruction, self.now_seconds)
+            if is_client or worker is not None:
+                self._objects.on_create(owner, instruction, self.now_seconds, worker)
+            else:  # a worker that has left: its results are not wanted
+                self.outbox.delete_from_storage(instruction.object_ids)
         elif instruction.instruction_type == codec.ObjectInstructionType.delete and is_client:
             self._objects.on_delete(owner, self._graphs.on_objects_released(instruction.object_ids))
         else:

@@ -16,9 +16,11 @@ class WorkerRecord:
     ``tasks`` holds what was placed on it and has not ended, in the order of placing, which is the order of starting.
     ``version`` changes with it. ``estimated_seconds`` is the time its tasks are expected to take. A task that waits for
     tasks of its own lends them its place: what is nested deeper does not find the worker full of what is not.
+    ``announced`` are the objects, with their owners, that it is about to store and that no result has named yet.
     """
 
     __slots__ = (
+        "announced",
         "capabilities",
         "digest_mismatches",
         "draining",
@@ -38,6 +40,7 @@ class WorkerRecord:
         self.queue_size = queue_size
         self.capabilities = capabilities
         self.tasks: dict[bytes, TaskRecord] = {}
+        self.announced: dict[bytes, bytes] = {}
         self.nested: dict[int, int] = {}  # how many tasks there are of each level above 0
         self.estimated_seconds = 0.0
         self.version = 0

@@ -7,6 +7,7 @@ from typing import Final
 
 from scaler.protocol import codec
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
+from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.controllers.client_controller import ClientController
 from scaler.scheduler.object_usage.object_tracker import ObjectTracker
 from scaler.scheduler.outbox import Outbox
@@ -38,12 +39,34 @@ class ObjectController:
         """Return the name an object was announced with."""
         return self._tracker.name(object_id)
 
-    def on_create(self, owner: bytes, instruction: codec.ObjectInstruction, now_seconds: float) -> None:
-        """Know new objects of a client; those of a client that has gone are deleted."""
+    def on_create(
+        self,
+        owner: bytes,
+        instruction: codec.ObjectInstruction,
+        now_seconds: float,
+        worker: WorkerRecord | None = None,
+    ) -> None:
+        """Know new objects, which their client announces or a worker does; delete those of a client that has gone."""
         if self._clients.get(owner) is None:
             self._delete_departed(ClientID(owner), now_seconds)
             return
-        self._tracker.create(owner, instruction.object_ids, instruction.object_names)
+        object_ids = instruction.object_ids
+        self._tracker.create(owner, object_ids, instruction.object_names)
+        if worker is not None:
+            worker.announced.update(dict.fromkeys(object_ids, owner))
+
+    def on_result(self, worker: WorkerRecord, object_ids: list[bytes], *, is_wanted: bool) -> None:
+        """Take note that a result names objects of its worker; those that nobody wants are deleted."""
+        for object_id in object_ids:
+            owner = worker.announced.pop(object_id, None)
+            if owner is not None and not is_wanted:
+                self.on_delete(owner, [object_id])
+
+    def on_worker_gone(self, worker: WorkerRecord) -> None:
+        """Delete what a worker has announced for results that will not come."""
+        for object_id, owner in worker.announced.items():
+            self.on_delete(owner, [object_id])
+        worker.announced.clear()
 
     def on_delete(self, owner: bytes, object_ids: list[bytes]) -> None:
         """Delete objects that their owner gives up."""

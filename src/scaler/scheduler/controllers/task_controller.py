@@ -146,24 +146,26 @@ class TaskController:
 
     # -- events from workers
 
-    def on_result(self, worker: WorkerRecord, frame: Frame) -> None:
-        """End a task with the result of the worker that holds it."""
+    def on_result(self, worker: WorkerRecord, frame: Frame) -> bool:
+        """End a task with the result of the worker that holds it; return whether anybody wants it."""
         task_id, result_type, metadata, _, attempt, cause = codec.peek_result(frame)
         record = worker.tasks.get(task_id)
         if record is None or attempt < record.attempt:
             self.stale["result"] += 1
-            return
+            return False
         if TABLE[record.state, TaskEvent.result] is not Action.deliver_result:
             self.stale["result"] += 1
-            return
+            return False
         if cause in _RETRYABLE and record.state is not TaskState.canceling and self._retry(record, attempt):
-            return
+            return False
         if metadata:
             seconds = ProfileResult.deserialize(metadata).duration_s
             self._durations.observe(record.function_id, seconds / record.calls)
+        is_wanted = record.client is not None
         self._tell(record, frame)
         self._reporter.ended(record, task_end.result_state(result_type), metadata)
         self._end(record)
+        return is_wanted
 
     def _retry(self, record: TaskRecord, attempt: int) -> bool:
         """Let a task run again that has failed, if it may; return whether it does."""
@@ -209,8 +211,13 @@ class TaskController:
     # -- events of the scheduler itself
 
     def on_tick(self, now_seconds: float) -> None:
-        """Fail the tasks whose deadline has passed; a worker that holds one decides whether it has started."""
+        """Fail the tasks whose deadline has passed; a worker that holds one decides whether it has started.
+
+        One that was placed on a worker that is gone may have started there, and has no deadline any more.
+        """
         for record in self._deadlines.take_due(now_seconds):
+            if record.attempt > 0:
+                continue
             if record.state is TaskState.waiting:
                 self._fail_late(record, self._describe_wait(record))
                 self._queue.removed(record)

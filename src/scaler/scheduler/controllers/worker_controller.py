@@ -8,6 +8,7 @@ from typing import Any
 from scaler.protocol import message
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
+from scaler.scheduler.controllers.object_controller import ObjectController
 from scaler.scheduler.controllers.task_controller import TaskController
 from scaler.scheduler.outbox import Outbox
 
@@ -23,8 +24,9 @@ class WorkerController:
     known again in the same session, whatever it sends.
     """
 
-    def __init__(self, outbox: Outbox, pool: WorkerPool, tasks: TaskController) -> None:
+    def __init__(self, outbox: Outbox, pool: WorkerPool, tasks: TaskController, objects: ObjectController) -> None:
         self._outbox = outbox
+        self._objects = objects
         self._pool = pool
         self._tasks = tasks
         self._departed: set[bytes] = set()
@@ -90,6 +92,7 @@ class WorkerController:
         )
         self._publish(worker, "disconnected")
         self._tasks.on_worker_gone(worker, lost=lost)
+        self._objects.on_worker_gone(worker)
 
     def _compare_views(self, worker: WorkerRecord, heartbeat: Any) -> None:
         """Repair a worker's book when it and the worker disagree while nothing moves: ask about each task.
