@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import functools
 import math
@@ -9,6 +10,7 @@ import os
 import pickle
 import random
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -474,3 +476,44 @@ def test_start_and_stop_over_and_over(combo: SchedulerClusterCombo) -> None:
             assert client.submit(noop, number).result() == number
         assert time.monotonic() - start < 5
     assert threading.active_count() <= threads
+
+
+# --- output of tasks
+
+
+def speak(text: str) -> int:
+    print(text)
+    print(text, "to stderr", file=sys.stderr)
+    return len(text)
+
+
+def test_output_of_tasks_appears_in_order_before_their_results(
+    combo: SchedulerClusterCombo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Client(combo.get_address(), stream_output=True) as client:
+        for number in range(3):
+            assert client.submit(speak, f"line {number}").result(30) == 6
+            captured = capsys.readouterr()
+            assert captured.out == f"line {number}\n"
+            assert captured.err == f"line {number} to stderr\n"
+
+
+def test_output_stays_with_the_worker_unless_it_is_asked_for(
+    combo: SchedulerClusterCombo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Client(combo.get_address()) as client:
+        assert client.submit(speak, "silent").result(30) == 6
+    assert "silent" not in capsys.readouterr().out
+
+
+def test_clients_in_event_loops(combo: SchedulerClusterCombo) -> None:
+    async def work() -> int:
+        async with Client(combo.get_address()) as client:
+            futures = [client.submit(pow, number, 2) for number in range(5)]
+            return sum(await asyncio.gather(*(_awaited(future) for future in futures)))
+
+    async def _awaited(future: Any) -> int:
+        value: int = await future
+        return value
+
+    assert asyncio.run(work()) == 30

@@ -225,6 +225,17 @@ class Client:
     ) -> None:
         self.disconnect()
 
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Disconnect without holding up the event loop."""
+        import asyncio  # only programs with a loop have it loaded
+
+        await asyncio.get_running_loop().run_in_executor(None, self.disconnect)
+
     def __repr__(self) -> str:
         state = "stopped" if self._agent.is_stopped else "connected"
         return f"<Client {self._identity.decode()} of {self._address}, {state}>"

@@ -27,7 +27,10 @@ class LinkSocket(Protocol):
 
 
 class AgentLink:
-    """Receives in batches, and sends results in batches when there is more to do. For the main thread only."""
+    """Receives in batches, and sends results in batches when there is more to do.
+
+    For the main thread only, but for ``send``, which any thread may call.
+    """
 
     def __init__(self, socket: LinkSocket) -> None:
         self._socket = socket

@@ -10,6 +10,7 @@ from scaler.protocol import codec
 from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException, UnserializableError
 from scaler.utility.identifiers import ClientID, ObjectID
 from scaler.utility.serialization import INLINE_VALUE_BYTES, payload_size, serialize, serialize_failure
+from scaler.worker.agent.processor.task_output import is_streamed, streamed
 from scaler.worker.agent.processor.task_profiler import TaskProfiler
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ _FAILED: Final = int(codec.TaskResultType.failed)
 class TaskRunner:
     """Turns Task messages into frames of TaskResult messages.
 
-    ``announce`` sends a frame that has to reach the scheduler before the result: the creation of an object.
+    ``announce`` sends a frame that has to reach the scheduler before the result: the creation of an object, or output.
+    Any thread may call it.
     """
 
     def __init__(self, objects: TaskObjects, storage: Storage, announce: Callable[[bytes], None]) -> None:
@@ -37,7 +39,13 @@ class TaskRunner:
         self._profiler = TaskProfiler()
 
     def run(self, task: codec.Task) -> bytes:
-        """Run the task and return the frame of its result."""
+        """Run the task and return the frame of its result; what it prints is sent before, when its client wants it."""
+        if not is_streamed(task.metadata):
+            return self._run(task)
+        with streamed(task.task_id, self._announce):
+            return self._run(task)
+
+    def _run(self, task: codec.Task) -> bytes:
         self._profiler.start()
         try:
             loaded = self._objects.load(task)

@@ -1,0 +1,107 @@
+"""Sends what a task prints to its client, line by line."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from scaler.protocol import codec
+from scaler.utility.metadata.task_flags import TaskFlags
+
+_LONGEST_LINE: Final = 64 * 1024
+"""Characters that wait for the end of their line; more are sent without it."""
+
+
+@functools.lru_cache(maxsize=64)
+def is_streamed(metadata: bytes) -> bool:
+    """Return whether the flags of a task ask for its output. Raise ValueError for what are no flags."""
+    return TaskFlags.deserialize(metadata).stream_output
+
+
+class TaskOutput(io.TextIOBase):
+    """One of the two streams of a task. Any thread of the task may write; each line leaves whole.
+
+    ``send`` takes the frame of a TaskLog message. After the end of the task, what its threads still write goes where
+    the processor itself writes.
+    """
+
+    def __init__(self, task_id: bytes, log_type: codec.LogType, send: Callable[[bytes], None]) -> None:
+        self._task_id = task_id
+        self._log_type = log_type
+        self._send = send
+        self._lock = threading.Lock()
+        self._waiting: list[str] = []
+        self._waiting_characters = 0
+        self._is_over = False
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # an attribute there
+        """Return how text would be encoded, for those who ask."""
+        return "utf-8"
+
+    @property
+    def errors(self) -> str:  # type: ignore[override]  # an attribute there
+        """Return what becomes of text that has no encoding: it is escaped."""
+        return "backslashreplace"
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Send all lines that are complete, and return the number of characters taken: all."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        with self._lock:
+            if self._is_over:
+                stream = sys.__stderr__ if self._log_type is codec.LogType.stderr else sys.__stdout__
+                return len(text) if stream is None else stream.write(text)
+            lines, newline, rest = text.rpartition("\n")
+            if newline or self._waiting_characters + len(text) > _LONGEST_LINE:
+                self._waiting.append(lines + newline if newline else text)
+                self._send_waiting()
+                text_left = rest if newline else ""
+            else:
+                text_left = text
+            if text_left:
+                self._waiting.append(text_left)
+                self._waiting_characters += len(text_left)
+        return len(text)
+
+    def flush(self) -> None:
+        """Send the line that is not complete."""
+        with self._lock:
+            self._send_waiting()
+
+    def end(self) -> None:
+        """Send what waits, and nothing more."""
+        with self._lock:
+            self._send_waiting()
+            self._is_over = True
+
+    def _send_waiting(self) -> None:
+        content = "".join(self._waiting)
+        self._waiting.clear()
+        self._waiting_characters = 0
+        if content and not self._is_over:
+            encodable = content.encode(errors=self.errors).decode()  # lone surrogates cannot travel
+            log = codec.TaskLog(task_id=self._task_id, log_type=self._log_type, content=encodable)
+            self._send(log.encode())
+
+
+@contextlib.contextmanager
+def streamed(task_id: bytes, send: Callable[[bytes], None]) -> Iterator[None]:
+    """Send what is printed meanwhile; all of it has been sent at the end."""
+    output = TaskOutput(task_id, codec.LogType.stdout, send)
+    errors = TaskOutput(task_id, codec.LogType.stderr, send)
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        try:
+            yield
+        finally:
+            output.end()
+            errors.end()
