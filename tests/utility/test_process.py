@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scaler.utility.interpreter import Interpreter
+from scaler.utility.interpreter import BOOTSTRAP, Interpreter
 from scaler.utility.process import ChildProcess
 
 DEADLINE_SECONDS = 20.0
@@ -398,3 +398,17 @@ def test_child_imports_little(tmp_path):
     assert "scaler.utility.process" in modules
     for heavy in ("subprocess", "asyncio", "capnp", "multiprocessing", "psutil", "argparse", "ctypes"):
         assert heavy not in modules
+
+
+def test_parent_that_ends_before_it_has_written_anything():
+    read_end, write_end = os.pipe()
+    os.close(write_end)
+    child = subprocess.run(
+        [sys.executable, "-c", BOOTSTRAP, str(read_end)],
+        pass_fds=(read_end,),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=DEADLINE_SECONDS,
+    )
+    os.close(read_end)
+    assert (child.returncode, child.stdout) == (0, b"")

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 EXIT_GRACE_SECONDS = 5.0
 """How long children have to end when the application exits without having stopped them."""
 
-_BOOTSTRAP = (
+BOOTSTRAP = (
     "import sys,marshal,gc;"
     "gc.disable();"
     "stream=open(int(sys.argv[1]),'rb',closefd=False);"
+    "stream.peek() or sys.exit();"  # the parent ended before it wrote anything
     "sys.path[:],sys.argv[:],*rest=marshal.load(stream);"
     "from scaler.utility.process import run_child;"
     "run_child(stream,*rest)"
@@ -67,7 +68,7 @@ class Interpreter:
         read_end, self._lifeline = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, *_interpreter_flags(), "-c", _BOOTSTRAP, str(read_end)],
+                [sys.executable, *_interpreter_flags(), "-c", BOOTSTRAP, str(read_end)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(read_end, *pass_fds),
                 start_new_session=True,
