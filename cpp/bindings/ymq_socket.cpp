@@ -4,6 +4,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -184,6 +185,43 @@ nb::list sendMany(const Socket& self, nb::handle messages) {
     return refused;
 }
 
+// A thread that waits runs the loop for so long before it leaves that to the I/O thread.
+constexpr std::chrono::milliseconds kLongestTurn{500};
+
+// Blocks signals in this thread until it goes out of scope.
+class SignalsBlocked {
+public:
+    SignalsBlocked() {
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+    const sigset_t& before() const noexcept { return before_; }
+
+private:
+    sigset_t before_;
+};
+
+// Waits, at first by running the loop. A signal that comes just before that waits does not end the wait, so it is
+// short; a longer one goes on behind a look at the signals, in a way that misses none.
+ymq::Socket::Wait waitFor(ymq::Socket& native, const std::optional<Clock::time_point>& deadline) {
+    const auto turn = Clock::now() + kLongestTurn;
+    const bool is_last_turn = deadline && *deadline <= turn;
+    {
+        const Unlocked unlocked;
+        const ymq::Socket::Wait outcome = native.wait(is_last_turn ? *deadline : turn);
+        if (is_last_turn || outcome != ymq::Socket::Wait::timedOut) return outcome;
+    }
+    const SignalsBlocked blocked;
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+    const Unlocked unlocked;
+    return native.sleep(deadline, blocked.before());
+}
+
 nb::list recvBatch(const Socket& self, std::optional<double> timeout_seconds, std::size_t maximum,
                    std::optional<nb::list> into) {
     ymq::Socket& native = self.native();
@@ -192,12 +230,7 @@ nb::list recvBatch(const Socket& self, std::optional<double> timeout_seconds, st
     for (;;) {
         std::vector<ymq::Received> items = native.take(maximum);
         if (!items.empty()) return into ? appendTo(*into, std::move(items)) : toList(std::move(items));
-        ymq::Socket::Wait outcome;
-        {
-            const Unlocked unlocked;
-            outcome = native.wait(deadline);
-        }
-        switch (outcome) {
+        switch (waitFor(native, deadline)) {
             case ymq::Socket::Wait::received:
                 break;
             case ymq::Socket::Wait::timedOut:

@@ -57,18 +57,30 @@ std::vector<Received> Inbox::take(std::size_t maximum) {
     return taken;
 }
 
-Inbox::Wait Inbox::wait(std::optional<std::chrono::steady_clock::time_point> deadline) {
-    std::unique_lock lock(mutex_);
+template <typename Waiting>
+Inbox::Wait Inbox::waitLocked(Waiting waiting) {
     if (const auto outcome = outcomeLocked(interruptions_)) return *outcome;
     if (std::exchange(interrupt_next_, false)) return Wait::interrupted;
     const std::uint64_t interruptions = interruptions_;
     ++waiters_;
-    const std::optional<Wait> driven = drive(lock, interruptions, deadline);
-    const Wait result = driven ? *driven : follow(lock, interruptions, deadline);
+    const Wait result = waiting(interruptions);
     --waiters_;
     if (interruptions_ != interruptions) --to_interrupt_;
     if (items_.empty()) unsignalLocked();
     return result;
+}
+
+Inbox::Wait Inbox::wait(Deadline deadline) {
+    std::unique_lock lock(mutex_);
+    return waitLocked([&](std::uint64_t interruptions) {
+        const std::optional<Wait> driven = drive(lock, interruptions, deadline);
+        return driven ? *driven : follow(lock, interruptions, deadline, nullptr);
+    });
+}
+
+Inbox::Wait Inbox::sleep(Deadline deadline, const sigset_t& mask) {
+    std::unique_lock lock(mutex_);
+    return waitLocked([&](std::uint64_t interruptions) { return follow(lock, interruptions, deadline, &mask); });
 }
 
 std::optional<Inbox::Wait> Inbox::outcomeLocked(std::uint64_t interruptions) const noexcept {
@@ -105,20 +117,20 @@ std::optional<Inbox::Wait> Inbox::drive(std::unique_lock<std::mutex>& lock, std:
     return timed_out ? Wait::timedOut : outcome;
 }
 
-Inbox::Wait Inbox::follow(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions, Deadline deadline) {
+Inbox::Wait Inbox::follow(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions, Deadline deadline,
+                          const sigset_t* mask) {
     if (loop_ != nullptr) loop_->follow();
     std::optional<Wait> outcome;
     while (!(outcome = outcomeLocked(interruptions))) {
-        int milliseconds = -1;
+        timespec left{};
         if (deadline) {
-            const auto left = *deadline - std::chrono::steady_clock::now();
-            if (left.count() <= 0) break;
-            milliseconds = static_cast<int>(
-                std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 3'600'000));
+            const auto nanoseconds = std::chrono::nanoseconds(*deadline - std::chrono::steady_clock::now()).count();
+            if (nanoseconds <= 0) break;
+            left = {.tv_sec = nanoseconds / 1'000'000'000, .tv_nsec = nanoseconds % 1'000'000'000};
         }
         lock.unlock();
         pollfd entry{event_.get(), POLLIN, 0};
-        const bool interrupted_by_signal = ::poll(&entry, 1, milliseconds) < 0 && errno == EINTR;
+        const bool interrupted_by_signal = ::ppoll(&entry, 1, deadline ? &left : nullptr, mask) < 0 && errno == EINTR;
         lock.lock();
         if (!interrupted_by_signal || !items_.empty()) continue;
         outcome = Wait::signalled;

@@ -1,6 +1,8 @@
 // Where the thread that runs the loop leaves what was received, and user threads take it in batches.
 #pragma once
 
+#include <signal.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -42,6 +44,10 @@ public:
     // waits until something happens.
     Wait wait(std::optional<std::chrono::steady_clock::time_point> deadline);
 
+    // The same without driving, for a caller that has blocked signals: they are let through while it waits, with this
+    // mask, so that none can come just before the wait and not end it.
+    Wait sleep(std::optional<std::chrono::steady_clock::time_point> deadline, const sigset_t& mask);
+
     // Ends every wait under way; when there is none, the next one.
     void interrupt();
 
@@ -62,9 +68,12 @@ public:
 private:
     using Deadline = std::optional<std::chrono::steady_clock::time_point>;
 
+    template <typename Waiting>
+    Wait waitLocked(Waiting waiting);
     std::optional<Wait> outcomeLocked(std::uint64_t interruptions) const noexcept;
     std::optional<Wait> drive(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions, Deadline deadline);
-    Wait follow(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions, Deadline deadline);
+    Wait follow(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions, Deadline deadline,
+                const sigset_t* mask);
     void notifyLocked() noexcept;
     void signalLocked() noexcept;
     void unsignalLocked() noexcept;

@@ -59,6 +59,10 @@ Socket::Wait Socket::wait(std::optional<std::chrono::steady_clock::time_point> d
     return static_cast<Wait>(core_->inbox().wait(deadline));
 }
 
+Socket::Wait Socket::sleep(std::optional<std::chrono::steady_clock::time_point> deadline, const sigset_t& mask) {
+    return static_cast<Wait>(core_->inbox().sleep(deadline, mask));
+}
+
 void Socket::interrupt() { core_->inbox().interrupt(); }
 
 void Socket::setSessionTimeout(Role role, std::chrono::milliseconds timeout) {

@@ -198,6 +198,30 @@ def test_a_thread_that_drives_the_loop_runs_signal_handlers(make: Factory) -> No
     connector.close(0)
 
 
+def test_a_signal_that_did_not_end_the_wait_is_seen_soon(make: Factory) -> None:
+    # One that comes just before the wait does not end it; nor does one that another thread receives, like here.
+    binder, _ = pair(make)
+
+    def handler(number: int, frame: object) -> None:
+        raise TimeoutError
+
+    def receive_signal() -> None:
+        time.sleep(0.1)
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+
+    previous = signal.signal(signal.SIGUSR1, handler)
+    other = threading.Thread(target=receive_signal)
+    try:
+        other.start()
+        start = time.monotonic()
+        with pytest.raises(TimeoutError):
+            binder.recv_batch(30)
+        assert time.monotonic() - start < 10
+        other.join()
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+
+
 def test_a_list_to_receive_into(make: Factory) -> None:
     binder, connector = pair(make)
     received: list[object] = [1]
