@@ -49,7 +49,9 @@ class BatchParty:
 
         self._ymq = ymq
         kind = ymq.IOSocketType.Binder if address is None else ymq.IOSocketType.Connector
-        self._socket = ymq.Socket(ymq.Context(), b"binder" if address is None else b"connector", kind)
+        self._socket = ymq.Socket(
+            ymq.Context(), b"binder" if address is None else b"connector", kind, local_channel=False
+        )
         self.address = ""
         if address is None:
             self.address = self._socket.bind(_ANY_PORT)

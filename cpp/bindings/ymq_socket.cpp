@@ -254,7 +254,7 @@ bool closeSocket(const Socket& self, double linger_seconds) {
 void initialise(Socket* self, const Context& context, nb::bytes identity, ymq::SocketType type,
                 ymq::Handshake handshake, ymq::Role role, nb::bytes cluster_id, double session_timeout_seconds,
                 double ping_interval_seconds, std::uint64_t outbound_bound_bytes, std::uint64_t inbound_bound_bytes,
-                std::uint64_t maximum_frame_bytes) {
+                std::uint64_t maximum_frame_bytes, bool local_channel) {
     if (context.made_at_fork != forkCount()) {
         raise(ErrorCode::configurationError, "the context belongs to the parent of this forked process");
     }
@@ -271,6 +271,7 @@ void initialise(Socket* self, const Context& context, nb::bytes identity, ymq::S
     options.outbound_bound_bytes = outbound_bound_bytes;
     options.inbound_bound_bytes = inbound_bound_bytes;
     options.maximum_frame_bytes = maximum_frame_bytes;
+    options.local_channel = local_channel;
     options.log = [](ymq::LogLevel level, const std::string& text) {
         if (level >= ymq::LogLevel::warning) writeLine(text);
     };
@@ -369,7 +370,8 @@ void defineSocket(nb::module_& module) {
              nb::arg("cluster_id") = nb::bytes("", 0), nb::arg("session_timeout_seconds") = 60.0,
              nb::arg("ping_interval_seconds") = 5.0, nb::arg("outbound_bound_bytes") = defaults.outbound_bound_bytes,
              nb::arg("inbound_bound_bytes") = defaults.inbound_bound_bytes,
-             nb::arg("maximum_frame_bytes") = defaults.maximum_frame_bytes);
+             nb::arg("maximum_frame_bytes") = defaults.maximum_frame_bytes,
+             nb::arg("local_channel") = defaults.local_channel);
     type.def_prop_ro("identity", [](const Socket& self) {
         const std::string& identity = self.native().options().identity;
         return nb::bytes(identity.data(), identity.size());

@@ -4,6 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "ymq/local_channel.h"
 
 namespace scaler::ymq {
 
@@ -61,6 +65,7 @@ void Dialer::scheduleAttempt() {
 void Dialer::attempt() {
     endpoints_.clear();
     next_endpoint_ = 0;
+    local_channel_tried_ = false;
     if (address_.scheme == Address::Scheme::ipc) {
         endpoints_.push_back(ipcEndpoint(address_));
         tryNext();
@@ -92,7 +97,19 @@ void Dialer::tryNext() {
         onAttemptFailed(last_failure_);
         return;
     }
-    const StreamEndpoint endpoint = endpoints_[next_endpoint_++];
+    const StreamEndpoint& endpoint = endpoints_[next_endpoint_];
+    const std::optional<StreamEndpoint> channel =
+        std::exchange(local_channel_tried_, true) ? std::nullopt : localChannelOf(endpoint);
+    if (channel) {
+        connectTo(*channel);
+        return;
+    }
+    ++next_endpoint_;
+    local_channel_tried_ = false;
+    connectTo(endpoint);
+}
+
+void Dialer::connectTo(const StreamEndpoint& endpoint) {
     Descriptor descriptor(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     boost::system::error_code unusable;
     socket_ = std::make_unique<StreamSocket>(context_);
@@ -107,22 +124,26 @@ void Dialer::tryNext() {
         boost::system::error_code ignored;
         if (!cancelled && generation == self->generation_ && self->socket_) self->socket_->close(ignored);
     });
-    socket_->async_connect(endpoint, [self = shared_from_this(), generation = generation_](const auto& failure) {
-        if (generation != self->generation_) return;
-        self->timer_.cancel();
-        if (failure) {
-            self->last_failure_ = failure == boost::asio::error::operation_aborted ? "timed out" : failure.message();
-            self->tryNext();
-            return;
-        }
-        StreamSocket socket = std::move(*self->socket_);
-        self->socket_.reset();
-        ++self->generation_;
-        boost::system::error_code ignored;
-        socket.non_blocking(true, ignored);
-        setConnectionOptions(socket.native_handle(), socket.local_endpoint(ignored).protocol().family());
-        self->on_connected_(std::move(socket));
+    socket_->async_connect(endpoint, [self = shared_from_this(), generation = generation_,
+                                      is_local = local_channel_tried_](const auto& failure) {
+        if (generation == self->generation_) self->onConnectEnded(failure, is_local);
     });
+}
+
+void Dialer::onConnectEnded(const boost::system::error_code& failure, bool is_local) {
+    timer_.cancel();
+    if (failure || (is_local && !isTrusted(*socket_))) {
+        last_failure_ = failure == boost::asio::error::operation_aborted ? "timed out" : failure.message();
+        tryNext();
+        return;
+    }
+    StreamSocket socket = std::move(*socket_);
+    socket_.reset();
+    ++generation_;
+    boost::system::error_code ignored;
+    socket.non_blocking(true, ignored);
+    setConnectionOptions(socket.native_handle(), socket.local_endpoint(ignored).protocol().family());
+    on_connected_(std::move(socket));
 }
 
 void Dialer::onAttemptFailed(const std::string& why) {

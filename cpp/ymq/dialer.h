@@ -16,7 +16,8 @@
 namespace scaler::ymq {
 
 // Lives on the I/O thread. Tries at once, then after 50, 100, 200 and 400 ms, then every second; every failure is taken
-// for a passing one. Each try walks through all addresses of the name.
+// for a passing one. Each try walks through all addresses of the name,
+// and takes the local channel of one where there is one.
 class Dialer : public std::enable_shared_from_this<Dialer> {
 public:
     using OnConnected = std::function<void(StreamSocket socket)>;
@@ -40,6 +41,8 @@ private:
     void attempt();
     void resolveName();
     void tryNext();
+    void connectTo(const StreamEndpoint& endpoint);
+    void onConnectEnded(const boost::system::error_code& failure, bool is_local);
     void onAttemptFailed(const std::string& why);
 
     boost::asio::io_context& context_;
@@ -51,6 +54,8 @@ private:
     std::unique_ptr<StreamSocket> socket_{};
     std::vector<StreamEndpoint> endpoints_{};
     std::size_t next_endpoint_{0};
+    // That of the next endpoint has been tried.
+    bool local_channel_tried_{false};
     std::chrono::steady_clock::time_point deadline_{};
     std::size_t attempts_{0};
     // Differs for each start and stop, so that late handlers know that they are late.

@@ -3,6 +3,8 @@
 
 #include <sys/timerfd.h>
 
+#include "ymq/local_channel.h"
+
 namespace scaler::ymq {
 
 namespace asio = boost::asio;
@@ -26,30 +28,45 @@ Result<Address> SocketCore::bind(const Address& address) {
         if (bound_) return Error{ErrorCode::multipleBindToNotSupported, address.toString()};
         bound_ = true;
     }
-    auto listener = std::make_shared<Listener>(
-        loop_.context(),
-        [self = weak_from_this()](StreamSocket socket, std::string description) {
-            if (const auto core = self.lock()) core->onAccepted(std::move(socket), std::move(description));
-        },
-        options_.log);
+    const std::shared_ptr<Listener> listener = makeListener();
     Result<Address> real = listener->open(address);
     if (!real) {
         const std::lock_guard lock(mutex_);
         bound_ = false;
         return real;
     }
-    loop_.post([self = shared_from_this(), listener] {
+    loop_.post([self = shared_from_this(), listener, local = openLocalChannel(*real)] {
         {
             const std::lock_guard lock(self->mutex_);
             if (self->stopping_) {
                 listener->close();
+                if (local != nullptr) local->close();
                 return;
             }
         }
         self->listener_ = listener;
         listener->start();
+        self->local_listener_ = local;
+        if (local != nullptr) local->start();
     });
     return real;
+}
+
+std::shared_ptr<Listener> SocketCore::makeListener() {
+    return std::make_shared<Listener>(
+        loop_.context(),
+        [self = weak_from_this()](StreamSocket socket, std::string description) {
+            if (const auto core = self.lock()) core->onAccepted(std::move(socket), std::move(description));
+        },
+        options_.log);
+}
+
+// Without it peers use TCP, so a failure is of no interest.
+std::shared_ptr<Listener> SocketCore::openLocalChannel(const Address& address) {
+    const std::optional<Address> channel = options_.local_channel ? localChannelOf(address) : std::nullopt;
+    if (!channel) return nullptr;
+    std::shared_ptr<Listener> listener = makeListener();
+    return listener->open(*channel) ? listener : nullptr;
 }
 
 Result<void> SocketCore::connect(const Address& address, std::chrono::milliseconds give_up) {

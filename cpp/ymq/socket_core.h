@@ -84,6 +84,8 @@ public:
 
 private:
     // socket_core.cpp
+    std::shared_ptr<Listener> makeListener();
+    std::shared_ptr<Listener> openLocalChannel(const Address& address);
     void onAccepted(StreamSocket socket, std::string description);
     void onDialed(StreamSocket socket);
     void startLink(StreamSocket socket, std::string description, bool dialed);
@@ -164,6 +166,8 @@ private:
 
     // On the I/O thread only.
     std::shared_ptr<Listener> listener_{};
+    // For peers of this machine, beside the other; null when there is none.
+    std::shared_ptr<Listener> local_listener_{};
     std::shared_ptr<Dialer> dialer_{};
     boost::asio::steady_timer tick_timer_;
     Clock::time_point next_tick_{Clock::time_point::max()};

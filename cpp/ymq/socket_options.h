@@ -30,6 +30,8 @@ struct SocketOptions {
     // Of the whole socket: what was received and not taken. Reading stops above it.
     std::uint64_t inbound_bound_bytes{std::uint64_t{1} << 26};
     std::uint64_t maximum_frame_bytes{std::uint64_t{1} << 42};
+    // Of a binder on a loopback address: whether peers of this machine reach it by a Unix socket, too.
+    bool local_channel{true};
     Log log{};
 
     bool reliable() const noexcept { return type == SocketType::binder || type == SocketType::connector; }

@@ -56,6 +56,7 @@ void SocketCore::requestStop() {
 
 void SocketCore::stopOnIoThread() {
     if (listener_ != nullptr) listener_->close();
+    if (local_listener_ != nullptr) local_listener_->close();
     const std::lock_guard lock(mutex_);
     for (const PeerPointer& peer : peers_.all()) {
         // What was not yet written to a peer that this side connects to may still be, once it is connected again.
@@ -119,6 +120,7 @@ void SocketCore::closeOnIoThread() {
     soon_.clear();
     if (dialer_ != nullptr) dialer_->stop();
     listener_.reset();
+    local_listener_.reset();
     next_tick_ = Clock::time_point::min();
     tick_timer_.cancel();
     boost::system::error_code ignored;

@@ -36,19 +36,16 @@ def _runner(event_loop: str) -> Any:
 
 
 def _run_with_socket_selector(main: Coroutine[Any, Any, Result]) -> Result:
-    """Do as ``asyncio.run``, in a loop whose selector receives the messages of our sockets itself."""
-    from scaler.io.ymq.selector import SocketSelector
-
-    def new_loop() -> asyncio.AbstractEventLoop:
-        return asyncio.SelectorEventLoop(SocketSelector())
+    """Do as ``asyncio.run``, in a loop that receives the messages of our sockets itself."""
+    from scaler.io.ymq.receiving_loop import ReceivingLoop
 
     if sys.version_info >= (3, 11):
-        with asyncio.Runner(loop_factory=new_loop) as runner:
+        with asyncio.Runner(loop_factory=ReceivingLoop) as runner:
             return runner.run(main)
 
     class Policy(asyncio.DefaultEventLoopPolicy):
         def new_event_loop(self) -> asyncio.AbstractEventLoop:
-            return new_loop()
+            return ReceivingLoop()
 
     before = asyncio.get_event_loop_policy()
     asyncio.set_event_loop_policy(Policy())

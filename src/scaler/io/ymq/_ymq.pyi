@@ -151,6 +151,7 @@ class Socket:
         outbound_bound_bytes: int = 1 << 28,
         inbound_bound_bytes: int = 1 << 26,
         maximum_frame_bytes: int = 1 << 42,
+        local_channel: bool = True,
     ) -> None: ...
     @property
     def identity(self) -> bytes: ...

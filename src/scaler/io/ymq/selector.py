@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import selectors
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from scaler.io.ymq.ymq import Poller, Socket
@@ -21,12 +22,17 @@ class SocketSelector(selectors.BaseSelector):
 
     A socket that is registered by itself, and not by its ``fileno()``, is received by the thread that selects. Sockets
     of other contexts, or of further I/O threads, are watched by their descriptor.
+
+    A socket may be served instead: then ``select`` calls a function when there is something to receive, and goes on
+    selecting. It must not raise.
     """
 
     def __init__(self) -> None:
         self._descriptors = selectors.EpollSelector()
         self._sockets: dict[int, selectors.SelectorKey] = {}
+        self._served: dict[int, Callable[[], None]] = {}
         self._poller: Poller | None = None
+        self._is_released = False
 
     def register(self, fileobj: FileDescriptorLike, events: int, data: Any = None) -> selectors.SelectorKey:
         """Wait for a socket of ours to receive something, or for anything else as the system's selector does."""
@@ -41,11 +47,35 @@ class SocketSelector(selectors.BaseSelector):
                 return key
         return self._descriptors.register(fileobj, events, data)
 
+    def serve(self, socket: Socket, function: Callable[[], None]) -> bool:
+        """Register a socket to be served; return False for one that is watched by its descriptor, which cannot be."""
+        descriptor = socket.fileno()
+        if descriptor not in self._sockets:
+            self.register(socket, selectors.EVENT_READ)
+            if descriptor not in self._sockets:
+                self._descriptors.unregister(socket)
+                return False
+        self._served[descriptor] = function
+        return True
+
+    def stop_serving(self, socket: Socket) -> bool:
+        """Unregister a socket that is served; return whether it was."""
+        if socket.fileno() not in self._served:
+            return False
+        self.unregister(socket)
+        return True
+
+    def release(self) -> None:
+        """Let ``select`` return after the function that it calls now, though nothing is ready."""
+        self._is_released = True
+
     def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
         """Wait for it no more. Raise KeyError when it is not registered."""
-        key = self._sockets.pop(_descriptor_of(fileobj), None)
+        descriptor = _descriptor_of(fileobj)
+        key = self._sockets.pop(descriptor, None)
         if key is None:
             return self._descriptors.unregister(fileobj)
+        self._served.pop(descriptor, None)
         assert self._poller is not None
         assert isinstance(key.fileobj, Socket)
         self._poller.remove(key.fileobj)
@@ -66,12 +96,30 @@ class SocketSelector(selectors.BaseSelector):
         """Return what is ready; wait for something at most so many seconds, or for ever."""
         if not self._sockets or self._poller is None:
             return self._descriptors.select(timeout)
+        deadline = None if timeout is None or timeout <= 0 else time.monotonic() + timeout
+        self._is_released = False
+        while True:
+            all_ready = self._poller.wait(timeout)
+            events = self._serve_or_report(all_ready)
+            if events or self._is_released or not all_ready or not self._sockets:
+                return events
+            if timeout is not None:
+                timeout = 0.0 if deadline is None else deadline - time.monotonic()
+                if timeout <= 0:
+                    return events
+
+    def _serve_or_report(self, all_ready: list[Socket | int]) -> list[_Event]:
         events: list[_Event] = []
-        for ready in self._poller.wait(timeout):
-            if isinstance(ready, Socket):
-                events.append((self._sockets[ready.fileno()], selectors.EVENT_READ))
-            else:
+        for ready in all_ready:
+            if not isinstance(ready, Socket):
                 events += self._descriptors.select(0)
+                continue
+            descriptor = ready.fileno()
+            function = self._served.get(descriptor)
+            if function is not None:
+                function()
+            elif descriptor in self._sockets:  # else a function has just unregistered it
+                events.append((self._sockets[descriptor], selectors.EVENT_READ))
         return events
 
     def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from scaler.worker.agent.processor_seat import ProcessorSeat, SeatState
@@ -14,7 +13,8 @@ if TYPE_CHECKING:
 class Seats:
     """Owns the seats of all processors, from the start of each until it is known to be dead.
 
-    At most one ready processor has tasks; other ready ones are spare.
+    At most one ready processor has tasks; other ready ones are spare. Mostly there is one seat, and each message asks
+    several of the questions below: they are loops, for a generator or a key function costs more than its look.
     """
 
     def __init__(self) -> None:
@@ -40,25 +40,47 @@ class Seats:
 
     def serving(self) -> ProcessorSeat | None:
         """Return the processor that is at work, or None."""
-        return next((seat for seat in self._seats.values() if seat.state is SeatState.ready and seat.fed), None)
+        for seat in self._seats.values():
+            if seat.state is SeatState.ready and seat.fed:
+                return seat
+        return None
 
     def spare(self) -> ProcessorSeat | None:
         """Return the processor without work that has worked last, or None."""
-        spares = [seat for seat in self._seats.values() if seat.state is SeatState.ready and not seat.fed]
-        return max(spares, key=lambda seat: math.inf if seat.idle_since is None else seat.idle_since, default=None)
+        latest = None
+        for seat in self._seats.values():
+            if seat.state is SeatState.ready and not seat.fed and (latest is None or _is_later(seat, latest)):
+                latest = seat
+        return latest
 
     def innermost(self) -> ProcessorSeat | None:
         """Return the suspended processor whose task is nested deepest, or None."""
-        suspended = [seat for seat in self._seats.values() if seat.state is SeatState.suspended and seat.fed]
-        return max(suspended, key=lambda seat: seat.level, default=None)
+        innermost = None
+        for seat in self._seats.values():
+            if seat.state is SeatState.suspended and seat.fed and (innermost is None or seat.level > innermost.level):
+                innermost = seat
+        return innermost
 
     def is_any_coming(self) -> bool:
         """Return whether a processor is starting or ready, or has died by itself and is not buried yet."""
-        return any(
-            seat.state in (SeatState.starting, SeatState.ready) or (seat.state is SeatState.dying and not seat.killed)
-            for seat in self._seats.values()
-        )
+        for seat in self._seats.values():
+            state = seat.state
+            if state is SeatState.ready or state is SeatState.starting:
+                return True
+            if state is SeatState.dying and not seat.killed:
+                return True
+        return False
 
     def is_any_starting(self) -> bool:
         """Return whether a processor is starting."""
-        return any(seat.state is SeatState.starting for seat in self._seats.values())
+        for seat in self._seats.values():  # noqa: SIM110  # see above
+            if seat.state is SeatState.starting:
+                return True
+        return False
+
+
+def _is_later(seat: ProcessorSeat, other: ProcessorSeat) -> bool:
+    """Return whether a processor without work has worked after another one; it still did when that is not known."""
+    if seat.idle_since is None or other.idle_since is None:
+        return other.idle_since is not None
+    return seat.idle_since > other.idle_since
