@@ -278,6 +278,28 @@ def test_arrays(client: Client) -> None:
     assert client.map(np.sum, [(np.full(100_000, i),) for i in range(10)]) == [100_000 * i for i in range(10)]
 
 
+def increase(array: Any) -> float:
+    array += 1
+    return float(array.sum())
+
+
+@pytest.mark.parametrize("shared_memory", [True, False])
+def test_shared_arrays_are_read_only_and_results_are_not(shared_memory: bool) -> None:
+    with (
+        SchedulerClusterCombo(n_workers=1, shared_memory=shared_memory) as combo,
+        Client(address=combo.get_address()) as client,
+    ):
+        shared = client.send_object(np.zeros(100_000))
+        for _ in range(2):
+            with pytest.raises(ValueError, match="read-only"):
+                client.submit(increase, shared).result()
+        assert client.submit(np.sum, shared).result() == 0
+        result = client.submit(noop, shared).result()
+        result += 1
+        assert client.submit(np.add, shared, 2.0).result().sum() == 200_000
+        assert increase(client.submit(np.multiply, shared, 2.0).result()) == 100_000
+
+
 def test_heavy_function(client: Client) -> None:
     function = functools.partial(length_times, b"x" * (50 << 20))
     assert client.map(function, [(i,) for i in range(1000)]) == [(50 << 20) * i for i in range(1000)]

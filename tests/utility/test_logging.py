@@ -98,10 +98,12 @@ def test_configuration_file(tmp_path, capsys):
         "[handler_out]\nclass=StreamHandler\nformatter=plain\nargs=(sys.stdout,)\n"
         "[formatter_plain]\nformat=<%(message)s>\n"
     )
+    of_a_module = logging.getLogger("scaler.module.imported.before")
     setup_logger(("/ignored",), str(path), "DEBUG")
     logging.info("hidden")
     logging.warning("shown")
-    assert capsys.readouterr().out == f"use logging config file: {path}\n<shown>\n"
+    of_a_module.warning("of a module")
+    assert capsys.readouterr().out == f"use logging config file: {path}\n<shown>\n<of a module>\n"
     assert (current_paths(), current_level_name()) == (("/dev/stdout",), "WARNING")
 
 

@@ -35,7 +35,9 @@ def test_load_is_that_since_the_last_call():
 
 
 def test_another_process():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    command = [sys.executable, "-c", "print(flush=True); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stdout.readline()  # before, it may have no memory of its own yet
         meter = ProcessMeter(child.pid)
         assert meter.pid == child.pid
         assert meter.measure().rss_bytes > 0

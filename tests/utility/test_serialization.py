@@ -109,6 +109,48 @@ def test_arrays_can_be_changed_on_arrival(size: int) -> None:
     assert result.sum() == size
 
 
+def shared(value: Any) -> Any:
+    """Return a value as tasks that share it are given it."""
+    return deserialize(DefaultSerializer(), join(serialize(DefaultSerializer(), value)), is_shared=True)
+
+
+def test_shared_arrays_cannot_be_changed() -> None:
+    result = shared({"array": np.zeros(LARGE)})["array"]
+    with pytest.raises(ValueError, match="read-only"):
+        result += 1
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        result.flags.writeable = True
+    assert result.copy().flags.writeable
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda array: array,
+        lambda array: array[7:],
+        lambda array: array[:10],
+        lambda array: array[::2],
+        lambda array: array.T[1:],
+        lambda array: {"part": array}["part"].view(np.int64),
+        lambda array: array[:0],
+    ],
+    ids=["all", "end", "small", "strided", "transposed", "other type", "empty"],
+)
+def test_what_is_returned_of_shared_arrays_can_be_changed(take: Any) -> None:
+    argument = shared(np.arange(4.0 * LARGE).reshape(4, LARGE))
+    expected = take(argument).copy()
+    result = round_trip(take(argument))
+    np.testing.assert_array_equal(result, expected)
+    result += 1
+    np.testing.assert_array_equal(argument.ravel(), np.arange(4.0 * LARGE))
+
+
+def test_one_array_twice_in_a_result_stays_one() -> None:
+    argument = shared(np.zeros(LARGE))
+    first, second = round_trip([argument, argument])
+    assert first is second
+
+
 def test_read_only_arrays_stay_read_only() -> None:
     value = np.zeros(LARGE)
     value.flags.writeable = False

@@ -5,7 +5,8 @@ hands these out, and the value becomes an envelope of several buffers that are s
 
     envelope := 01 00 00 00, buffer count (u32), pickle length (u64), buffer lengths (u64 each), pickle, buffers
 
-with every buffer at a multiple of 64 bytes. Integers are little-endian. On arrival the objects view the received bytes.
+with every buffer at a multiple of 64 bytes. Integers are little-endian. On arrival the objects view the received bytes:
+they may write them, unless tasks share them. What a task returns of a shared array can be written where it arrives.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import ctypes
 import io
 import pickle
 import struct
+import sys
 import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -71,20 +73,26 @@ def payload_size(payload: Buffer | Sequence[Buffer]) -> int:
     return memoryview(cast("Buffer", payload)).nbytes
 
 
-def deserialize(serializer: Serializer, payload: Buffer) -> Any:
-    """Return the value. The payload must be the caller's alone: large arrays in the value view and may write it."""
+def deserialize(serializer: Serializer, payload: Buffer, is_shared: bool = False) -> Any:
+    """Return the value. The payload must be the caller's alone: large arrays in the value view and may write it.
+
+    With ``is_shared`` they view it read-only, so that nobody changes what others are given, too.
+    """
     if type(serializer) is not DefaultSerializer:
         return serializer.deserialize(payload if isinstance(payload, bytes) else bytes(payload))
     view = memoryview(payload)
     if view.nbytes > 0 and view[0] == _ENVELOPE_MAGIC[0]:
-        return _deserialize_envelope(payload)
+        return _deserialize_envelope(payload, is_shared)
     return pickle.loads(view)
 
 
 def _serialize_with_buffers(value: Any) -> bytes | list[Buffer]:
     buffers: list[memoryview] = []
+    has_shared = False
 
     def take_buffer(buffer: pickle.PickleBuffer) -> bool:
+        nonlocal has_shared
+        has_shared = has_shared or _shared_memory(buffer) is not None
         try:
             raw = buffer.raw()
         except BufferError:  # not contiguous: pickle copies it
@@ -96,6 +104,10 @@ def _serialize_with_buffers(value: Any) -> bytes | list[Buffer]:
 
     file = io.BytesIO()
     cloudpickle.Pickler(file, protocol=_PROTOCOL, buffer_callback=take_buffer).dump(value)
+    if has_shared:  # rare, and a pickler that looks at every object is slower
+        buffers.clear()
+        file = io.BytesIO()
+        _UnsharingPickler(file, protocol=_PROTOCOL, buffer_callback=take_buffer).dump(value)
     if not buffers:
         return file.getvalue()
     pickled = file.getbuffer()
@@ -110,7 +122,36 @@ def _serialize_with_buffers(value: Any) -> bytes | list[Buffer]:
     return parts
 
 
-def _deserialize_envelope(payload: Buffer) -> Any:
+class _UnsharingPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+    """Pickles an array that is read-only because tasks share it like one that can be written."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Return how a shared array is rebuilt; everything else is left to cloudpickle."""
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and type(obj) is numpy.ndarray and not obj.flags.writeable and not obj.dtype.hasobject:
+            shared = _shared_memory(obj)
+            if shared is not None:
+                memory = numpy.frombuffer(shared.obj, numpy.uint8)  # nothing is written: it is only pickled
+                offset = obj.ctypes.data - memory.ctypes.data
+                return numpy.ndarray(obj.shape, obj.dtype, memory, offset, obj.strides).__reduce_ex__(_PROTOCOL)
+        return super().reducer_override(obj)
+
+
+def _shared_memory(exporter: Any) -> memoryview | None:
+    """Return the view through which ``deserialize`` made the exporter's memory read-only, if it did."""
+    if isinstance(exporter, pickle.PickleBuffer):
+        view = memoryview(exporter)
+        if not view.readonly:
+            return None
+        exporter = view.obj
+    while exporter is not None:
+        if isinstance(exporter, memoryview):
+            return exporter if exporter.readonly and not memoryview(exporter.obj).readonly else None
+        exporter = getattr(exporter, "base", None)  # of an array, what its memory belongs to
+    return None
+
+
+def _deserialize_envelope(payload: Buffer, is_shared: bool) -> Any:
     view = memoryview(payload).cast("B")
     try:
         _, count, pickle_bytes = _ENVELOPE_HEAD.unpack_from(view)
@@ -120,11 +161,13 @@ def _deserialize_envelope(payload: Buffer) -> Any:
     position = _ENVELOPE_HEAD.size + 8 * count
     pickled = view[position : position + pickle_bytes]
     position += pickle_bytes
-    writable = _writable(payload, view)
+    received = _writable(payload, view)
+    if is_shared:
+        received = received.toreadonly()
     buffers = []
     for length in lengths:
         position += -position % _ALIGNMENT
-        buffers.append(writable[position : position + length])
+        buffers.append(received[position : position + length])
         position += length
     if position != view.nbytes:
         raise DeserializeObjectError(f"a serialized value has {view.nbytes} bytes where {position} were announced")

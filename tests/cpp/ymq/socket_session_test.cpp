@@ -325,12 +325,12 @@ TEST(SocketSession, NoDescriptorsAreLeaked) {
         EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
         EXPECT_EQ(server.event(), (Event{"client", PeerEvent::lost}));
     };
-    cycle();
+    // Counted before there is any connection: the I/O thread closes one a moment after its end is told.
     const auto before = count();
     for (int times = 0; times < 20; ++times) cycle();
-    // The I/O thread may just be looking at a file.
-    for (int tries = 0; tries < 200 && count() != before; ++tries) std::this_thread::sleep_for(10ms);
-    EXPECT_EQ(count(), before);
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (count() > before && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(10ms);
+    EXPECT_LE(count(), before);
 }
 
 TEST(SocketSession, ManyThreadsSendAndEachOrderIsKept) {

@@ -48,7 +48,7 @@ def setup_logger(
         print(f"use logging config file: {logging_config_file}", flush=True)
         from logging.config import fileConfig  # costs milliseconds, and is hardly ever used
 
-        fileConfig(logging_config_file, disable_existing_loggers=True)
+        fileConfig(logging_config_file, disable_existing_loggers=False)  # those of our modules exist
         return
     paths = tuple(dict.fromkeys(_resolve(path) for path in log_paths))
     level_number = level_of(logging_level)

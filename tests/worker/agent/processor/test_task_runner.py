@@ -216,6 +216,20 @@ def test_runs_tasks_whose_objects_are_larger_than_the_cache():
     assert bench.cache.size_bytes <= 10
 
 
+def test_arrays_that_tasks_share_are_read_only(bench):
+    numpy = pytest.importorskip("numpy")
+
+    def increase(array, by):
+        array += by
+
+    argument = bench.reference(numpy.zeros(100_000))
+    for _ in range(2):
+        assert "read-only" in str(bench.raised(increase, argument, 1))
+    assert bench.returned(numpy.sum, argument) == 0
+    result = bench.returned(numpy.asarray, argument)
+    result += 1
+
+
 def test_tasks_share_cached_objects(bench):
     shared = bench.reference([])
 

@@ -16,7 +16,8 @@ ABSENT: Final = object()
 class ObjectCache:
     """Keeps the objects used last, bounded by the bytes of their serialized form. Not thread-safe.
 
-    Tasks share what is cached: a task that changes an object changes it for the later tasks of this processor.
+    Tasks share what is cached. Large arrays in it are read-only; a task that changes anything else of an object changes
+    it for the later tasks of this processor.
     """
 
     def __init__(self, maximum_bytes: int = CACHE_BYTES) -> None:

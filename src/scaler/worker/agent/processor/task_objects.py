@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from scaler.protocol import codec
 from scaler.utility.exceptions import DeserializeObjectError
@@ -24,6 +25,10 @@ _OBJECT_ID: Final = int(codec.ArgumentType.objectID)
 _VALUE: Final = int(codec.ArgumentType.value)
 _PREVIOUS: Final = int(codec.ArgumentType.previous)
 _SERIALIZER_IDS_BOUND: Final = 1024
+
+
+class _Decode(Protocol):
+    def __call__(self, payload: Buffer, is_shared: bool = False) -> Any: ...
 
 
 class LoadedStep:
@@ -86,15 +91,15 @@ class TaskObjects:
 
         serializer: Serializer = self._take(objects, serializer_id, "serializer", pickle.loads)
 
-        def decode(payload: Buffer) -> Any:
-            return deserialize(serializer, payload)
+        def decode(payload: Buffer, is_shared: bool = False) -> Any:
+            return deserialize(serializer, payload, is_shared)
 
         function = self._take(objects, task.func_object_id, "function", decode)
         values, keywords = _named(self._values(objects, arguments, decode), task.keyword_names)
         loaded_steps = [self._step(objects, step, decode) for step in steps]
         return LoadedTask(serializer, function, values, keywords, loaded_steps)
 
-    def _step(self, objects: dict[bytes, Any], step: codec.Step, decode: Callable[[Buffer], Any]) -> LoadedStep:
+    def _step(self, objects: dict[bytes, Any], step: codec.Step, decode: _Decode) -> LoadedStep:
         function = self._take(objects, step.func_object_id, "function", decode)
         arguments = step.function_args
         previous = [position for position, argument in enumerate(arguments) if argument.type == _PREVIOUS]
@@ -104,7 +109,7 @@ class TaskObjects:
         self,
         objects: dict[bytes, Any],
         arguments: list[codec.Argument],
-        decode: Callable[[Buffer], Any],
+        decode: _Decode,
         is_step: bool = False,
     ) -> list[Any]:
         values = []
@@ -112,7 +117,7 @@ class TaskObjects:
             if argument.type == _VALUE:
                 values.append(_decoded(decode, argument.data, "argument", position))
             elif argument.type == _OBJECT_ID:
-                values.append(self._take(objects, argument.data, "argument", decode, position))
+                values.append(self._take(objects, argument.data, "argument", partial(decode, is_shared=True), position))
             elif argument.type == _PREVIOUS and is_step:
                 values.append(None)
             else:
