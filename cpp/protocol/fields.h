@@ -1,12 +1,15 @@
 // Moves bytes, text and lists between views and the schema's readers and builders.
 #pragma once
 
+#include <capnp/any.h>
 #include <capnp/blob.h>
 #include <capnp/list.h>
 
 #include <span>
 #include <string_view>
 #include <vector>
+
+#include "protocol/codec_error.h"
 
 namespace scaler::protocol {
 
@@ -36,6 +39,21 @@ inline std::vector<std::string_view> fromDataList(capnp::List<capnp::Data>::Read
         elements.push_back(fromData(element));
     }
     return elements;
+}
+
+// Refuses what only looks like a struct with pointers. Cap'n Proto lets a list of structs be read from a list of plain
+// values, so that each byte of a frame would become a struct, hundreds of times its size.
+inline void requirePointers(capnp::AnyStruct::Reader element) {
+    if (element.getPointerSection().size() == 0) {
+        throw CodecError("malformed message: a list of structs holds plain values");
+    }
+}
+
+// The list, whose elements are structs with pointers.
+template <class Struct>
+typename capnp::List<Struct>::Reader structs(typename capnp::List<Struct>::Reader list) {
+    if (list.size() > 0) requirePointers(capnp::AnyStruct::Reader(list[0]));  // all elements have one layout
+    return list;
 }
 
 }  // namespace scaler::protocol

@@ -50,7 +50,7 @@ GraphTaskView decodeGraphTask(const FrameReader& frame) {
         graph.source = fromData(reader.getSource());
         graph.targets = fromDataList(reader.getTargets());
         graph.more = reader.getMore();
-        const auto tasks = reader.getGraph();
+        const auto tasks = structs<::Task>(reader.getGraph());
         graph.graph.reserve(tasks.size());
         for (const auto task : tasks) {
             graph.graph.push_back(readTask(task));

@@ -28,7 +28,7 @@ void fillArguments(const Arguments& arguments, capnp::List<::Task::Argument>::Bu
 
 Arguments readArguments(capnp::List<::Task::Argument>::Reader reader) {
     Arguments arguments;
-    arguments.reserve(reader.size());
+    arguments.reserve(structs<::Task::Argument>(reader).size());
     for (const auto argument : reader) {
         arguments.push_back({static_cast<std::uint16_t>(argument.getType()), fromData(argument.getData())});
     }
@@ -78,7 +78,7 @@ void readRouting(::Task::Reader reader, TaskView& task) {
     task.level = reader.getLevel();
     task.deadline_milliseconds = reader.getDeadlineMilliseconds();
     if (reader.hasCapabilities()) {
-        const auto capabilities = reader.getCapabilities();
+        const auto capabilities = structs<::TaskCapability>(reader.getCapabilities());
         task.capabilities.reserve(capabilities.size());
         for (const auto capability : capabilities) {
             task.capabilities.push_back({fromText(capability.getName()), capability.getValue()});
@@ -93,7 +93,7 @@ void readLists(::Task::Reader reader, TaskView& task) {
     for (const auto name : names) {
         task.keyword_names.push_back(fromText(name));
     }
-    const auto steps = reader.getSteps();
+    const auto steps = structs<::Task::Step>(reader.getSteps());
     task.steps.reserve(steps.size());
     for (const auto step : steps) {
         task.steps.push_back({fromData(step.getFuncObjectId()), readArguments(step.getFunctionArgs())});

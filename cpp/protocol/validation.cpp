@@ -26,15 +26,22 @@ void readStruct(capnp::DynamicStruct::Reader reader) {
     }
 }
 
+void readList(capnp::DynamicList::Reader list) {
+    const auto type = list.getSchema().getElementType();
+    if (list.size() > 0 && type.isStruct() && type.asStruct().getProto().getStruct().getPointerCount() > 0) {
+        requirePointers(list[0].as<capnp::DynamicStruct>().as<capnp::AnyStruct>());
+    }
+    for (const auto element : list) {
+        readValue(element);
+    }
+}
+
 void readValue(capnp::DynamicValue::Reader value) {
     switch (value.getType()) {
         case capnp::DynamicValue::STRUCT:
             return readStruct(value.as<capnp::DynamicStruct>());
         case capnp::DynamicValue::LIST:
-            for (const auto element : value.as<capnp::DynamicList>()) {
-                readValue(element);
-            }
-            return;
+            return readList(value.as<capnp::DynamicList>());
         case capnp::DynamicValue::TEXT:
             if (!isUtf8(fromText(value.as<capnp::Text>()))) {
                 throw CodecError("malformed message: a text is not UTF-8");

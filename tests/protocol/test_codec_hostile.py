@@ -168,3 +168,36 @@ def test_aliased_data_is_not_amplified() -> None:
     words[9:] = [list_pointer(1, 2, 8), *[0] * (2 * count - 1)]
     decoded: Any = codec.decode(frame_of(*words))
     assert len(decoded.object_ids) == count
+
+
+def _as_lists_of_bytes(frame: bytes) -> list[bytes]:
+    """The frame, of one segment, once for each list of structs in it, which now is a list of bytes."""
+    changed = []
+    for position in range(8, len(frame), 8):
+        offset, size = struct.unpack_from("<iI", frame, position)
+        target = position + 8 + (offset >> 2) * 8
+        if offset & 3 == 1 and size & 7 == 7 and 8 <= target <= len(frame) - 8 and frame[target] & 3 == 0:
+            as_bytes = struct.pack("<iI", offset, ((size >> 3) + 1) * 8 << 3 | 2)
+            changed.append(frame[:position] + as_bytes + frame[position + 8 :])
+    return changed
+
+
+def test_list_of_bytes_is_no_list_of_structs() -> None:
+    step = codec.Step(b"f" * 32, [codec.Argument(1, b"o" * 32)])
+    task = codec.Task(
+        task_id=b"t" * 16,
+        source=b"Client|x",
+        func_object_id=b"f" * 32,
+        function_args=[codec.Argument(2, b"v" * 20)],
+        capabilities={"gpu": 1},
+        steps=[step],
+    )
+    graph = codec.GraphTask(task_id=b"g" * 16, source=b"Client|x", targets=[b"t" * 16], graph=[task])
+    for frame, lists in ((task.encode(), 4), (graph.encode(), 5)):
+        codec.decode(frame)
+        frames = _as_lists_of_bytes(frame)
+        assert len(frames) == lists
+        for changed in frames:
+            for reader in (codec.decode, codec.validate):
+                with pytest.raises(codec.CodecError, match="a list of structs holds plain values"):
+                    reader(changed)
