@@ -21,9 +21,12 @@ class History:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.agent = AgentFixture(fed_limit=self.random.choice([1, 3, 64]), task_timeout_seconds=50.0)
+        self.agent = AgentFixture(
+            fed_limit=self.random.choice([1, 3, 64]), task_timeout_seconds=self.random.choice([0.0, 50.0])
+        )
         self.agent.ready()
         self.next_task = 0
+        self.levels: dict[int, int] = {}
         self.held: set[int] = set()
         self.taken_back: set[int] = set()  # confirmed as canceled: must never start afterwards
         self.dead: set[bytes] = set()
@@ -57,6 +60,7 @@ class History:
         for _ in range(self.random.randint(1, 5)):
             self.held.add(self.next_task)
             level = self.random.choice([0, 0, 0, 0, 0, 1, 1, 2, 3])
+            self.levels[self.next_task] = level
             self.agent.tasks(self.next_task, priority=self.random.choice([0, 0, 0, 1]), level=level)
             self.next_task += 1
 
@@ -136,7 +140,12 @@ class History:
         assert all(task_id(number) in self.agent.core.tasks for number in self.held)
         assert len(self.agent.core.tasks) == len(self.held)
 
+    def waits(self, model: ProcessorModel) -> bool:
+        """Return whether the task that runs may be a parent that waits: something deeper has not ended."""
+        return self.levels[model.started[-1]] < max(self.levels[number] for number in self.held)
+
     def finish_everything(self) -> None:
+        """Let everything end, each task after what is nested deeper."""
         for _ in range(5000):
             if not self.held or self.agent.quits:  # five processors in a row died before they could serve
                 break
@@ -145,7 +154,7 @@ class History:
                 self.agent.settle()
                 if model.running is None:
                     model.start_next()
-                if model.running is not None and not model.suspended:
+                if model.running is not None and not model.suspended and not self.waits(model):
                     model.finish()
                 self.agent.flush_results(model)
             self.wait()

@@ -82,6 +82,19 @@ def test_nothing_stands_still_while_a_result_is_on_its_way() -> None:
     assert parent.suspended and agent.results() == [1]
 
 
+def test_a_nested_task_is_not_fed_behind_one_that_may_wait_for_it() -> None:
+    agent = nesting_agent().tasks(1, level=1).tasks(2)
+    nested = start(agent)
+    agent.tasks(3, level=1)  # as deep as what runs, deeper than what comes next
+    agent.run(model=nested)
+    assert start(agent).started[-1] == 3
+    agent.run(model=agent.serving)
+    parent = start(agent)
+    assert parent.started[-1] == 2
+    agent.tasks(4, level=1)
+    assert parent.suspended and start(agent).started[-1] == 4
+
+
 def test_any_depth_finishes_on_processors_that_are_used_again() -> None:
     agent = nesting_agent()
     for round_ in range(3):

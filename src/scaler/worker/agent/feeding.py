@@ -4,6 +4,8 @@ One processor at a time is at work. When a task comes that is nested deeper than
 for just that task, its processor stands still and another one serves; it goes on when nothing deeper is left. So any
 depth of nesting finishes on one worker. The order of starting is: what is nested deeper; of the same level first what
 stands still; then priority and age.
+
+What a processor is fed ahead is of one level: a deeper task behind another one might be what that one waits for.
 """
 
 from __future__ import annotations
@@ -134,6 +136,8 @@ class Feeding:
         while len(seat.fed) < self._fed_limit:
             task = self._tasks.first_queued()
             if task is None or (suspended is not None and task.level <= suspended.level):
+                return
+            if seat.fed and task.level != seat.level:
                 return
             if not seat.gate.feed(seat.next_number):
                 return

@@ -62,6 +62,7 @@ def stand_still_on_demand(gate: TaskGate, descriptor: int) -> None:
     def stand_still(_signal: int, _frame: FrameType | None) -> None:
         # What was written for an earlier suspension is still in the descriptor when that one came to nothing.
         while gate.is_suspended():
-            os.eventfd_read(descriptor)
+            with contextlib.suppress(InterruptedError):  # told to go on and to stand still again before it woke
+                os.eventfd_read(descriptor)
 
     signal.signal(_SUSPEND_SIGNAL, stand_still)
