@@ -46,8 +46,5 @@ NB_MODULE(_task_gate, m) {
         .def("revoke", &TaskGate::revoke, nb::arg("number"), "Take a task back; False when it has started.")
         .def("release", &TaskGate::release, nb::arg("number"), "Free the slot of a task whose result has arrived.")
         .def("state", &TaskGate::state, nb::arg("number"))
-        .def("set_suspended", &TaskGate::setSuspended, nb::arg("suspended"),
-             "Say whether the processor is to stand still.")
-        .def("is_suspended", &TaskGate::isSuspended)
         .def("close", &TaskGate::close);
 }

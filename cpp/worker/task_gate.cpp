@@ -23,8 +23,7 @@ constexpr std::uint64_t kStateMask = (1U << kStateBits) - 1;
 struct Header {
     std::uint64_t magic;
     std::uint64_t slots;
-    std::uint64_t suspended;
-    std::uint64_t reserved[5];  // the slots begin on their own cache line
+    std::uint64_t reserved[6];  // the slots begin on their own cache line
 };
 static_assert(sizeof(Header) == 64);
 static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free, "a lock would not be shared between processes");
@@ -160,16 +159,6 @@ SlotState TaskGate::state(std::uint64_t number) const {
     if ((current >> kStateBits) != number + 1 || state > static_cast<std::uint64_t>(SlotState::revoked))
         return SlotState::free;
     return static_cast<SlotState>(state);
-}
-
-void TaskGate::setSuspended(bool suspended) {
-    slots();  // throws once the gate is closed
-    std::atomic_ref(static_cast<Header*>(memory_)->suspended).store(suspended ? 1 : 0, std::memory_order_release);
-}
-
-bool TaskGate::isSuspended() const {
-    slots();
-    return std::atomic_ref(static_cast<Header*>(memory_)->suspended).load(std::memory_order_acquire) != 0;
 }
 
 void TaskGate::close() noexcept {

@@ -11,8 +11,6 @@
 //     started -> finished    processor  finish
 //     started|finished->free agent      release
 //
-// One more word says whether the agent wants the processor to stand still.
-//
 // The processor runs code of users: whatever it writes into the memory, the agent reads a valid state and never blocks.
 // The memory is a memfd whose size is sealed, so that neither side can make the other fault.
 #pragma once
@@ -48,8 +46,6 @@ public:
     bool revoke(std::uint64_t number);
     void release(std::uint64_t number);
     SlotState state(std::uint64_t number) const;
-    void setSuspended(bool suspended);
-    bool isSuspended() const;
 
     // Unmaps the memory and closes the descriptor. Idempotent.
     void close() noexcept;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,9 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from scaler.worker.agent.prepared_processor import GATE_SLOTS
-from scaler.worker.agent.suspension import Suspension, stand_still_on_demand
-from scaler.worker.agent.task_gate import TaskGate
+from scaler.worker.agent.suspension import Suspension, make_resume_descriptor, stand_still_on_demand
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -21,13 +20,12 @@ pytestmark = pytest.mark.timeout(30)
 @pytest.fixture
 def suspension() -> Iterator[Suspension]:
     """The means to suspend the main thread of this very process."""
-    gate, descriptor = TaskGate.create(GATE_SLOTS), os.eventfd(0, os.EFD_CLOEXEC)
+    descriptor = make_resume_descriptor()
     before = signal.getsignal(signal.SIGUSR1)
-    stand_still_on_demand(gate, descriptor)
-    yield Suspension(os.getpid(), gate, descriptor, is_hard=False)
+    stand_still_on_demand(descriptor)
+    yield Suspension(os.getpid(), descriptor, is_hard=False)
     signal.signal(signal.SIGUSR1, before)
     os.close(descriptor)
-    gate.close()
 
 
 def wait_until_it_stands_still(depth: int = 1) -> None:
@@ -71,7 +69,7 @@ def test_a_second_signal_interrupts_nothing(suspension: Suspension) -> None:
     def agent() -> None:
         suspension.suspend()
         wait_until_it_stands_still()
-        suspension.suspend()
+        os.kill(os.getpid(), signal.SIGUSR1)
         wait_until_it_stands_still(2)
         suspension.resume()
         done.set()
@@ -82,20 +80,26 @@ def test_a_second_signal_interrupts_nothing(suspension: Suspension) -> None:
         future.result()
 
 
-@pytest.mark.parametrize("count", [2, 3, 50])
-def test_however_often_it_is_told_in_a_row_the_last_word_counts(suspension: Suspension, count: int) -> None:
-    done = threading.Event()
+_AGENT = """
+import sys
+from scaler.worker.agent.suspension import Suspension
 
-    def agent() -> None:
-        for _ in range(count):
-            suspension.suspend()
-            suspension.resume()
-        suspension.suspend()
-        wait_until_it_stands_still()
-        suspension.resume()
-        done.set()
+suspension = Suspension(int(sys.argv[1]), int(sys.argv[2]), is_hard=False)
+for number in range(3000):
+    suspension.suspend()
+    for _ in range(number % 50 * 20):
+        pass
+    suspension.resume()
+    for _ in range(number % 7 * 100):
+        pass
+"""
 
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(agent)
-        run_until(done)
-        future.result()
+
+def test_however_often_it_is_told_in_a_row_the_last_word_counts(suspension: Suspension) -> None:
+    """An agent, a process of its own, changes its mind again and again, at any moment of what happens here."""
+    descriptor = suspension._descriptor
+    command = [sys.executable, "-c", _AGENT, str(os.getpid()), str(descriptor)]
+    with subprocess.Popen(command, pass_fds=[descriptor]) as agent:
+        while agent.poll() is None:
+            pass
+        assert agent.returncode == 0

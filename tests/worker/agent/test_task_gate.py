@@ -26,19 +26,6 @@ for number in range(int(sys.argv[2])):
 """
 
 
-def test_both_sides_see_whether_the_processor_stands_still():
-    gate = TaskGate.create()
-    other = TaskGate.attach(gate.fileno())
-    assert not other.is_suspended()
-    gate.set_suspended(True)
-    assert other.is_suspended() and gate.is_suspended()
-    gate.set_suspended(False)
-    assert not other.is_suspended()
-    gate.close()
-    with pytest.raises(ValueError, match="closed"):
-        gate.is_suspended()
-
-
 def test_states_of_a_task():
     gate = TaskGate.create()
     assert gate.slots == 256

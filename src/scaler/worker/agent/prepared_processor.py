@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from scaler.utility.interpreter import Interpreter
+from scaler.worker.agent.suspension import make_resume_descriptor
 from scaler.worker.agent.task_gate import TaskGate
 
 GATE_SLOTS = 256
@@ -17,7 +18,7 @@ class PreparedProcessor:
         """Spawn it. Raise OSError when the system refuses."""
         self.gate = TaskGate.create(GATE_SLOTS)
         try:
-            self.resume_descriptor = os.eventfd(0, os.EFD_CLOEXEC)
+            self.resume_descriptor = make_resume_descriptor()
         except BaseException:
             self.gate.close()
             raise

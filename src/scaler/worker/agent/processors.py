@@ -66,7 +66,7 @@ class Processors:
         assert processor.pid is not None
         self._living[processor.processor_id] = processor
         self._suspensions[processor.processor_id] = Suspension(
-            processor.pid, gate, prepared.resume_descriptor, settings.hard_processor_suspend
+            processor.pid, prepared.resume_descriptor, settings.hard_processor_suspend
         )
         self._loop.add_reader(processor.sentinel, self._on_sentinel, processor)
         return processor.processor_id, processor.pid, gate

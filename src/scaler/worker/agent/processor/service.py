@@ -33,7 +33,7 @@ def serve(processor: Processor, settings: ProcessorSettings, preload: Callable[[
     gate = TaskGate.attach(settings.gate_descriptor)
     os.close(settings.gate_descriptor)  # children of tasks have no use for it
     os.set_inheritable(settings.resume_descriptor, False)
-    stand_still_on_demand(gate, settings.resume_descriptor)
+    stand_still_on_demand(settings.resume_descriptor)
     context = Context(1)
     socket = Socket(context, settings.processor_id, IOSocketType.Connector, role=Role.processor)
     socket.connect(settings.agent_address, CONNECT_SECONDS)
