@@ -2,6 +2,10 @@
 
 import itertools
 
+from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
+from scaler.scheduler.controllers.task_controller import TaskController
+from scaler.scheduler.controllers.task_reporter import TaskReporter
+from scaler.scheduler.outbox import Outbox
 from scaler.scheduler.task.task_state_machine import TABLE, Action, TaskEvent, TaskState
 
 
@@ -12,3 +16,10 @@ def test_every_live_state_answers_every_event() -> None:
 
 def test_every_action_is_used() -> None:
     assert set(TABLE.values()) == set(Action)
+
+
+def test_every_action_is_carried_out_by_somebody() -> None:
+    outbox = Outbox()
+    controller = TaskController(outbox, WorkerPool(), TaskReporter(outbox, lambda object_id: object_id))
+    elsewhere = {Action.stale, Action.deliver_result}  # where all events are counted, and where results are taken
+    assert set(controller.actions) | elsewhere == set(Action)

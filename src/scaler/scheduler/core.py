@@ -25,6 +25,7 @@ from scaler.scheduler.controllers.object_controller import ObjectController
 from scaler.scheduler.controllers.task_controller import TaskController
 from scaler.scheduler.controllers.task_reporter import TaskReporter
 from scaler.scheduler.controllers.worker_controller import WorkerController
+from scaler.scheduler.isolation import Isolation
 from scaler.scheduler.outbox import Frame, Outbox
 
 _logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class SchedulerCore:
         self.outbox = Outbox()
         self.now_seconds = 0.0
         self.dropped_messages = 0
+        self._isolation = Isolation()
         self._settings = settings
         self._roles: dict[bytes, Role] = {}
         self._clients = ClientController()
@@ -98,29 +100,25 @@ class SchedulerCore:
         except ValueError as error:  # CodecError is one
             self.dropped_messages += 1
             _logger.warning("dropped a message of %r: %s", peer, error)
+        except Exception:  # see Isolation; without its call, for every message comes through here
+            self._isolation.failed(f"a message of {peer!r}")
 
     def on_peer_event(self, peer: bytes, event: PeerEvent, role: Role) -> None:
         """Take note of a session that began or ended."""
-        if event is PeerEvent.connected:
-            self._forget_peer(peer)  # a session that follows another without its end
-            self._roles[peer] = role
-            if role is Role.client:
-                self._clients.add(peer)
-                _logger.info("client %s connected", peer.decode(errors="replace"))
-        else:
-            self._forget_peer(peer)
+        self._isolation.attempt(f"{event.name} of {peer!r}", lambda: self._on_peer_event(peer, event, role))
 
     def on_batch_end(self) -> None:
         """Go on with graphs and place what waits, once per batch of events."""
-        self._graphs.on_batch_end()
-        self._tasks.place_waiting()
+        self._isolation.attempt("going on with graphs", self._graphs.on_batch_end)
+        self._isolation.attempt("placing what waits", self._tasks.place_waiting)
 
     def on_tick(self) -> None:
         """Do what time asks for: balance, delete and forget what is not needed."""
+        now = self.now_seconds
         if self._settings.balance:
-            self._balance.balance(self.now_seconds)
-        self._tasks.on_tick(self.now_seconds)
-        self._objects.on_tick(self.now_seconds)
+            self._isolation.attempt("balancing", lambda: self._balance.balance(now))
+        self._isolation.attempt("looking at deadlines", lambda: self._tasks.on_tick(now))
+        self._isolation.attempt("deleting again", lambda: self._objects.on_tick(now))
         self._pool.forget_classes(self._tasks.waiting_classes())
 
     def publish(self, resource: dict[str, int], rss_free_bytes: int) -> None:
@@ -147,6 +145,7 @@ class SchedulerCore:
             "objects": len(self._objects),
             "loaded_workers": len(self._pool.loaded()),
             "dropped_messages": self.dropped_messages,
+            "failed_events": self._isolation.failures,
             "stale_messages": self._tasks.stale.total(),
         }
 
@@ -204,8 +203,8 @@ class SchedulerCore:
         if instruction.instruction_type == codec.ObjectInstructionType.create:
             if is_client or worker is not None:
                 self._objects.on_create(owner, instruction, self.now_seconds, worker)
-            else:  # a worker that has left: its results are not wanted
-                self.outbox.delete_from_storage(instruction.object_ids)
+            else:
+                self._objects.on_late_create(owner, instruction.object_ids)
         elif instruction.instruction_type == codec.ObjectInstructionType.delete and is_client:
             self._objects.on_delete(owner, self._graphs.on_objects_released(instruction.object_ids))
         else:
@@ -265,6 +264,16 @@ class SchedulerCore:
                 raise ValueError("it is not from a connected worker")
             self._tasks.stale["message of a departed worker"] += 1
         return worker
+
+    def _on_peer_event(self, peer: bytes, event: PeerEvent, role: Role) -> None:
+        if event is PeerEvent.connected:
+            self._forget_peer(peer)  # a session that follows another without its end
+            self._roles[peer] = role
+            if role is Role.client:
+                self._clients.add(peer)
+                _logger.info("client %s connected", peer.decode(errors="replace"))
+        else:
+            self._forget_peer(peer)
 
     def _forget_peer(self, peer: bytes) -> None:
         self._roles.pop(peer, None)

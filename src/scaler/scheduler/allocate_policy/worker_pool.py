@@ -6,7 +6,7 @@ from typing import Final
 
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.scheduler.allocate_policy.load_buckets import LoadBuckets
-from scaler.scheduler.allocate_policy.needs import NO_NEEDS, Needs, needs_of, offers
+from scaler.scheduler.allocate_policy.needs import NO_NEEDS, Needs, describe, needs_of, offers
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.task.task_record import TaskRecord
 
@@ -94,9 +94,13 @@ class WorkerPool:
             self._classes = {key: buckets for key, buckets in self._classes.items() if key[0] in needed}
             self._interned = {key: key for key in needed}
 
-    def is_eligible(self, needs: Needs) -> bool:
-        """Return whether any connected worker offers what is needed, busy or not."""
-        return any(offers(worker.capabilities, needs) and not worker.draining for worker in self._workers.values())
+    def describe_wait(self, needs: Needs) -> str:
+        """Return, in words, what a task with the needs waits for."""
+        if not self._workers:
+            return "no worker is connected"
+        if not any(offers(worker.capabilities, needs) and not worker.draining for worker in self._workers.values()):
+            return f"no connected worker offers what it needs: {describe(needs)}"
+        return "all workers that may run it were busy"
 
     def idle(self, needs: Needs) -> list[WorkerRecord]:
         """Return the workers without any task that may run tasks with the needs."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scaler.utility.identifiers import ClientID
+
 if TYPE_CHECKING:
     from scaler.scheduler.task.task_record import TaskRecord
 
 
 class ClientRecord:
-    """One connected client and its live tasks."""
+    """One connected client and its live tasks. The ids of its objects begin with the hash of its own."""
 
-    __slots__ = ("client_id", "tasks")
+    __slots__ = ("client_id", "owner_hash", "tasks")
 
     def __init__(self, client_id: bytes) -> None:
         self.client_id = client_id
+        self.owner_hash = ClientID(client_id).owner_hash()
         self.tasks: dict[bytes, TaskRecord] = {}
 
     def __repr__(self) -> str:

@@ -57,7 +57,7 @@ class GraphController:
         graph = self._graphs.get(message.task_id)
         if graph is None:
             if self._tasks.is_full:
-                self._outbox.send(client.client_id, self._tasks.rejection(message.task_id))
+                self._tasks.reject(client, message.task_id)
                 return
             graph = GraphRecord(message.task_id, client, frozenset(message.targets))
             self._graphs[message.task_id] = graph
@@ -90,9 +90,8 @@ class GraphController:
 
     def on_batch_end(self) -> None:
         """Go on with the graphs whose nodes have ended since the last call."""
-        while ended := self._tasks.take_ended_nodes():
-            for node, frame in ended:
-                self._on_node_ended(node, frame)
+        while (ended := self._tasks.next_ended_node()) is not None:
+            self._on_node_ended(*ended)
 
     def on_objects_released(self, object_ids: list[bytes]) -> list[bytes]:
         """Return the objects that no node needs any more; the others are deleted when their last user has ended."""
@@ -123,6 +122,7 @@ class GraphController:
     def _add_node(self, graph: GraphRecord, task: codec.Task) -> None:
         if task.task_id in graph.nodes:
             raise ValueError(f"graph {graph.graph_id.hex()} names node {task.task_id.hex()} twice")
+        self._tasks.check_node(task)
         dependencies = []
         for argument in task.function_args:
             if argument.type == _TASK:

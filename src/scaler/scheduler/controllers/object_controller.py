@@ -9,7 +9,7 @@ from scaler.protocol import codec
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.controllers.client_controller import ClientController
-from scaler.scheduler.object_usage.object_tracker import ObjectTracker
+from scaler.scheduler.object_usage.object_tracker import ObjectTracker, check_owned
 from scaler.scheduler.outbox import Outbox
 from scaler.utility.identifiers import ClientID
 
@@ -47,13 +47,22 @@ class ObjectController:
         worker: WorkerRecord | None = None,
     ) -> None:
         """Know new objects, which their client announces or a worker does; delete those of a client that has gone."""
-        if self._clients.get(owner) is None:
+        client = self._clients.get(owner)
+        if client is None:
             self._delete_departed(ClientID(owner), now_seconds)
             return
         object_ids = instruction.object_ids
-        self._tracker.create(owner, object_ids, instruction.object_names)
+        self._tracker.create(owner, client.owner_hash, object_ids, instruction.object_names)
         if worker is not None:
             worker.announced.update(dict.fromkeys(object_ids, owner))
+
+    def on_late_create(self, owner: bytes, object_ids: list[bytes]) -> None:
+        """Delete what a worker that has left still announces: its results are not wanted. Known objects stay.
+
+        Raise ValueError when an id is not the owner's.
+        """
+        check_owned(ClientID(owner).owner_hash(), object_ids)
+        self._outbox.delete_from_storage([object_id for object_id in object_ids if object_id not in self._tracker])
 
     def on_result(self, worker: WorkerRecord, object_ids: list[bytes], *, is_wanted: bool) -> None:
         """Take note that a result names objects of its worker; those that nobody wants are deleted."""

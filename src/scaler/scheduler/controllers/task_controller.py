@@ -7,38 +7,32 @@ from collections.abc import Callable
 from typing import Final
 
 from scaler.protocol import codec
-from scaler.scheduler.allocate_policy.needs import Needs, describe
+from scaler.scheduler.allocate_policy.needs import Needs
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool, hold, let_go
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.controllers.client_controller import ClientRecord
+from scaler.scheduler.controllers.task_endings import TaskEndings
 from scaler.scheduler.controllers.task_reporter import TaskReporter
 from scaler.scheduler.graph.graph_record import GraphNode
 from scaler.scheduler.outbox import Frame, Outbox
 from scaler.scheduler.task import task_end
 from scaler.scheduler.task.deadlines import Deadlines
 from scaler.scheduler.task.duration_estimator import DurationEstimator
-from scaler.scheduler.task.monitor_state import MonitorState
 from scaler.scheduler.task.task_record import TaskRecord
-from scaler.scheduler.task.task_state_machine import TABLE, Action, TaskEvent, TaskState
+from scaler.scheduler.task.task_state_machine import CONFIRM_EVENTS, TABLE, Action, TaskEvent, TaskState
 from scaler.scheduler.task.waiting_queue import WaitingQueue
 from scaler.utility.metadata.profile_result import ProfileResult
 
-_RETRYABLE: Final = frozenset(
-    {
-        int(codec.TaskEndCause.processorDied),
-        int(codec.TaskEndCause.timedOut),
-        int(codec.TaskEndCause.retryable),
-    }
-)
 MOST_LOSSES: Final = 3
 """Workers that may be lost under one task before it is given up."""
+MOST_ATTEMPTS: Final = 2**31
+"""The highest number of an attempt that is believed; the runs that may follow do not exhaust its 32 bits."""
 
 
 class TaskController:
     """The one owner of live tasks: who holds each, and what it waits for.
 
-    Every event goes through the table; ``stale`` counts what came too late, by event. A client is told how its tasks
-    end; the ends of nodes of graphs are collected for the graphs instead.
+    Every event goes through the table; ``stale`` counts what came too late, by event.
     """
 
     def __init__(
@@ -52,9 +46,9 @@ class TaskController:
         self._queue = WaitingQueue()
         self._durations = DurationEstimator()
         self._deadlines = Deadlines()
-        self._ended_nodes: list[tuple[GraphNode, Frame]] = []
+        self._endings = TaskEndings(outbox, reporter)
         self.stale: Counter[str] = Counter()
-        self._actions: dict[Action, Callable[[TaskRecord], None]] = {
+        self.actions: dict[Action, Callable[[TaskRecord], None]] = {
             Action.ignore: lambda record: None,
             Action.ask_back: self._ask_back,
             Action.cancel_waiting: self._cancel_waiting,
@@ -83,9 +77,15 @@ class TaskController:
         """Return whether as many tasks wait as are allowed to."""
         return 0 <= self._max_waiting <= len(self._queue)
 
-    def rejection(self, task_id: bytes, attempt: int = 0) -> bytes:
-        """Return the end of a task, or of a graph, that would wait beyond the limit."""
-        return task_end.rejected(task_id, attempt, self._max_waiting)
+    def reject(self, client: ClientRecord, task_id: bytes, attempt: int = 0) -> None:
+        """End a task, or a graph, that would wait beyond the limit."""
+        self._endings.rejected(client, task_id, attempt, self._max_waiting)
+
+    def check_node(self, task: codec.Task) -> None:
+        """Raise ValueError when a node of a graph cannot be a task."""
+        if task.task_id in self._tasks:
+            raise ValueError(f"task {task.task_id.hex()} is known already")
+        _check_attempt(task.task_id, task.attempt)
 
     def state_counts(self) -> Counter[TaskState]:
         """Return how many live tasks are in each state."""
@@ -94,15 +94,16 @@ class TaskController:
     # -- events from clients
 
     def on_task(self, client: ClientRecord, frame: Frame, now_seconds: float) -> None:
-        """Accept a task of a client. Raise ValueError when it claims to come from somebody else."""
+        """Accept a task of a client. Raise ValueError for one that claims to come from somebody else, or is no good."""
         task_id, source, function_id, priority, capabilities, attempt, level, deadline_ms = codec.peek_task(frame)
         if source != client.client_id:
             raise ValueError(f"task {task_id.hex()} names {source!r} as its source")
+        _check_attempt(task_id, attempt)
         if task_id in self._tasks:
             self.stale["duplicate task"] += 1
             return
         if self.is_full:
-            self._outbox.send(client.client_id, self.rejection(task_id, attempt))
+            self.reject(client, task_id, attempt)
             return
         needs = self._pool.needs(capabilities)
         record = TaskRecord(task_id, client, frame, function_id, needs, priority, attempt, level)
@@ -111,8 +112,14 @@ class TaskController:
             self._deadlines.add(record, now_seconds + deadline_ms / 1000)
 
     def on_node(self, client: ClientRecord, node: GraphNode, frame: Frame) -> None:
-        """Accept a node of a graph, whose frame holds all that it takes from others."""
+        """Accept a node of a graph, whose frame holds all that it takes from others.
+
+        It fails when its id has become that of a task since the graph came.
+        """
         task = node.task
+        if task.task_id in self._tasks:
+            self._endings.node_refused(node, f"task {task.task_id.hex()} is known already")
+            return
         needs = self._pool.needs(task.capabilities)
         record = TaskRecord(
             task.task_id, client, frame, task.func_object_id, needs, task.priority, task.attempt, task.level, node
@@ -125,10 +132,9 @@ class TaskController:
         if record is not None and record.node is node:
             self._apply(record, TaskEvent.cancel)
 
-    def take_ended_nodes(self) -> list[tuple[GraphNode, Frame]]:
-        """Return, once, the nodes that have ended, each with its result or the verdict on its cancellation."""
-        ended, self._ended_nodes = self._ended_nodes, []
-        return ended
+    def next_ended_node(self) -> tuple[GraphNode, Frame] | None:
+        """Return, once, a node that has ended, with its result or the verdict on its cancellation; None without any."""
+        return self._endings.next_ended_node()
 
     def on_cancel(self, client: ClientRecord, task_id: bytes) -> None:
         """Cancel a task that its client wants no more. A node of a graph is cancelled with its graph only."""
@@ -147,7 +153,10 @@ class TaskController:
     # -- events from workers
 
     def on_result(self, worker: WorkerRecord, frame: Frame) -> bool:
-        """End a task with the result of the worker that holds it; return whether anybody wants it."""
+        """End a task with the result of the worker that holds it; return whether anybody wants it.
+
+        Raise ValueError for a result that is not understood; the task does not end by it.
+        """
         task_id, result_type, metadata, _, attempt, cause = codec.peek_result(frame)
         record = worker.tasks.get(task_id)
         if record is None or attempt < record.attempt:
@@ -156,14 +165,16 @@ class TaskController:
         if TABLE[record.state, TaskEvent.result] is not Action.deliver_result:
             self.stale["result"] += 1
             return False
-        if cause in _RETRYABLE and record.state is not TaskState.canceling and self._retry(record, attempt):
+        if cause in task_end.RETRYABLE and record.state is not TaskState.canceling and self._retry(record, attempt):
             return False
+        state = task_end.result_state(result_type)
+        if record.node is not None:
+            codec.validate(frame)  # its graph looks into it, at a time when the worker is not to blame any more
         if metadata:
             seconds = ProfileResult.deserialize(metadata).duration_s
             self._durations.observe(record.function_id, seconds / record.calls)
         is_wanted = record.client is not None
-        self._tell(record, frame)
-        self._reporter.ended(record, task_end.result_state(result_type), metadata)
+        self._endings.succeeded_or_failed(record, frame, state, metadata)
         self._end(record)
         return is_wanted
 
@@ -174,15 +185,9 @@ class TaskController:
         if record.failures >= task.retries:
             return False
         record.failures += 1
-        record.attempt = max(record.attempt, attempt)
+        record.attempt = max(record.attempt, min(attempt, MOST_ATTEMPTS))
         self._return_to_queue(record)
         return True
-
-    _CONFIRM_EVENTS: Final = {
-        codec.TaskCancelConfirmType.canceled: TaskEvent.confirm_canceled,
-        codec.TaskCancelConfirmType.cancelFailed: TaskEvent.confirm_failed,
-        codec.TaskCancelConfirmType.cancelNotFound: TaskEvent.confirm_not_found,
-    }
 
     def on_cancel_confirm(self, worker: WorkerRecord, frame: Frame) -> None:
         """Take note of a worker's verdict on a cancel or retraction."""
@@ -192,8 +197,11 @@ class TaskController:
         if record is None:
             self.stale["confirm"] += 1  # the task's result was faster
             return
+        event = CONFIRM_EVENTS.get(confirm.cancel_confirm_type)
+        if event is None:
+            raise ValueError(f"{confirm.cancel_confirm_type} is no verdict on a cancel")
         record.open_cancels = max(0, record.open_cancels - 1)
-        self._apply(record, self._CONFIRM_EVENTS[codec.TaskCancelConfirmType(confirm.cancel_confirm_type)])
+        self._apply(record, event)
 
     def owner_of(self, task_id: bytes, worker: WorkerRecord) -> ClientRecord | None:
         """Return the client of a task that the worker holds, or None."""
@@ -219,7 +227,7 @@ class TaskController:
             if record.attempt > 0:
                 continue
             if record.state is TaskState.waiting:
-                self._fail_late(record, self._describe_wait(record))
+                self._fail_late(record, self._pool.describe_wait(record.needs))
                 self._queue.removed(record)
             elif record.state in (TaskState.placed, TaskState.retracting) and not record.is_started:
                 record.is_late = True
@@ -254,8 +262,7 @@ class TaskController:
     def fail_everything(self, message: str) -> None:
         """End every live task with a failure, before the cluster stops."""
         for record in list(self._tasks.values()):
-            if record.client is not None and record.node is None:
-                self._outbox.send(record.client.client_id, task_end.shut_down(record.task_id, record.attempt, message))
+            self._endings.shut_down(record, message)
             if record.state is TaskState.waiting:
                 self._abandon_waiting(record)
             else:
@@ -268,7 +275,7 @@ class TaskController:
         if action is Action.stale:
             self.stale[event.name] += 1
             return
-        self._actions[action](record)
+        self.actions[action](record)
 
     def _place(self, record: TaskRecord, worker: WorkerRecord, estimated_seconds: float) -> None:
         record.state = TaskState.placed
@@ -293,7 +300,7 @@ class TaskController:
         self._outbox.send(record.worker.worker_id, codec.TaskCancel(task_id=record.task_id, force=force).encode())
 
     def _cancel_waiting(self, record: TaskRecord) -> None:
-        self._confirm(record, codec.TaskCancelConfirmType.canceled)
+        self._endings.confirmed(record, codec.TaskCancelConfirmType.canceled)
         self._abandon_waiting(record)
 
     def _abandon_waiting(self, record: TaskRecord) -> None:
@@ -306,11 +313,11 @@ class TaskController:
             self._ask_cancel(record)
 
     def _end_canceled(self, record: TaskRecord) -> None:
-        self._confirm(record, codec.TaskCancelConfirmType.canceled)
+        self._endings.confirmed(record, codec.TaskCancelConfirmType.canceled)
         self._end(record)
 
     def _end_not_found(self, record: TaskRecord) -> None:
-        self._confirm(record, codec.TaskCancelConfirmType.cancelNotFound)
+        self._endings.confirmed(record, codec.TaskCancelConfirmType.cancelNotFound)
         self._end(record)
 
     def _stay_placed(self, record: TaskRecord) -> None:
@@ -322,9 +329,7 @@ class TaskController:
         if record.open_cancels > 0:
             return  # this was the verdict on an earlier retraction; the one on the cancel follows
         record.state = TaskState.placed
-        if record.client is not None and record.node is None:
-            confirm = task_end.confirm(record.task_id, codec.TaskCancelConfirmType.cancelFailed)
-            self._outbox.send(record.client.client_id, confirm)
+        self._endings.cancel_refused(record)
 
     def _wait_again(self, record: TaskRecord) -> None:
         if record.is_late:
@@ -347,36 +352,12 @@ class TaskController:
         if record.losses < MOST_LOSSES:
             self._return_to_queue(record)
             return
-        assert record.worker is not None
-        self._tell(record, task_end.worker_died(record, record.worker))
-        self._reporter.ended(record, MonitorState.failedWorkerDied, b"")
+        self._endings.worker_died(record)
         self._end(record)
 
     def _fail_late(self, record: TaskRecord, waited_for: str) -> None:
-        self._tell(record, task_end.too_late(record, waited_for))
-        self._reporter.ended(record, MonitorState.failed, b"")
+        self._endings.too_late(record, waited_for)
         self._end(record)
-
-    def _describe_wait(self, record: TaskRecord) -> str:
-        """Return what a waiting task waits for."""
-        if len(self._pool) == 0:
-            return "no worker is connected"
-        if not self._pool.is_eligible(record.needs):
-            return f"no connected worker offers what it needs: {describe(record.needs)}"
-        return "all workers that may run it were busy"
-
-    def _confirm(self, record: TaskRecord, kind: codec.TaskCancelConfirmType) -> None:
-        self._tell(record, task_end.confirm(record.task_id, kind))
-        self._reporter.ended(record, task_end.confirm_state(kind), b"")
-
-    def _tell(self, record: TaskRecord, frame: Frame) -> None:
-        """Tell whoever waits for a task how it ended; nobody does once its client has gone."""
-        if record.client is None:
-            return
-        if record.node is not None:
-            self._ended_nodes.append((record.node, frame))
-        else:
-            self._outbox.send(record.client.client_id, frame)
 
     # -- bookkeeping
 
@@ -403,3 +384,8 @@ class TaskController:
         if record.client is not None:
             record.client.tasks.pop(record.task_id, None)
             record.client = None
+
+
+def _check_attempt(task_id: bytes, attempt: int) -> None:
+    if attempt > MOST_ATTEMPTS:
+        raise ValueError(f"task {task_id.hex()} claims to have been run {attempt} times")

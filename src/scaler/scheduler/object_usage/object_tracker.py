@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from scaler.utility.identifiers import ObjectID
 
 
+def check_owned(owner_hash: bytes, object_ids: Iterable[bytes]) -> None:
+    """Raise ValueError when an id is none, or that of an object of somebody else: it begins with its owner's hash."""
+    for object_id in object_ids:
+        if len(object_id) != ObjectID.SIZE:
+            raise ValueError(f"an object id has {ObjectID.SIZE} bytes, but got {len(object_id)}")
+        if not object_id.startswith(owner_hash):
+            raise ValueError(f"object {object_id.hex()} belongs to somebody else")
+
+
 class ObjectTracker:
-    """The one owner of what is known of objects. An object belongs to one client until it lets go or leaves."""
+    """The one owner of what is known of objects. An object belongs to the client whose hash its id begins with."""
 
     def __init__(self) -> None:
         self._names: dict[bytes, bytes] = {}
@@ -19,13 +30,14 @@ class ObjectTracker:
         """Return the name an object was announced with, or ``<Unknown>``."""
         return self._names.get(object_id, b"<Unknown>")
 
-    def create(self, owner: bytes, object_ids: list[bytes], names: list[bytes]) -> None:
+    def __contains__(self, object_id: bytes) -> bool:
+        return object_id in self._names
+
+    def create(self, owner: bytes, owner_hash: bytes, object_ids: list[bytes], names: list[bytes]) -> None:
         """Know new objects of a client. Raise ValueError when an id is not the owner's, or the lists do not match."""
         if len(names) != len(object_ids):
             raise ValueError(f"{len(object_ids)} object ids come with {len(names)} names")
-        for object_id in object_ids:
-            if len(object_id) != ObjectID.SIZE:
-                raise ValueError(f"an object id has {ObjectID.SIZE} bytes, but got {len(object_id)}")
+        check_owned(owner_hash, object_ids)
         self._owned.setdefault(owner, set()).update(object_ids)
         self._names.update(zip(object_ids, names, strict=True))
 

@@ -23,6 +23,10 @@ _RESULT_STATES: Final[dict[int, MonitorState]] = {
     codec.TaskResultType.failed: MonitorState.failed,
     codec.TaskResultType.failedWorkerDied: MonitorState.failedWorkerDied,
 }
+RETRYABLE: Final = frozenset(
+    map(int, (codec.TaskEndCause.processorDied, codec.TaskEndCause.timedOut, codec.TaskEndCause.retryable))
+)
+"""Why a run ended after which another one may be made, when the task asks for it."""
 _CONFIRM_STATES: Final = {
     codec.TaskCancelConfirmType.canceled: MonitorState.canceled,
     codec.TaskCancelConfirmType.cancelNotFound: MonitorState.canceledNotFound,

@@ -2,13 +2,16 @@
 
 A task is *waiting* in the central queue, *placed* on one worker, *retracting* (placed, and the scheduler asked for it
 back unstarted) or *canceling* (placed, and its client cancelled it or left). Its record goes when it ends. The worker
-that holds a task owns it until it answers, or is lost; asking for a task back changes nothing by itself.
+that holds a task owns it until it answers, or is lost; asking for a task back changes nothing by itself. That a task is
+placed is no event: the scheduler does it by itself, with what waits and only that.
 """
 
 from __future__ import annotations
 
 import enum
 from typing import Final
+
+from scaler.protocol.codec import TaskCancelConfirmType
 
 
 class TaskState(enum.IntEnum):
@@ -24,16 +27,15 @@ class TaskState(enum.IntEnum):
 class TaskEvent(enum.IntEnum):
     """What can happen to a task."""
 
-    place = 0  # the policy found a worker
-    retract = 1  # the balance wants it back, if it has not started
-    result = 2  # its worker sent its result
-    cancel = 3  # its client cancelled it
-    client_lost = 4  # its client left or was lost
-    confirm_canceled = 5  # its worker took it off, or killed it
-    confirm_failed = 6  # its worker has started it, and goes on
-    confirm_not_found = 7  # its worker does not hold it
-    worker_lost = 8  # its worker was lost, it may have started
-    worker_left = 9  # its worker left in order
+    retract = 0  # the balance wants it back, if it has not started
+    result = 1  # its worker sent its result
+    cancel = 2  # its client cancelled it
+    client_lost = 3  # its client left or was lost
+    confirm_canceled = 4  # its worker took it off, or killed it
+    confirm_failed = 5  # its worker has started it, and goes on
+    confirm_not_found = 6  # its worker does not hold it
+    worker_lost = 7  # its worker was lost, it may have started
+    worker_left = 8  # its worker left in order
 
 
 class Action(enum.IntEnum):
@@ -41,26 +43,24 @@ class Action(enum.IntEnum):
 
     ignore = 0  # expected, nothing to do
     stale = 1  # late or duplicate: counted and dropped
-    place = 2
-    ask_back = 3
-    deliver_result = 4
-    cancel_waiting = 5
-    ask_cancel = 6
-    abandon_waiting = 7
-    abandon_placed = 8
-    end_canceled = 9
-    end_not_found = 10
-    wait_again = 11
-    stay_placed = 12
-    refuse_cancel = 13
-    place_again = 14
-    return_to_queue = 15
+    ask_back = 2
+    deliver_result = 3
+    cancel_waiting = 4
+    ask_cancel = 5
+    abandon_waiting = 6
+    abandon_placed = 7
+    end_canceled = 8
+    end_not_found = 9
+    wait_again = 10
+    stay_placed = 11
+    refuse_cancel = 12
+    place_again = 13
+    return_to_queue = 14
 
 
 _S, _E, _A = TaskState, TaskEvent, Action
 
 TABLE: Final[dict[tuple[TaskState, TaskEvent], Action]] = {
-    (_S.waiting, _E.place): _A.place,
     (_S.waiting, _E.retract): _A.stale,
     (_S.waiting, _E.result): _A.stale,
     (_S.waiting, _E.cancel): _A.cancel_waiting,
@@ -70,7 +70,6 @@ TABLE: Final[dict[tuple[TaskState, TaskEvent], Action]] = {
     (_S.waiting, _E.confirm_not_found): _A.stale,
     (_S.waiting, _E.worker_lost): _A.stale,
     (_S.waiting, _E.worker_left): _A.stale,
-    (_S.placed, _E.place): _A.stale,
     (_S.placed, _E.retract): _A.ask_back,
     (_S.placed, _E.result): _A.deliver_result,
     (_S.placed, _E.cancel): _A.ask_cancel,
@@ -80,7 +79,6 @@ TABLE: Final[dict[tuple[TaskState, TaskEvent], Action]] = {
     (_S.placed, _E.confirm_not_found): _A.stale,
     (_S.placed, _E.worker_lost): _A.place_again,
     (_S.placed, _E.worker_left): _A.return_to_queue,
-    (_S.retracting, _E.place): _A.stale,
     (_S.retracting, _E.retract): _A.ignore,
     (_S.retracting, _E.result): _A.deliver_result,
     (_S.retracting, _E.cancel): _A.ask_cancel,
@@ -91,7 +89,6 @@ TABLE: Final[dict[tuple[TaskState, TaskEvent], Action]] = {
     (_S.retracting, _E.confirm_not_found): _A.place_again,
     (_S.retracting, _E.worker_lost): _A.place_again,
     (_S.retracting, _E.worker_left): _A.return_to_queue,
-    (_S.canceling, _E.place): _A.stale,
     (_S.canceling, _E.retract): _A.ignore,
     (_S.canceling, _E.result): _A.deliver_result,
     (_S.canceling, _E.cancel): _A.ignore,
@@ -102,3 +99,10 @@ TABLE: Final[dict[tuple[TaskState, TaskEvent], Action]] = {
     (_S.canceling, _E.worker_lost): _A.end_canceled,
     (_S.canceling, _E.worker_left): _A.end_canceled,
 }
+
+CONFIRM_EVENTS: Final[dict[int, TaskEvent]] = {
+    int(TaskCancelConfirmType.canceled): TaskEvent.confirm_canceled,
+    int(TaskCancelConfirmType.cancelFailed): TaskEvent.confirm_failed,
+    int(TaskCancelConfirmType.cancelNotFound): TaskEvent.confirm_not_found,
+}
+"""What a worker's verdict on a cancel says."""
