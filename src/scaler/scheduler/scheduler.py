@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from scaler.config.section.scheduler import SchedulerConfig
@@ -15,7 +16,7 @@ from scaler.config.types.zmq import ZMQConfig
 from scaler.io.ymq.ymq import Bytes, Context, ErrorCode, IOSocketType, PeerEvent, Role, Socket
 from scaler.protocol import message
 from scaler.scheduler.core import CoreSettings, SchedulerCore
-from scaler.scheduler.storage_deleter import StorageDeleter
+from scaler.scheduler.storage_deleter import StorageDeleter, connect_to_storage
 from scaler.utility.process_meter import ProcessMeter, available_memory_bytes
 
 _logger = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class _Service:
                 balance=config.load_balance_seconds >= 0,
             )
         )
-        self._deleter = StorageDeleter(storage_address.to_address(), context)
+        self._deleter = StorageDeleter(partial(connect_to_storage, storage_address.to_address(), context))
         self._meter = ProcessMeter()
         self._next_report_seconds = 0.0
 

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
 
 from scaler.io.async_object_storage_connector import AsyncObjectStorageConnector
 from scaler.io.ymq.ymq import Context
-from scaler.utility.exceptions import ObjectStorageException
-from scaler.utility.identifiers import ObjectID
 
 _logger = logging.getLogger(__name__)
 
 _BATCH: Final = 1024
 _MOST_PENDING: Final = 1_000_000
 _RETRY_SECONDS: Final = 1.0
+
+
+class Storage(Protocol):
+    """What is needed of a connection to the object storage."""
+
+    @property
+    def is_closed(self) -> bool: ...
+    async def delete_objects(self, object_ids: list[bytes]) -> Any: ...
+    async def delete_owner(self, owner_hash: bytes) -> Any: ...
+    async def close(self) -> None: ...
+
+
+async def connect_to_storage(address: str, context: Context) -> Storage:
+    """Return a connection. Raise ObjectStorageException, and what else can go wrong without descriptors or memory."""
+    connector = AsyncObjectStorageConnector(context=context)
+    await connector.connect(address)
+    return connector
 
 
 class StorageDeleter:
@@ -25,13 +41,13 @@ class StorageDeleter:
     lost the objects anyway, so dropping the oldest beyond that costs only space in one that was merely unreachable.
     """
 
-    def __init__(self, address: str, context: Context) -> None:
-        self._context = context
-        self._address = address
+    def __init__(self, connect: Callable[[], Awaitable[Storage]], retry_seconds: float = _RETRY_SECONDS) -> None:
+        self._connect = connect
+        self._retry_seconds = retry_seconds
         self._pending: list[bytes] = []
         self._owners: list[bytes] = []
         self._wanted = asyncio.Event()
-        self._connector: AsyncObjectStorageConnector | None = None
+        self._storage: Storage | None = None
 
     def __len__(self) -> int:
         return len(self._pending) + len(self._owners)
@@ -50,7 +66,8 @@ class StorageDeleter:
             while True:
                 await self._wanted.wait()
                 self._wanted.clear()
-                await self._delete_pending()
+                while self._pending or self._owners:
+                    await self._delete_some()
         finally:
             await self._disconnect()
 
@@ -61,32 +78,34 @@ class StorageDeleter:
             del pending[: len(pending) - _MOST_PENDING]
         self._wanted.set()
 
-    async def _delete_pending(self) -> None:
-        while self._pending or self._owners:
-            batch, owner = self._pending[:_BATCH], self._owners[:1]
-            try:
-                connector = await self._connected()
-                if batch:
-                    await connector.delete_objects([ObjectID(object_id) for object_id in batch])
-                for owner_hash in owner:
-                    await connector.delete_owner(owner_hash)
-            except (ObjectStorageException, OSError) as error:
-                _logger.warning("object storage %s: %s; trying again", self._address, error)
-                await self._disconnect()
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            del self._pending[: len(batch)]
-            del self._owners[: len(owner)]
-
-    async def _connected(self) -> AsyncObjectStorageConnector:
-        if self._connector is None or self._connector.is_closed:
+    async def _delete_some(self) -> None:
+        object_ids, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
+        owners, self._owners = self._owners[:1], self._owners[1:]
+        try:
+            storage = await self._connected()
+            if object_ids:
+                await storage.delete_objects(object_ids)
+            for owner_hash in owners:
+                await storage.delete_owner(owner_hash)
+        except ValueError as error:  # no id of an object: it would fail again, and hold up all others
+            _logger.error("cannot delete %d object(s) from the object storage: %s", len(object_ids), error)
+        except Exception as error:  # of the outermost kind: nothing else ever deletes
+            _logger.warning("object storage: %r; trying again", error)
+            self._pending[:0] = object_ids
+            self._owners[:0] = owners
             await self._disconnect()
-            connector = AsyncObjectStorageConnector(context=self._context)
-            await connector.connect(self._address)
-            self._connector = connector
-        return self._connector
+            await asyncio.sleep(self._retry_seconds)
+
+    async def _connected(self) -> Storage:
+        if self._storage is None or self._storage.is_closed:
+            await self._disconnect()
+            self._storage = await self._connect()
+        return self._storage
 
     async def _disconnect(self) -> None:
-        connector, self._connector = self._connector, None
-        if connector is not None:
-            await connector.close()
+        storage, self._storage = self._storage, None
+        if storage is not None:
+            try:
+                await storage.close()
+            except Exception as error:  # it is given up anyway
+                _logger.warning("cannot close the connection to the object storage: %r", error)
