@@ -116,13 +116,12 @@ class SchedulerFixture:
         """End a batch, and collect the outbox."""
         self.core.on_batch_end()
         outbox = self.core.outbox
-        for peer, frame in outbox.messages:
+        for peer, frame in outbox.take_messages():
             self._sent.setdefault(bytes(peer), []).append(bytes(frame))
-        self.deleted += outbox.storage_deletes
-        self.deleted_owners += outbox.owner_deletes
-        self.reports += outbox.reports
+        self.deleted += outbox.take_storage_deletes()
+        self.deleted_owners += outbox.take_owner_deletes()
+        self.reports += outbox.take_reports()
         self.stopped = self.stopped or outbox.stop_requested
-        outbox.clear()
 
     def take(self, peer: bytes) -> list[Any]:
         """Return and forget what was sent to a peer: hot messages decoded, others as their member's name."""

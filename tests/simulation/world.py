@@ -139,11 +139,12 @@ class World:
         event()
         self.core.on_batch_end()
         outbox = self.core.outbox
-        for identity, frame in outbox.messages:
+        for identity, frame in outbox.take_messages():
             peer = self.peers.get(bytes(identity))
             if peer is not None and peer.connected:
                 self._send_down(peer, bytes(frame))
-        outbox.clear()
+        outbox.take_storage_deletes()
+        outbox.take_owner_deletes()
         self._check_safety()
 
     def _tick(self) -> None:

@@ -52,7 +52,7 @@ class SchedulerCore:
         self.outbox = Outbox()
         self.now_seconds = 0.0
         self.dropped_messages = 0
-        self._isolation = Isolation()
+        self.isolation = Isolation()
         self._settings = settings
         self._roles: dict[bytes, Role] = {}
         self._clients = ClientController()
@@ -101,24 +101,24 @@ class SchedulerCore:
             self.dropped_messages += 1
             _logger.warning("dropped a message of %r: %s", peer, error)
         except Exception:  # see Isolation; without its call, for every message comes through here
-            self._isolation.failed(f"a message of {peer!r}")
+            self.isolation.failed(f"a message of {peer!r}")
 
     def on_peer_event(self, peer: bytes, event: PeerEvent, role: Role) -> None:
         """Take note of a session that began or ended."""
-        self._isolation.attempt(f"{event.name} of {peer!r}", lambda: self._on_peer_event(peer, event, role))
+        self.isolation.attempt(f"{event.name} of {peer!r}", lambda: self._on_peer_event(peer, event, role))
 
     def on_batch_end(self) -> None:
         """Go on with graphs and place what waits, once per batch of events."""
-        self._isolation.attempt("going on with graphs", self._graphs.on_batch_end)
-        self._isolation.attempt("placing what waits", self._tasks.place_waiting)
+        self.isolation.attempt("going on with graphs", self._graphs.on_batch_end)
+        self.isolation.attempt("placing what waits", self._tasks.place_waiting)
 
     def on_tick(self) -> None:
         """Do what time asks for: balance, delete and forget what is not needed."""
         now = self.now_seconds
         if self._settings.balance:
-            self._isolation.attempt("balancing", lambda: self._balance.balance(now))
-        self._isolation.attempt("looking at deadlines", lambda: self._tasks.on_tick(now))
-        self._isolation.attempt("deleting again", lambda: self._objects.on_tick(now))
+            self.isolation.attempt("balancing", lambda: self._balance.balance(now))
+        self.isolation.attempt("looking at deadlines", lambda: self._tasks.on_tick(now))
+        self.isolation.attempt("deleting again", lambda: self._objects.on_tick(now))
         self._pool.forget_classes(self._tasks.waiting_classes())
 
     def publish(self, resource: dict[str, int], rss_free_bytes: int) -> None:
@@ -145,7 +145,7 @@ class SchedulerCore:
             "objects": len(self._objects),
             "loaded_workers": len(self._pool.loaded()),
             "dropped_messages": self.dropped_messages,
-            "failed_events": self._isolation.failures,
+            "failed_events": self.isolation.failures,
             "stale_messages": self._tasks.stale.total(),
         }
 

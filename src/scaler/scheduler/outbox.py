@@ -10,7 +10,7 @@ Frame: TypeAlias = Bytes | bytes
 
 
 class Outbox:
-    """Effects of a batch of events, in order; the shell carries them out once per batch and clears it.
+    """Effects of a batch of events, in order; the shell takes them out and carries them out once per batch.
 
     ``monitored`` says whether anybody subscribes to the monitor stream; nothing is reported otherwise.
     """
@@ -39,9 +39,22 @@ class Outbox:
         """Delete from the object storage every object whose id begins with the hash of its owner."""
         self.owner_deletes.append(owner_hash)
 
-    def clear(self) -> None:
-        """Forget what has been carried out."""
-        self.messages = []
-        self.reports = []
-        self.storage_deletes = []
-        self.owner_deletes = []
+    def take_messages(self) -> list[tuple[bytes, Frame]]:
+        """Return the frames with who gets each, and forget them."""
+        messages, self.messages = self.messages, []
+        return messages
+
+    def take_reports(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the reports and forget them."""
+        reports, self.reports = self.reports, []
+        return reports
+
+    def take_storage_deletes(self) -> list[bytes]:
+        """Return the objects to delete and forget them."""
+        object_ids, self.storage_deletes = self.storage_deletes, []
+        return object_ids
+
+    def take_owner_deletes(self) -> list[bytes]:
+        """Return the owners to delete everything of, and forget them."""
+        owner_hashes, self.owner_deletes = self.owner_deletes, []
+        return owner_hashes

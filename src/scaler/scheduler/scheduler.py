@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from scaler.config.defaults import MONITOR_PORT_OFFSET, OBJECT_STORAGE_PORT_OFFSET
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.zmq import ZMQConfig
-from scaler.io.ymq.ymq import Bytes, Context, ErrorCode, IOSocketType, PeerEvent, Role, Socket
-from scaler.protocol import message
+from scaler.io.ymq.ymq import Bytes, Context, IOSocketType, PeerEvent, Role, Socket
 from scaler.scheduler.core import CoreSettings, SchedulerCore
+from scaler.scheduler.delivery import Delivery
 from scaler.scheduler.storage_deleter import StorageDeleter, connect_to_storage
 from scaler.utility.process_meter import ProcessMeter, available_memory_bytes
-
-_logger = logging.getLogger(__name__)
 
 _BATCH: Final = 1024
 _TICK_SECONDS: Final = 0.1
@@ -82,6 +80,7 @@ class _Service:
             )
         )
         self._deleter = StorageDeleter(partial(connect_to_storage, storage_address.to_address(), context))
+        self._delivery = Delivery(self._socket, self._monitor, self._deleter, stopped.set, self._core.isolation)
         self._meter = ProcessMeter()
         self._next_report_seconds = 0.0
 
@@ -116,33 +115,11 @@ class _Service:
                 assert isinstance(peer, bytes)
                 core.on_peer_event(peer, frame, self._socket.peer_role(peer))
         core.on_batch_end()
-        self._flush()
-
-    def _flush(self) -> None:
-        outbox = self._core.outbox
-        if outbox.messages:
-            rejected = self._socket.send_many(outbox.messages)
-            for index, code in rejected:
-                self._on_rejected(outbox.messages[index][0], code)
-        for member, fields in outbox.reports:
-            self._monitor.send(b"", message.encode(member, **fields))
-        if outbox.storage_deletes:
-            self._deleter.delete(outbox.storage_deletes)
-        if outbox.owner_deletes:
-            self._deleter.delete_owners(outbox.owner_deletes)
-        if outbox.stop_requested:
-            self._stopped.set()
-        outbox.clear()
-
-    def _on_rejected(self, peer: bytes, code: ErrorCode) -> None:
-        """A peer that has gone is reported as lost anyway; one that does not read what it asked for is cut off."""
-        if code is ErrorCode.PeerQueueFull:
-            _logger.warning("%r does not read its messages: closing its connection", peer)
-            self._socket.close_connection(peer)
+        self._delivery.carry_out(core.outbox)
 
     async def _tick_forever(self) -> None:
         while True:
-            self._tick()
+            self._core.isolation.attempt("a tick", self._tick)
             await asyncio.sleep(_TICK_SECONDS if self._core.is_busy else _IDLE_TICK_SECONDS)
 
     def _tick(self) -> None:
@@ -155,7 +132,7 @@ class _Service:
             usage = self._meter.measure()
             core.publish({"cpu": usage.cpu_permille, "rss": usage.rss_bytes}, available_memory_bytes())
         core.on_batch_end()
-        self._flush()
+        self._delivery.carry_out(core.outbox)
 
 
 def _make_socket(context: Context, config: SchedulerConfig) -> Socket:
@@ -173,7 +150,7 @@ def _storage_address(config: SchedulerConfig, scheduler_address: str) -> ObjectS
     bound = ZMQConfig.from_string(scheduler_address)
     if bound.port is None:
         raise ValueError(f"object_storage_address is required for a scheduler at {scheduler_address}")
-    return ObjectStorageConfig(bound.host, bound.port + 1)
+    return ObjectStorageConfig(bound.host, bound.port + OBJECT_STORAGE_PORT_OFFSET)
 
 
 def _monitor_address(config: SchedulerConfig, scheduler_address: str) -> str:
@@ -183,4 +160,4 @@ def _monitor_address(config: SchedulerConfig, scheduler_address: str) -> str:
     bound = ZMQConfig.from_string(scheduler_address)
     if bound.port is None:
         return f"{scheduler_address}_monitor"
-    return ZMQConfig(bound.type, bound.host, bound.port + 2).to_address()
+    return ZMQConfig(bound.type, bound.host, bound.port + MONITOR_PORT_OFFSET).to_address()

@@ -66,7 +66,7 @@ class InformationController:
             "stateScheduler",
             {
                 "binder": {
-                    "received": [{"client": name, "number": n} for name, n in self.received.items()],
+                    "received": [{"client": name, "number": n % 2**32} for name, n in self.received.items()],
                     "sent": [],
                 },
                 "scheduler": resource,

@@ -1,0 +1,80 @@
+"""Carries out what the core put into its outbox: messages, reports, deletes, the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from scaler.io.ymq.ymq import ErrorCode
+from scaler.protocol import message
+from scaler.scheduler.isolation import Isolation
+from scaler.scheduler.outbox import Frame, Outbox
+
+_logger = logging.getLogger(__name__)
+
+
+class PeerSocket(Protocol):
+    """What is needed of the socket of clients and workers."""
+
+    def send_many(self, messages: Sequence[tuple[bytes, Frame]], /) -> list[tuple[int, ErrorCode]]: ...
+    def close_connection(self, identity: bytes, /) -> None: ...
+
+
+class ReportSocket(Protocol):
+    """What is needed of the socket of the monitor stream."""
+
+    def send(self, address: bytes, payload: bytes, /) -> None: ...
+
+
+class Deleter(Protocol):
+    """What is needed of the one that deletes from the object storage."""
+
+    def delete(self, object_ids: list[bytes]) -> None: ...
+    def delete_owners(self, owner_hashes: list[bytes]) -> None: ...
+
+
+class Delivery:
+    """Takes everything out of the outbox before it does any of it, so that a failure lets nothing be done twice."""
+
+    def __init__(
+        self,
+        peers: PeerSocket,
+        monitor: ReportSocket,
+        deleter: Deleter,
+        stop: Callable[[], None],
+        isolation: Isolation,
+    ) -> None:
+        self._peers = peers
+        self._monitor = monitor
+        self._deleter = deleter
+        self._stop = stop
+        self._isolation = isolation
+
+    def carry_out(self, outbox: Outbox) -> None:
+        """Do what the outbox says, once."""
+        messages, reports = outbox.take_messages(), outbox.take_reports()
+        object_ids, owner_hashes = outbox.take_storage_deletes(), outbox.take_owner_deletes()
+        if object_ids:
+            self._deleter.delete(object_ids)
+        if owner_hashes:
+            self._deleter.delete_owners(owner_hashes)
+        if outbox.stop_requested:
+            self._stop()
+        if messages:
+            for index, code in self._peers.send_many(messages):
+                self._on_rejected(messages[index][0], code)
+        for member, fields in reports:
+            self._publish(member, fields)
+
+    def _publish(self, member: str, fields: dict[str, Any]) -> None:
+        try:
+            self._monitor.send(b"", message.encode(member, **fields))
+        except Exception:  # of the outermost kind: a report is worth nothing compared with what follows it
+            self._isolation.failed(f"publishing {member}")
+
+    def _on_rejected(self, peer: bytes, code: ErrorCode) -> None:
+        """A peer that has gone is reported as lost anyway; one that does not read what it asked for is cut off."""
+        if code is ErrorCode.PeerQueueFull:
+            _logger.warning("%r does not read its messages: closing its connection", peer)
+            self._peers.close_connection(peer)

@@ -1,0 +1,110 @@
+"""What the core wants is carried out exactly once, whatever fails meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from scheduler_fixture import SchedulerFixture
+
+from scaler.io.ymq.ymq import ErrorCode
+from scaler.protocol import message
+from scaler.scheduler.delivery import Delivery
+from scaler.scheduler.isolation import Isolation
+from scaler.scheduler.outbox import Frame, Outbox
+
+
+class WorldModel:
+    """Both sockets and the deleter; notes what it is told."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, Frame]] = []
+        self.closed: list[bytes] = []
+        self.reports: list[str] = []
+        self.deleted: list[bytes] = []
+        self.stops = 0
+        self.full: set[bytes] = set()
+        self.sending_fails = False
+
+    def send_many(self, messages: Sequence[tuple[bytes, Frame]], /) -> list[tuple[int, ErrorCode]]:
+        if self.sending_fails:
+            raise RuntimeError("defect")
+        self.sent += [entry for entry in messages if entry[0] not in self.full]
+        return [(index, ErrorCode.PeerQueueFull) for index, entry in enumerate(messages) if entry[0] in self.full]
+
+    def close_connection(self, identity: bytes, /) -> None:
+        self.closed.append(identity)
+
+    def send(self, address: bytes, payload: bytes, /) -> None:
+        self.reports.append(message.decode(payload)[0])
+
+    def delete(self, object_ids: list[bytes]) -> None:
+        self.deleted += object_ids
+
+    def delete_owners(self, owner_hashes: list[bytes]) -> None:
+        self.deleted += owner_hashes
+
+    def stop(self) -> None:
+        self.stops += 1
+
+
+@pytest.fixture
+def world() -> WorldModel:
+    return WorldModel()
+
+
+def worker_report(state: str) -> dict[str, Any]:
+    return {"workerId": b"w", "state": state, "capabilities": []}
+
+
+def test_report_that_cannot_be_encoded_costs_nothing_but_itself(world: WorldModel) -> None:
+    outbox, isolation = Outbox(), Isolation()
+    delivery = Delivery(world, world, world, world.stop, isolation)
+    outbox.send(b"peer", b"frame")
+    outbox.report("stateWorker", worker_report("no such state"))
+    outbox.report("stateWorker", worker_report("connected"))
+    outbox.delete_from_storage([b"o" * 32])
+    outbox.delete_owner_from_storage(b"h" * 16)
+    for _ in range(2):
+        delivery.carry_out(outbox)
+    assert world.sent == [(b"peer", b"frame")]
+    assert world.reports == ["stateWorker"]
+    assert world.deleted == [b"o" * 32, b"h" * 16]
+    assert isolation.failures == 1
+
+
+def test_nothing_is_carried_out_twice_when_sending_fails(world: WorldModel) -> None:
+    outbox = Outbox()
+    delivery = Delivery(world, world, world, world.stop, Isolation())
+    outbox.send(b"peer", b"first")
+    outbox.delete_from_storage([b"o" * 32])
+    outbox.stop_requested = True
+    world.sending_fails = True
+    with pytest.raises(RuntimeError):
+        delivery.carry_out(outbox)
+    world.sending_fails = False
+    outbox.send(b"peer", b"second")
+    delivery.carry_out(outbox)
+    assert world.sent == [(b"peer", b"second")]
+    assert world.deleted == [b"o" * 32]
+    assert world.stops > 0
+
+
+def test_peer_that_does_not_read_is_cut_off(world: WorldModel) -> None:
+    outbox = Outbox()
+    world.full.add(b"deaf")
+    outbox.send(b"deaf", b"frame")
+    outbox.send(b"peer", b"frame")
+    Delivery(world, world, world, world.stop, Isolation()).carry_out(outbox)
+    assert (world.closed, world.sent) == ([b"deaf"], [(b"peer", b"frame")])
+
+
+def test_report_fits_after_billions_of_messages() -> None:
+    scheduler = SchedulerFixture()
+    scheduler.core.outbox.monitored = True
+    scheduler.core._information.received["task"] = 2**32 + 5
+    scheduler.core.publish({"cpu": 1, "rss": 1}, 1)
+    [(member, fields)] = scheduler.core.outbox.take_reports()
+    _, report = message.decode(message.encode(member, **fields))
+    assert {pair.client: pair.number for pair in report.binder.received}["task"] == 5
