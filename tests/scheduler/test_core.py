@@ -428,8 +428,9 @@ def test_idle_worker_gets_the_unstarted_tasks_of_a_slow_one(scheduler: Scheduler
     idle = scheduler.worker("idle")
     scheduler.tick(10.0)
     scheduler.tick(10.1)
-    assert scheduler.take(slow) == [codec.TaskCancel(task_id=behind, force=False)]
     scheduler.tick(10.2)
+    assert scheduler.take(slow) == [codec.TaskCancel(task_id=behind, force=False)]
+    scheduler.tick(20.0)
     assert scheduler.take(slow) == []  # asked once
     scheduler.confirm(slow, behind, TaskCancelConfirmType.canceled)
     assert scheduler.tasks_sent_to(idle) == [behind]
@@ -445,6 +446,7 @@ def test_started_task_stays_when_it_is_asked_back(scheduler: SchedulerFixture) -
     idle = scheduler.worker("idle")
     scheduler.tick(10.0)
     scheduler.tick(10.1)
+    scheduler.tick(10.2)
     scheduler.confirm(slow, behind, TaskCancelConfirmType.cancelFailed)
     assert scheduler.tasks_sent_to(idle) == []
     scheduler.finish(slow, behind)

@@ -58,10 +58,12 @@ def test_started_tasks_are_not_asked_for_again_and_again(scheduler: SchedulerFix
     scheduler.take(loaded)
     scheduler.tick(1.0)
     scheduler.tick(2.0)
+    scheduler.tick(3.0)
     [cancel] = scheduler.take(loaded)
     assert cancel.task_id == tasks[1] and not cancel.force
     scheduler.confirm(loaded, tasks[1], TaskCancelConfirmType.cancelFailed)
-    scheduler.tick(3.0)
+    for later in range(4, 10):
+        scheduler.tick(float(later))
     assert scheduler.take(loaded) == []
 
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from scaler.config import defaults
 from scaler.io.ymq.ymq import PeerEvent, Role
 from scaler.protocol import codec, message
 from scaler.protocol.codec import MessageKind
@@ -42,7 +43,8 @@ class CoreSettings:
     allocate_policy: AllocatePolicy = AllocatePolicy.even
     max_number_of_tasks_waiting: int = -1
     protected: bool = True
-    balance: bool = True
+    load_balance_seconds: float = defaults.DEFAULT_LOAD_BALANCE_SECONDS
+    load_balance_trigger_times: int = defaults.DEFAULT_LOAD_BALANCE_TRIGGER_TIMES
 
 
 class SchedulerCore:
@@ -62,7 +64,9 @@ class SchedulerCore:
         self._tasks = TaskController(self.outbox, self._pool, self._reporter, settings.max_number_of_tasks_waiting)
         self._graphs = GraphController(self.outbox, self._tasks, self._objects, self._reporter)
         self._workers = WorkerController(self.outbox, self._pool, self._tasks, self._objects)
-        self._balance = BalanceController(self.outbox, self._pool, self._tasks)
+        self._balance = BalanceController(
+            self.outbox, self._pool, self._tasks, settings.load_balance_seconds, settings.load_balance_trigger_times
+        )
         self._information = InformationController(
             self.outbox, self._clients, self._objects, self._tasks, self._pool, self._reporter, self.gauges
         )
@@ -115,8 +119,7 @@ class SchedulerCore:
     def on_tick(self) -> None:
         """Do what time asks for: balance, delete and forget what is not needed."""
         now = self.now_seconds
-        if self._settings.balance:
-            self.isolation.attempt("balancing", lambda: self._balance.balance(now))
+        self.isolation.attempt("balancing", lambda: self._balance.balance(now))
         self.isolation.attempt("looking at deadlines", lambda: self._tasks.on_tick(now))
         self.isolation.attempt("deleting again", lambda: self._objects.on_tick(now))
         self._pool.forget_classes(self._tasks.waiting_classes())

@@ -76,7 +76,8 @@ class _Service:
                 allocate_policy=config.allocate_policy,
                 max_number_of_tasks_waiting=config.max_number_of_tasks_waiting,
                 protected=config.protected,
-                balance=config.load_balance_seconds >= 0,
+                load_balance_seconds=config.load_balance_seconds,
+                load_balance_trigger_times=config.load_balance_trigger_times,
             )
         )
         self._deleter = StorageDeleter(partial(connect_to_storage, storage_address.to_address(), context))

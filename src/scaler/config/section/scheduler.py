@@ -67,13 +67,13 @@ class SchedulerConfig:
         "-ls",
         default=defaults.DEFAULT_LOAD_BALANCE_SECONDS,
         minimum=-1,
-        help="period of balancing between workers, 0 or -1 for none",
+        help="least time between two rounds of balancing between workers, 0 or -1 for none",
     )
     load_balance_trigger_times: int = setting(
         "-lbt",
         default=defaults.DEFAULT_LOAD_BALANCE_TRIGGER_TIMES,
         minimum=1,
-        help="times in a row that balancing must be advised before it is done",
+        help="looks in a row, ten a second, that must find that a task should move before it does",
     )
     event_loop: str = setting(
         "-e",

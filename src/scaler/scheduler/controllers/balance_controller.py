@@ -22,34 +22,63 @@ class BalanceController:
 
     Only unstarted tasks move, and each only once its worker has given it up; a task that is asked for is not asked for
     again. A worker counts as loaded when its tasks are expected to take long, or when it has ended none for long.
+
+    Every tick is a look at what should move; looking costs little, moving a message and the time until its answer. So a
+    task moves when ``trigger_times`` looks in a row have found that it should, and rounds in which tasks move are at
+    least ``period_seconds`` apart; none are made when that is not positive.
     """
 
-    def __init__(self, outbox: Outbox, pool: WorkerPool, tasks: TaskController) -> None:
+    def __init__(
+        self, outbox: Outbox, pool: WorkerPool, tasks: TaskController, period_seconds: float, trigger_times: int
+    ) -> None:
         self._outbox = outbox
         self._pool = pool
         self._tasks = tasks
+        self._period_seconds = period_seconds
+        self._trigger_times = trigger_times
         self._progress: dict[bytes, tuple[int, float]] = {}
+        self._advised: dict[bytes, int] = {}  # by task, how many looks in a row
+        self._next_round_seconds = 0.0
 
     def __len__(self) -> int:
         return len(self._progress)
 
     def balance(self, now_seconds: float) -> None:
-        """Ask for as many tasks as there are idle workers that may run them."""
+        """Ask for as many tasks as there are idle workers that may run them, if it is time to."""
+        if self._period_seconds <= 0:
+            return
+        advice = self._advise(now_seconds)
+        self._advised = {
+            record.task_id: self._advised.get(record.task_id, 0) + 1 for _, records in advice for record in records
+        }
+        if now_seconds < self._next_round_seconds:
+            return
+        for worker, records in advice:
+            moved = [record for record in records if self._advised[record.task_id] >= self._trigger_times]
+            if moved:
+                self._next_round_seconds = now_seconds + self._period_seconds
+                self._move(worker, moved)
+
+    def _advise(self, now_seconds: float) -> list[tuple[WorkerRecord, list[TaskRecord]]]:
+        """Return which tasks should leave which workers."""
         loaded = self._pool.loaded()
         self._note_progress(loaded, now_seconds)
-        if not loaded:
-            return
         loaded.sort(key=lambda worker: len(worker.tasks), reverse=True)
         wanted: dict[Needs, int] = {}
+        advice = []
         for worker in loaded:
-            if not self._is_slow(worker, now_seconds):
-                continue
-            moved = [record for record in self._movable(worker) if self._take(record, wanted)]
-            for record in moved:
-                self._tasks.retract(record)
-            if moved and self._outbox.monitored:
-                task_ids = [record.task_id for record in moved]
-                self._outbox.report("stateBalanceAdvice", {"workerId": worker.worker_id, "taskIds": task_ids})
+            if self._is_slow(worker, now_seconds):
+                records = [record for record in self._movable(worker) if self._take(record, wanted)]
+                if records:
+                    advice.append((worker, records))
+        return advice
+
+    def _move(self, worker: WorkerRecord, records: list[TaskRecord]) -> None:
+        for record in records:
+            self._tasks.retract(record)
+        if self._outbox.monitored:
+            task_ids = [record.task_id for record in records]
+            self._outbox.report("stateBalanceAdvice", {"workerId": worker.worker_id, "taskIds": task_ids})
 
     def _note_progress(self, loaded: list[WorkerRecord], now_seconds: float) -> None:
         """Remember for each loaded worker since when its oldest task has been its oldest."""
@@ -66,7 +95,7 @@ class BalanceController:
 
     @staticmethod
     def _movable(worker: WorkerRecord) -> list[TaskRecord]:
-        """Return the newest half of the tasks behind the oldest, which runs, newest first."""
+        """Return the newest half of the tasks behind the oldest, newest first. One that runs would be refused."""
         behind = len(worker.tasks) - 1
         newest = itertools.islice(reversed(worker.tasks.values()), (behind + 1) // 2)
         return [record for record in newest if record.state is TaskState.placed and not record.is_started]

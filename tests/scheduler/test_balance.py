@@ -1,0 +1,73 @@
+"""When tasks move from loaded workers to idle ones: the settings of balancing."""
+
+from __future__ import annotations
+
+import pytest
+from scheduler_fixture import SchedulerFixture
+
+from scaler.protocol import codec
+from scaler.utility.identifiers import WorkerID
+
+
+def loaded_beside_idle(**settings: float) -> tuple[SchedulerFixture, WorkerID]:
+    """Return a scheduler with a worker that gets nowhere with two tasks, and an idle one that came later."""
+    scheduler = SchedulerFixture(**settings)
+    client, loaded = scheduler.client(), scheduler.worker("loaded")
+    scheduler.submit(client, 2)
+    scheduler.take(loaded)
+    scheduler.worker("idle")
+    return scheduler, loaded
+
+
+def asked_back(scheduler: SchedulerFixture, worker: WorkerID) -> int:
+    return sum(isinstance(sent, codec.TaskCancel) for sent in scheduler.take(worker))
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_period_that_is_not_positive_switches_balancing_off(seconds: float) -> None:
+    scheduler, loaded = loaded_beside_idle(load_balance_seconds=seconds, load_balance_trigger_times=1)
+    for second in range(100):
+        scheduler.tick(float(second))
+    assert asked_back(scheduler, loaded) == 0
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_task_moves_when_enough_looks_in_a_row_have_found_it(times: int) -> None:
+    scheduler, loaded = loaded_beside_idle(load_balance_seconds=0.1, load_balance_trigger_times=times)
+    scheduler.tick(10.0)  # since when it gets nowhere
+    for look in range(1, times):
+        scheduler.tick(10 + look / 10)
+        assert asked_back(scheduler, loaded) == 0, look
+    scheduler.tick(10 + times / 10)
+    assert asked_back(scheduler, loaded) == 1
+
+
+def test_look_that_finds_nothing_to_move_lets_the_count_begin_anew() -> None:
+    scheduler, loaded = loaded_beside_idle(load_balance_seconds=0.1, load_balance_trigger_times=2)
+    scheduler.tick(10.0)
+    scheduler.tick(10.1)
+    scheduler.lose(b"Worker|idle|" + b"0" * 32)
+    scheduler.tick(10.2)
+    scheduler.worker("idle")
+    scheduler.tick(10.3)
+    assert asked_back(scheduler, loaded) == 0
+    scheduler.tick(10.4)
+    assert asked_back(scheduler, loaded) == 1
+
+
+def test_rounds_are_at_least_the_period_apart() -> None:
+    scheduler = SchedulerFixture(load_balance_seconds=5, load_balance_trigger_times=1)
+    client, first, second = scheduler.client(), scheduler.worker("1"), scheduler.worker("2")
+    scheduler.submit(client, 4)
+    tasks = {worker: scheduler.tasks_sent_to(worker) for worker in (first, second)}
+    assert [len(held) for held in tasks.values()] == [2, 2]
+    scheduler.worker("3")
+    scheduler.tick(10.0)
+    scheduler.tick(10.1)
+    assert asked_back(scheduler, first) + asked_back(scheduler, second) == 1
+    scheduler.worker("4")
+    for tenth in range(2, 51):
+        scheduler.tick(10 + tenth / 10)
+    assert asked_back(scheduler, first) + asked_back(scheduler, second) == 0
+    scheduler.tick(15.2)
+    assert asked_back(scheduler, first) + asked_back(scheduler, second) == 1
