@@ -128,3 +128,21 @@ def test_an_exception_leaves_the_streams_as_they_were(sent: Sent) -> None:
 def test_only_clients_that_ask_get_it(wanted: bool) -> None:
     assert is_streamed(TaskFlags(stream_output=wanted).serialize()) is wanted
     assert not is_streamed(b"")
+
+
+@pytest.mark.timeout(20)
+def test_a_finaliser_may_print_in_the_midst_of_a_write() -> None:
+    """The collector of garbage may run within ``write``, and finalisers on the thread that writes."""
+    texts: list[str] = []
+
+    def send(frame: bytes) -> None:
+        log = codec.decode(frame)
+        assert isinstance(log, codec.TaskLog)
+        texts.append(log.content)
+        if len(texts) == 1:
+            stream.write("of a finaliser\nand its ")
+
+    stream = TaskOutput(TASK_ID, codec.LogType.stdout, send)
+    stream.write("first\nrest")
+    stream.flush()
+    assert "".join(texts) == "first\nof a finaliser\nand its rest"

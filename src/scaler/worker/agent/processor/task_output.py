@@ -34,7 +34,8 @@ class TaskOutput(io.TextIOBase):
         self._task_id = task_id
         self._log_type = log_type
         self._send = send
-        self._lock = threading.Lock()
+        # Taken again by the thread that has it, when the collector of garbage runs a finaliser that prints.
+        self._lock = threading.RLock()
         self._waiting: list[str] = []
         self._waiting_characters = 0
         self._is_over = False
@@ -85,9 +86,9 @@ class TaskOutput(io.TextIOBase):
             self._is_over = True
 
     def _send_waiting(self) -> None:
-        content = "".join(self._waiting)
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, []  # at one stroke: what a finaliser prints meanwhile waits or has gone
         self._waiting_characters = 0
+        content = "".join(waiting)
         if content and not self._is_over:
             encodable = content.encode(errors=self.errors).decode()  # lone surrogates cannot travel
             log = codec.TaskLog(task_id=self._task_id, log_type=self._log_type, content=encodable)
