@@ -11,6 +11,7 @@ from agent_fixture import AgentFixture, make_task, task_id
 
 from scaler.protocol import codec
 from scaler.utility.exceptions import ProcessorDiedError, TaskTimeoutError
+from scaler.worker.agent.core import MOST_INSTRUCTION_BYTES
 
 CANCELED = codec.TaskCancelConfirmType.canceled
 CANCEL_FAILED = codec.TaskCancelConfirmType.cancelFailed
@@ -513,3 +514,37 @@ def test_digest_of_held_tasks():
     assert agent.core.tasks.digest() == expected
     agent.run(2)
     assert agent.core.tasks.digest() == 0
+
+
+def delete_of(number: int) -> bytes:
+    return codec.ObjectInstruction(
+        instruction_type=codec.ObjectInstructionType.delete, object_ids=[number.to_bytes(32, "big")] * 100
+    ).encode()
+
+
+def test_a_busy_processor_is_told_only_so_much_about_deleted_objects():
+    agent = AgentFixture().ready().tasks(1)
+    agent.processor.start_next()
+    for number in range(1000):
+        agent.core.on_object_instruction(delete_of(number))
+    agent.settle()
+    assert sum(map(len, agent.processor.inbox)) <= MOST_INSTRUCTION_BYTES
+    assert agent.core.dropped["object instruction"] > 0
+    agent.processor.inbox.clear()
+    agent.processor.finish()
+    agent.flush_results()
+    for number in range(1000):  # idle, so it listens
+        agent.core.on_object_instruction(delete_of(number))
+    agent.settle()
+    assert len(agent.processor.inbox) == 1000
+
+
+def test_a_full_queue_costs_a_processor_word_of_deleted_objects_and_no_more():
+    agent = AgentFixture().ready().tasks(1)
+    busy = agent.processor
+    agent.core.on_undelivered(busy.identity, delete_of(1), agent.now, is_queue_full=True)
+    agent.tick(10.0)
+    assert not busy.killed
+    agent.core.on_undelivered(busy.identity, delete_of(1), agent.now, is_queue_full=False)
+    agent.tick(10.0)
+    assert busy.killed

@@ -15,8 +15,9 @@ import socket as network
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from scaler.io.ymq.ymq import Context, IOSocketType, PeerEvent, Role, Socket, YMQException
+from scaler.io.ymq.ymq import Context, ErrorCode, IOSocketType, PeerEvent, Role, Socket, YMQException
 from scaler.protocol import codec, message
+from scaler.worker.agent.backlog import Backlog
 from scaler.worker.agent.core import AgentCore, AgentSettings
 from scaler.worker.agent.heartbeat import HeartbeatMaker
 from scaler.worker.agent.outbox import (
@@ -32,7 +33,7 @@ from scaler.worker.agent.processors import Processors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scaler.worker.agent.outbox import Frame
+    from scaler.worker.agent.outbox import Command, Frame
     from scaler.worker.agent.prepared_processor import PreparedProcessor
     from scaler.worker.worker_settings import WorkerSettings
 
@@ -63,7 +64,7 @@ class Agent:
         self._core = AgentCore(_core_settings(settings), self._outbox, time.monotonic())
         self._heartbeats = HeartbeatMaker(settings)
         self._storage_address = settings.object_storage_address
-        self._unsent: list[Frame] = []  # the scheduler's queue was full: kept in order, bounded by the held tasks
+        self._backlog = Backlog(self._listen_to_processors)
         self._quit: asyncio.Future[Quit] = loop.create_future()
         self._is_leaving = False
         self._farewell = asyncio.Event()
@@ -72,6 +73,13 @@ class Agent:
         self._inner = Socket(self._context, settings.worker_id, IOSocketType.Binder, role=Role.worker)
         address = self._inner.bind(f"ipc://@scaler_worker_{os.urandom(16).hex()}")
         self._processors = Processors(settings, address, loop, self._on_processor_exit, prepared)
+        self._commands: dict[type[Command], Callable[[Any], None]] = {
+            StartProcessor: self._start_processor,
+            KillProcessor: lambda command: self._processors.kill(command.processor_id),
+            SuspendProcessor: lambda command: self._processors.suspend(command.processor_id),
+            ResumeProcessor: lambda command: self._processors.resume(command.processor_id),
+            Quit: self._on_quit,
+        }
         self._from_scheduler: dict[int, Callable[[Frame], None]] = {
             codec.MessageKind.task: self._core.on_task,
             codec.MessageKind.taskCancel: self._core.on_task_cancel,
@@ -92,7 +100,7 @@ class Agent:
         self._loop.set_exception_handler(self._on_unexpected)
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._on_signal, number)
-        self._loop.add_reader(self._inner, self._on_inner_readable)
+        self._listen_to_processors(True)
         self._connect()
         if self._storage_address is not None:
             self._core.on_storage_address(time.monotonic())
@@ -150,7 +158,7 @@ class Agent:
 
     def _disconnect(self, linger_seconds: float = 0) -> None:
         socket, self._scheduler = self._scheduler, None
-        self._unsent.clear()
+        self._backlog.take()
         if socket is not None:
             self._loop.remove_reader(socket)
             socket.close(linger_seconds)
@@ -200,6 +208,12 @@ class Agent:
                 self._core.on_processor_link_lost(processor_id, time.monotonic())
         self._flush()
 
+    def _listen_to_processors(self, listen: bool) -> None:
+        if listen and not self._is_leaving:
+            self._loop.add_reader(self._inner, self._on_inner_readable)
+        else:
+            self._loop.remove_reader(self._inner)
+
     def _dispatch_from_processor(self, processor_id: bytes, frame: Any) -> None:
         try:
             handler = self._from_processor.get(codec.which(frame))
@@ -219,7 +233,7 @@ class Agent:
         self._core.on_processor_exited(processor_id, exit_code, time.monotonic())
         self._flush()
 
-    def _start_processor(self) -> None:
+    def _start_processor(self, _command: StartProcessor) -> None:
         assert self._storage_address is not None
         try:
             processor_id, pid, gate = self._processors.start(self._storage_address)
@@ -251,39 +265,30 @@ class Agent:
             messages = self._outbox.take_to_processor()
             if messages:
                 for index, code in self._inner.send_many(messages):
-                    logging.error("cannot send to a processor: %s", code.name)
-                    self._core.on_processor_link_lost(messages[index][0], time.monotonic())
+                    self._on_undelivered(*messages[index], code)
             commands = self._outbox.take_commands()
             if not commands:
                 return
             for command in commands:
-                self._carry_out(command)
+                self._commands[type(command)](command)
+
+    def _on_undelivered(self, processor_id: bytes, frame: Frame, code: ErrorCode) -> None:
+        logging.debug("cannot send to a processor: %s", code.name)
+        is_full = code is ErrorCode.PeerQueueFull
+        self._core.on_undelivered(processor_id, frame, time.monotonic(), is_queue_full=is_full)
 
     def _send_to_scheduler(self) -> None:
         frames = self._outbox.take_to_scheduler()
         if self._scheduler is None:
             return  # the session is over, and with it the tasks these frames are about
-        if self._unsent:
-            frames, self._unsent = self._unsent + frames, []
-        if frames:
-            failures = self._scheduler.send_many([(None, frame) for frame in frames])
-            self._unsent = [frames[index] for index, _ in failures]
+        self._backlog.send(self._scheduler, frames)
 
-    def _carry_out(self, command: object) -> None:
-        if isinstance(command, StartProcessor):
-            self._start_processor()
-        elif isinstance(command, KillProcessor):
-            self._processors.kill(command.processor_id)
-        elif isinstance(command, SuspendProcessor):
-            self._processors.suspend(command.processor_id)
-        elif isinstance(command, ResumeProcessor):
-            self._processors.resume(command.processor_id)
-        elif isinstance(command, Quit) and not self._quit.done():
+    def _on_quit(self, command: Quit) -> None:
+        if not self._quit.done():
             self._quit.set_result(command)
 
     def _give_up(self, reason: str) -> None:
-        if not self._quit.done():
-            self._quit.set_result(Quit(reason, 1))
+        self._on_quit(Quit(reason, 1))
 
     def _on_signal(self, number: signal.Signals) -> None:
         self._core.on_stop_requested(f"received {signal.Signals(number).name}")
@@ -300,7 +305,7 @@ class Agent:
         self._is_leaving = True
         if self._core.link.connected and self._scheduler is not None:
             request = message.encode("disconnectRequest", worker=self._settings.worker_id)
-            self._scheduler.send_many([*((None, frame) for frame in self._unsent), (None, request)])
+            self._scheduler.send_many([(None, frame) for frame in (*self._backlog.take(), request)])
             self._processors.kill_all()
             try:
                 await asyncio.wait_for(self._farewell.wait(), LEAVE_SECONDS)

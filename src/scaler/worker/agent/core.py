@@ -24,7 +24,7 @@ from scaler.worker.agent.held_tasks import HeldTask, HeldTasks, Place
 from scaler.worker.agent.outbox import Outbox, Quit, StartProcessor
 from scaler.worker.agent.processor_seat import ProcessorSeat, SeatState
 from scaler.worker.agent.restarts import Restarts
-from scaler.worker.agent.scheduler_link import SchedulerLink
+from scaler.worker.agent.scheduler_contact import SchedulerContact
 from scaler.worker.agent.seats import Seats
 from scaler.worker.agent.task_gate import SlotState
 
@@ -37,6 +37,9 @@ FED_LIMIT = 64
 
 PATIENCE_SECONDS = 0.5
 """How long the end of a processor and the end of its link may be apart: the last results may be on their way."""
+
+MOST_INSTRUCTION_BYTES = 1 << 20
+"""What a processor is told about deleted objects before it shows that it listens. More would only fill its queue."""
 
 MOST_ATTEMPTS = 3
 """How often a task whose results were lost with their processors runs in all."""
@@ -60,7 +63,7 @@ class AgentCore:
     def __init__(self, settings: AgentSettings, outbox: Outbox, now: float) -> None:
         self._settings = settings
         self._outbox = outbox
-        self._link = SchedulerLink(settings.heartbeat_interval_seconds, settings.death_timeout_seconds, now)
+        self._link = SchedulerContact(settings.heartbeat_interval_seconds, settings.death_timeout_seconds, now)
         self._restarts = Restarts()
         self._storage_known = False
         self._start_requested = False
@@ -72,7 +75,7 @@ class AgentCore:
         self._feeding = Feeding(self.tasks, self.seats, outbox, settings.fed_limit)
 
     @property
-    def link(self) -> SchedulerLink:
+    def link(self) -> SchedulerContact:
         """The connection to the scheduler."""
         return self._link
 
@@ -136,10 +139,20 @@ class AgentCore:
             self._confirm(task.task_id, codec.TaskCancelConfirmType.cancelFailed)
 
     def on_object_instruction(self, frame: Frame) -> None:
-        """Let the processors drop objects from their caches."""
+        """Let the processors drop objects from their caches, where the oldest go by themselves, too.
+
+        One that runs a task does not listen, however long that takes; then it is told no more. Ids never come again.
+        """
         for seat in self.seats:
-            if seat.state in (SeatState.ready, SeatState.suspended):
-                self._outbox.to_processor.append((seat.processor_id, frame))
+            if seat.state not in (SeatState.ready, SeatState.suspended):
+                continue
+            if not seat.fed:
+                seat.instruction_bytes = 0
+            if seat.instruction_bytes + len(frame) > MOST_INSTRUCTION_BYTES:
+                self.dropped["object instruction"] += 1
+                continue
+            seat.instruction_bytes += len(frame)
+            self._outbox.to_processor.append((seat.processor_id, frame))
 
     def on_shutdown(self) -> None:
         """Leave, because the cluster ends."""
@@ -181,6 +194,7 @@ class AgentCore:
             return
         seat.gate.release(task.number)
         seat.ended_tasks += 1
+        seat.instruction_bytes = 0
         self.tasks.remove(task)
         self._outbox.to_scheduler.append(frame)
         if seat.state is SeatState.suspended and not seat.fed:
@@ -193,6 +207,13 @@ class AgentCore:
             self._outbox.to_scheduler.append(frame)
         else:
             self.dropped["message"] += 1
+
+    def on_undelivered(self, processor_id: bytes, frame: Frame, now: float, *, is_queue_full: bool) -> None:
+        """Take note that a frame could not be sent to a processor. Raise CodecError."""
+        if is_queue_full and codec.which(frame) == codec.MessageKind.objectInstruction:
+            self.dropped["object instruction"] += 1
+        else:
+            self.on_processor_link_lost(processor_id, now)
 
     def on_processor_link_lost(self, processor_id: bytes, now: float) -> None:
         """Take note that nothing more comes from a processor, most often because it is about to end."""

@@ -45,7 +45,7 @@ class Quit:
     exit_code: int
 
 
-Command: TypeAlias = "StartProcessor | KillProcessor | SuspendProcessor | ResumeProcessor | Quit"
+Command: TypeAlias = StartProcessor | KillProcessor | SuspendProcessor | ResumeProcessor | Quit
 
 
 class Outbox:

@@ -35,6 +35,7 @@ class ProcessorSeat:
         "gate",
         "idle_since",
         "initialized",
+        "instruction_bytes",
         "killed",
         "link_lost_at",
         "next_number",
@@ -51,6 +52,7 @@ class ProcessorSeat:
         self.state = SeatState.starting
         self.next_number = 0  # of the next task fed through the gate
         self.initialized = False
+        self.instruction_bytes = 0  # that it was sent since its last result
         self.killed = False
         self.ended_tasks = 0  # in whatever way
         self.exit_code: int | None = None
@@ -66,15 +68,6 @@ class ProcessorSeat:
     def state_of(self, task: HeldTask) -> SlotState:
         """Return how far a task is that it was fed."""
         return self.gate.state(task.number)
-
-    def is_running(self) -> bool:
-        """Return whether one of its tasks has started and not finished."""
-        return any(self.state_of(task) is SlotState.started for task in self.fed.values())
-
-    @property
-    def end_noticed_at(self) -> float | None:
-        """When the first sign of the processor's end was noticed."""
-        return self.exited_at if self.exited_at is not None else self.link_lost_at
 
     def may_be_buried(self, now: float, patience_seconds: float) -> bool:
         """Return whether the process has ended and nothing more can be received from it.

@@ -1,4 +1,4 @@
-"""What the agent knows of its connection to the scheduler: heartbeats, latency, silence."""
+"""What the agent knows of its contact with the scheduler: heartbeats, latency, silence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _UNANSWERED_BOUND = 64  # older ones are only needed for the latency of an echo 
 _ECHOES_IN_TIMEOUT = 3
 
 
-class SchedulerLink:
+class SchedulerContact:
     """Times of heartbeats and echoes. Echoes come in the order of the heartbeats, so nothing else has to match them."""
 
     def __init__(self, heartbeat_interval_seconds: float, death_timeout_seconds: float, now: float) -> None:
