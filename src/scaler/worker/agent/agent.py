@@ -303,6 +303,7 @@ class Agent:
         # From here on the core is not heard any more: the scheduler places the tasks elsewhere, and the deaths of the
         # processors are nobody's failure.
         self._is_leaving = True
+        logging.debug("dropped, by kind: %s", dict(self._core.dropped))
         if self._core.link.connected and self._scheduler is not None:
             request = message.encode("disconnectRequest", worker=self._settings.worker_id)
             self._scheduler.send_many([(None, frame) for frame in (*self._backlog.take(), request)])
