@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from scheduler_fixture import SchedulerFixture
 
-from scaler.protocol.codec import TaskCancelConfirmType
+from scaler.protocol.codec import TaskCancelConfirmType, TaskEndCause
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.scheduler.allocate_policy.needs import describe, needs_of, offers
+from scaler.scheduler.controllers.task_controller import MOST_LOSSES
 
 
 @pytest.fixture
@@ -97,3 +98,17 @@ def test_a_task_goes_where_there_is_enough() -> None:
     assert scheduler.tasks_sent_to(small) == [one]
     large = scheduler.worker("large", capabilities={"gpu": 2}, keep=True)
     assert scheduler.tasks_sent_to(large) == [two]
+
+
+def test_loss_of_a_worker_is_charged_to_the_task_that_is_nested_deepest(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker("0")
+    [parent] = scheduler.submit(client)
+    [deadly] = scheduler.submit(client, level=1)
+    for number in range(MOST_LOSSES):
+        assert scheduler.take(client) == []
+        scheduler.lose(worker)
+        worker = scheduler.worker(f"{number + 1}")
+    [end] = scheduler.take(client)
+    assert (end.task_id, end.cause) == (deadly, TaskEndCause.workerLost)
+    scheduler.finish(worker, parent, attempt=MOST_LOSSES)
+    assert [result.task_id for result in scheduler.take(client)] == [parent]

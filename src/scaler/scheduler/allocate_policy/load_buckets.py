@@ -9,7 +9,8 @@ from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 class LoadBuckets:
     """The workers that may run the tasks of some needs, of one level of nesting; their loads move by small steps.
 
-    A worker that cannot take another task is left out until its tasks have changed.
+    A worker that cannot take another task is left out until its tasks have changed. ``is_used`` says whether anybody
+    has asked since it was last set to False.
     """
 
     def __init__(self, needs: Needs, level: int) -> None:
@@ -19,6 +20,7 @@ class LoadBuckets:
         self._buckets: list[dict[bytes, WorkerRecord]] = [{}]
         self._load_of: dict[bytes, int] = {}
         self._lowest = 0
+        self.is_used = True
 
     def __len__(self) -> int:
         return len(self._load_of)

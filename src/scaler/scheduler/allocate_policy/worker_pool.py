@@ -14,13 +14,14 @@ PREFETCH_SECONDS: Final = 0.002
 """Work that a worker may hold ahead of need: enough to hide the round trip to the scheduler."""
 LEAST_PREFETCH: Final = 2
 MOST_PREFETCH: Final = 64
-_MOST_CLASSES: Final = 256
+_MOST_INTERNED: Final = 256
 
 
 class WorkerPool:
-    """All connected workers. All that was ever needed has, for each level of nesting, its buckets of eligible workers.
+    """All connected workers. What is needed has, for each level of nesting, its buckets of eligible workers.
 
-    ``changed`` must be called whenever the tasks of a worker have changed.
+    Each change of a worker's tasks, of which ``changed`` must be told, costs a step per pair of needs and level. So the
+    pairs that nobody has asked for since the last tick are forgotten.
     """
 
     def __init__(self, policy: AllocatePolicy = AllocatePolicy.even) -> None:
@@ -82,17 +83,29 @@ class WorkerPool:
     def find(self, needs: Needs, level: int, estimated_seconds: float) -> WorkerRecord | None:
         """Return the least loaded worker that may take a task which is expected to run that long, or None."""
         buckets = self._buckets(needs, level)
+        buckets.is_used = True
         while (worker := buckets.least_loaded()) is not None:
             if _has_room(worker, level, estimated_seconds):
                 return worker
             buckets.leave_out(worker)
         return None
 
-    def forget_classes(self, needed: list[Needs]) -> None:
-        """Forget needs that no task has at present, once there are many."""
-        if len(self._classes) + len(self._interned) > _MOST_CLASSES:
-            self._classes = {key: buckets for key, buckets in self._classes.items() if key[0] in needed}
-            self._interned = {key: key for key in needed}
+    @property
+    def classes(self) -> list[tuple[Needs, int]]:
+        """Return the pairs of needs and level that there are buckets for."""
+        return list(self._classes)
+
+    def forget_classes(self, waiting: list[Needs]) -> None:
+        """Forget what no task was placed by since the last call, and needs that no task waits with once they are many.
+
+        What waits is asked for after every batch, with the level of the task that is next.
+        """
+        if any(not buckets.is_used for buckets in self._classes.values()):
+            self._classes = {key: buckets for key, buckets in self._classes.items() if buckets.is_used}
+        for buckets in self._classes.values():
+            buckets.is_used = False
+        if len(self._interned) > _MOST_INTERNED:
+            self._interned = {needs: needs for needs in waiting}
 
     def describe_wait(self, needs: Needs) -> str:
         """Return, in words, what a task with the needs waits for."""

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 class WorkerRecord:
     """One connected worker.
 
-    ``tasks`` holds what was placed on it and has not ended, in the order of placing, which is the order of starting.
-    ``version`` changes with it. ``estimated_seconds`` is the time its tasks are expected to take. A task that waits for
-    tasks of its own lends them its place: what is nested deeper does not find the worker full of what is not.
+    ``tasks`` holds what was placed on it and has not ended, in the order of placing. That is the order of starting for
+    tasks of one level and priority; what is nested deeper starts first. ``version`` changes with it.
+    ``estimated_seconds`` is the time its tasks are expected to take. A task that waits for tasks of its own lends them
+    its place: what is nested deeper does not find the worker full of what is not.
     ``announced`` are the objects, with their owners, that it is about to store and that no result has named yet.
     """
 

@@ -9,7 +9,6 @@ verdict on a cancellation, or the first failure of a node, which becomes that of
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from scaler.protocol import codec
@@ -43,7 +42,6 @@ class GraphController:
         self._reporter = reporter
         self._graphs: dict[bytes, GraphRecord] = {}
         self._kept: dict[bytes, GraphNode] = {}  # by the object that is its result, while nodes need it
-        self.stale: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._graphs)
@@ -176,7 +174,7 @@ class GraphController:
     def _on_node_ended(self, node: GraphNode, frame: Frame) -> None:
         graph = node.graph
         if self._graphs.get(graph.graph_id) is not graph:
-            self.stale["node of a graph that has ended"] += 1
+            self._tasks.stale["node of a graph that has ended"] += 1
             return
         message = codec.decode(frame)
         for member in node.row:

@@ -209,10 +209,14 @@ class TaskController:
         return record.client if record is not None else None
 
     def on_worker_gone(self, worker: WorkerRecord, *, lost: bool) -> None:
-        """Place the tasks of a worker elsewhere. One that was lost is charged to its oldest task, which it ran."""
+        """Place the tasks of a worker elsewhere. A loss is charged to the one that it most likely ran.
+
+        That is the oldest of those that are nested deepest: a worker lets what is nested less deep stand still.
+        """
         records = list(worker.tasks.values())
+        ran = max(records, key=lambda record: record.level, default=None)  # the first one of several
         for record in reversed(records):  # each goes to the front of its line, so the oldest comes first again
-            if lost and record is records[0]:
+            if lost and record is ran:
                 record.losses += 1
             self._apply(record, TaskEvent.worker_lost if lost else TaskEvent.worker_left)
 

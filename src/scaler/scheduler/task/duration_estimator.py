@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Final
 
 _UNKNOWN_SECONDS: Final = 0.001
@@ -11,10 +10,13 @@ _MOST_FUNCTIONS: Final = 10_000
 
 
 class DurationEstimator:
-    """An exponentially weighted mean per function; the functions used least recently are forgotten."""
+    """An exponentially weighted mean per function; of too many functions those are forgotten that were met first.
+
+    Such a one is measured anew when it runs again, which is cheaper than to note every use.
+    """
 
     def __init__(self) -> None:
-        self._seconds: OrderedDict[bytes, float] = OrderedDict()
+        self._seconds: dict[bytes, float] = {}
 
     def __len__(self) -> int:
         return len(self._seconds)
@@ -28,7 +30,7 @@ class DurationEstimator:
         known = self._seconds.get(function_id)
         if known is None:
             if len(self._seconds) >= _MOST_FUNCTIONS:
-                self._seconds.popitem(last=False)
+                del self._seconds[next(iter(self._seconds))]
             self._seconds[function_id] = seconds
         elif seconds > 10 * known:
             self._seconds[function_id] = seconds
