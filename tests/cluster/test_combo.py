@@ -1,5 +1,6 @@
 """A local cluster: real ports, bounded ends, errors at once."""
 
+import dataclasses
 import gc
 import socket
 import time
@@ -8,6 +9,7 @@ import pytest
 
 from scaler import Client, Cluster, SchedulerClusterCombo
 from scaler.cluster.readiness import ProcessStartError
+from scaler.config.types.worker import WorkerNames
 from scaler.config.types.zmq import ZMQConfig
 
 QUIET = {"logging_level": "ERROR"}
@@ -111,27 +113,14 @@ def test_waiting_for_workers_of_a_dead_cluster(leftovers):
 
 def make_cluster(combo: SchedulerClusterCombo, names: list[str], **changes) -> Cluster:
     """Clone the cluster of a combo, with other workers."""
-    original = combo._cluster
-    settings = {
-        "address": original._address,
-        "object_storage_address": None,
-        "preload": None,
-        "worker_io_threads": original._worker_io_threads,
-        "worker_names": names,
-        "per_worker_capabilities": {},
-        "per_worker_task_queue_size": original._per_worker_task_queue_size,
-        "heartbeat_interval_seconds": original._heartbeat_interval_seconds,
-        "task_timeout_seconds": original._task_timeout_seconds,
-        "death_timeout_seconds": original._death_timeout_seconds,
-        "garbage_collect_interval_seconds": original._garbage_collect_interval_seconds,
-        "trim_memory_threshold_bytes": original._trim_memory_threshold_bytes,
-        "hard_processor_suspend": original._hard_processor_suspend,
-        "event_loop": original._event_loop,
-        "logging_paths": original._logging_paths,
-        "logging_config_file": original._logging_config_file,
-        "logging_level": original._logging_level,
-    }
-    return Cluster(**{**settings, **changes})
+    config = dataclasses.replace(
+        combo._cluster._config,
+        object_storage_address=None,
+        num_of_workers=len(names),
+        worker_names=WorkerNames(names),
+        **changes,
+    )
+    return Cluster.from_config(config)
 
 
 def test_separate_cluster(leftovers):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import sys
 from typing import TYPE_CHECKING, ClassVar
@@ -53,7 +54,7 @@ class Cluster(ChildProcess):
     ) -> None:
         super().__init__(self.NAME)
         # Its checks are those of the command: a wrong value raises here, not in a process that nobody looks at.
-        ClusterConfig(
+        self._config = ClusterConfig(
             scheduler_address=address,
             object_storage_address=object_storage_address,
             preload=preload,
@@ -69,54 +70,23 @@ class Cluster(ChildProcess):
             hard_processor_suspend=hard_processor_suspend,
             event_loop=event_loop,
             worker_io_threads=worker_io_threads,
-            logging_paths=logging_paths,
+            logging_paths=tuple(logging_paths),
             logging_level=logging_level,
             logging_config_file=logging_config_file,
         )
-        self._address = address
-        self._object_storage_address = object_storage_address
-        self._preload = preload
-        self._worker_io_threads = worker_io_threads
-        self._worker_names = list(worker_names)
-        self._per_worker_capabilities = dict(per_worker_capabilities)
-        self._per_worker_task_queue_size = per_worker_task_queue_size
-        self._heartbeat_interval_seconds = heartbeat_interval_seconds
-        self._task_timeout_seconds = task_timeout_seconds
-        self._death_timeout_seconds = death_timeout_seconds
-        self._garbage_collect_interval_seconds = garbage_collect_interval_seconds
-        self._trim_memory_threshold_bytes = trim_memory_threshold_bytes
-        self._hard_processor_suspend = hard_processor_suspend
-        self._event_loop = event_loop
-        self._logging_paths = tuple(logging_paths)
-        self._logging_config_file = logging_config_file
-        self._logging_level = logging_level
 
     @classmethod
     def from_config(cls, config: ClusterConfig) -> Cluster:
         """Make the process of a configuration."""
-        return cls(
-            address=config.scheduler_address,
-            object_storage_address=config.object_storage_address,
-            preload=config.preload,
-            worker_io_threads=config.worker_io_threads,
-            worker_names=config.worker_names.names,
-            per_worker_capabilities=config.per_worker_capabilities.capabilities,
-            per_worker_task_queue_size=config.per_worker_task_queue_size,
-            heartbeat_interval_seconds=config.heartbeat_interval_seconds,
-            task_timeout_seconds=config.task_timeout_seconds,
-            death_timeout_seconds=config.death_timeout_seconds,
-            garbage_collect_interval_seconds=config.garbage_collect_interval_seconds,
-            trim_memory_threshold_bytes=config.trim_memory_threshold_bytes,
-            hard_processor_suspend=config.hard_processor_suspend,
-            event_loop=config.event_loop,
-            logging_paths=config.logging_paths,
-            logging_config_file=config.logging_config_file,
-            logging_level=config.logging_level,
-        )
+        values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+        del values["num_of_workers"]  # there are as many as names
+        values["worker_names"] = config.worker_names.names
+        values["per_worker_capabilities"] = config.per_worker_capabilities.capabilities
+        return cls(address=values.pop("scheduler_address"), **values)
 
     def run(self) -> None:
         """Start the workers and wait for them; exit with status 1 when one of them failed."""
-        setup_logger(self._logging_paths, self._logging_config_file, self._logging_level)
+        setup_logger(self._config.logging_paths, self._config.logging_config_file, self._config.logging_level)
         workers: list[Worker] = []
         succeeded = True
         with StopSignals() as signals:
@@ -135,14 +105,15 @@ class Cluster(ChildProcess):
             sys.exit(1)
 
     def _start_workers(self, workers: list[Worker]) -> None:
+        config = self._config
         logging.info(
             "Cluster: starting %d workers, heartbeat_interval_seconds=%g, task_timeout_seconds=%g",
-            len(self._worker_names),
-            self._heartbeat_interval_seconds,
-            self._task_timeout_seconds,
+            len(config.worker_names),
+            config.heartbeat_interval_seconds,
+            config.task_timeout_seconds,
         )
         interpreters: list[Interpreter] = self.prepared or []
-        for position, name in enumerate(self._worker_names):
+        for position, name in enumerate(config.worker_names.names):
             worker = self._make_worker(name)
             workers.append(worker)
             worker.start(interpreter=interpreters[position] if position < len(interpreters) else None)
@@ -151,24 +122,25 @@ class Cluster(ChildProcess):
     def _make_worker(self, name: str) -> Worker:
         from scaler.worker.worker import Worker
 
+        config = self._config
         return Worker(
-            event_loop=self._event_loop,
+            event_loop=config.event_loop,
             name=name,
-            address=self._address,
-            object_storage_address=self._object_storage_address,
-            preload=self._preload,
-            capabilities=self._per_worker_capabilities,
-            io_threads=self._worker_io_threads,
-            task_queue_size=self._per_worker_task_queue_size,
-            heartbeat_interval_seconds=self._heartbeat_interval_seconds,
-            garbage_collect_interval_seconds=self._garbage_collect_interval_seconds,
-            trim_memory_threshold_bytes=self._trim_memory_threshold_bytes,
-            task_timeout_seconds=self._task_timeout_seconds,
-            death_timeout_seconds=self._death_timeout_seconds,
-            hard_processor_suspend=self._hard_processor_suspend,
-            logging_paths=self._logging_paths,
-            logging_level=self._logging_level,
-            logging_config_file=self._logging_config_file,
+            address=config.scheduler_address,
+            object_storage_address=config.object_storage_address,
+            preload=config.preload,
+            capabilities=config.per_worker_capabilities.capabilities,
+            io_threads=config.worker_io_threads,
+            task_queue_size=config.per_worker_task_queue_size,
+            heartbeat_interval_seconds=config.heartbeat_interval_seconds,
+            garbage_collect_interval_seconds=config.garbage_collect_interval_seconds,
+            trim_memory_threshold_bytes=config.trim_memory_threshold_bytes,
+            task_timeout_seconds=config.task_timeout_seconds,
+            death_timeout_seconds=config.death_timeout_seconds,
+            hard_processor_suspend=config.hard_processor_suspend,
+            logging_paths=config.logging_paths,
+            logging_level=config.logging_level,
+            logging_config_file=config.logging_config_file,
         )
 
 

@@ -7,27 +7,24 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from scaler.cluster.readiness import START_TIMEOUT_SECONDS, Readiness, ReportingInterpreter
+from scaler.cluster.reporting_process import ReportingProcess
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.utility.logging.utility import CONSOLE_FORMAT, current_level_name, current_paths, setup_logger
 from scaler.utility.network_util import advertised_host, is_loopback
-from scaler.utility.process import ChildProcess
 
 if TYPE_CHECKING:
     from scaler.object_storage.object_storage_server import ObjectStorageServer
-    from scaler.utility.interpreter import Interpreter
 
 _BIND_TIMEOUT_SECONDS = 10.0
 
 
-class ObjectStorageServerProcess(ChildProcess):
+class ObjectStorageServerProcess(ReportingProcess):
     """Runs an object storage server. ``run`` may be called directly, to serve in this process until a signal."""
 
-    _NAME = "ObjectStorageServer"
+    NAME: ClassVar = "ObjectStorageServer"
     preparation = "scaler.cluster.preparation:prepare_object_storage_server"
 
     def __init__(
@@ -40,7 +37,7 @@ class ObjectStorageServerProcess(ChildProcess):
         get_timeout_seconds: float = 0.0,
         shared_memory: bool = True,
     ) -> None:
-        super().__init__(self._NAME)
+        super().__init__()
         self._object_storage_address = object_storage_address
         self._logging_paths = logging_paths
         self._logging_level = logging_level
@@ -48,32 +45,6 @@ class ObjectStorageServerProcess(ChildProcess):
         self._memory_limit_bytes = memory_limit_bytes
         self._get_timeout_seconds = get_timeout_seconds
         self._shared_memory = shared_memory
-        self._readiness = Readiness()
-
-    @classmethod
-    def prepare(cls, pass_fds: Sequence[int] = ()) -> ReportingInterpreter:
-        """Spawn an interpreter for ``start_prepared``, before the settings are known."""
-        return ReportingInterpreter(cls, cls._NAME, pass_fds)
-
-    def start(self, pass_fds: Sequence[int] = (), interpreter: Interpreter | None = None) -> None:
-        """Spawn the server and wait until it listens; raise ProcessStartError when it cannot."""
-        if interpreter is not None:
-            raise ValueError(f"{self.name} reports when it listens: use start_prepared")
-        self.start_prepared(self.prepare(pass_fds))
-
-    def start_prepared(self, prepared: ReportingInterpreter) -> None:
-        """Do the same in an interpreter of ``prepare``."""
-        self._readiness = prepared.readiness
-        super().start(interpreter=prepared.interpreter)
-        try:
-            self.wait_until_ready()
-        except BaseException:
-            self.close()
-            raise
-
-    def wait_until_ready(self, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:
-        """Wait until the server listens; raise ProcessStartError when it could not, ended, or took longer."""
-        self._readiness.wait(self, timeout_seconds)
 
     @property
     def address(self) -> ObjectStorageConfig:

@@ -7,10 +7,9 @@ import dataclasses
 import logging
 import signal
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from scaler.cluster.readiness import START_TIMEOUT_SECONDS, Readiness, ReportingInterpreter
+from scaler.cluster.reporting_process import ReportingProcess
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.scaling_controller_strategy import ScalingControllerStrategy
@@ -19,17 +18,15 @@ from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.utility.event_loop import run_in_event_loop
 from scaler.utility.logging.utility import setup_logger
 from scaler.utility.network_util import is_loopback
-from scaler.utility.process import ChildProcess
 
 if TYPE_CHECKING:
     from scaler.scheduler.scheduler import Scheduler
-    from scaler.utility.interpreter import Interpreter
 
 
-class SchedulerProcess(ChildProcess):
+class SchedulerProcess(ReportingProcess):
     """Runs a scheduler; SIGINT and SIGTERM end it cleanly."""
 
-    _NAME = "Scheduler"
+    NAME: ClassVar = "Scheduler"
     preparation = "scaler.cluster.preparation:prepare_scheduler"
 
     def __init__(
@@ -53,7 +50,7 @@ class SchedulerProcess(ChildProcess):
         logging_config_file: str | None,
         logging_level: str,
     ) -> None:
-        super().__init__(self._NAME)
+        super().__init__()
         self._config = SchedulerConfig(
             scheduler_address=address,
             object_storage_address=object_storage_address,
@@ -74,38 +71,12 @@ class SchedulerProcess(ChildProcess):
             logging_config_file=logging_config_file,
             logging_level=logging_level,
         )
-        self._readiness = Readiness()
 
     @classmethod
     def from_config(cls, config: SchedulerConfig) -> SchedulerProcess:
         """Make the process of a configuration."""
         values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
         return cls(address=values.pop("scheduler_address"), **values)
-
-    @classmethod
-    def prepare(cls, pass_fds: Sequence[int] = ()) -> ReportingInterpreter:
-        """Spawn an interpreter for ``start_prepared``, before the settings are known."""
-        return ReportingInterpreter(cls, cls._NAME, pass_fds)
-
-    def start(self, pass_fds: Sequence[int] = (), interpreter: Interpreter | None = None) -> None:
-        """Spawn the scheduler and wait until it listens; raise ProcessStartError when it cannot."""
-        if interpreter is not None:
-            raise ValueError(f"{self.name} reports when it listens: use start_prepared")
-        self.start_prepared(self.prepare(pass_fds))
-
-    def start_prepared(self, prepared: ReportingInterpreter) -> None:
-        """Do the same in an interpreter of ``prepare``."""
-        self._readiness = prepared.readiness
-        super().start(interpreter=prepared.interpreter)
-        try:
-            self.wait_until_ready()
-        except BaseException:
-            self.close()
-            raise
-
-    def wait_until_ready(self, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:
-        """Wait until the scheduler listens; raise ProcessStartError when it could not, ended, or took longer."""
-        self._readiness.wait(self, timeout_seconds)
 
     @property
     def address(self) -> ZMQConfig:

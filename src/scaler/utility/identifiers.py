@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 import threading
+from collections.abc import Iterable
 from typing import Final
 
 from scaler.utility.process_mark import ProcessMark
@@ -159,3 +160,14 @@ class ObjectID(_Identifier):
     def is_owner(self, owner: ClientID) -> bool:
         """Return whether the object belongs to the client."""
         return self.owner_hash() == owner.owner_hash()
+
+
+def digest_of(task_ids: Iterable[bytes]) -> int:
+    """Return the digest by which scheduler and worker compare the tasks of the worker (docs/protocol.md, section 1).
+
+    It is the exclusive or of the first 8 bytes of the hash of every id.
+    """
+    digest = 0
+    for task_id in task_ids:
+        digest ^= int.from_bytes(hashlib.blake2b(task_id, digest_size=8).digest(), "little")
+    return digest

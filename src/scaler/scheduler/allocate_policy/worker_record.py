@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import struct
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
+
+from scaler.utility.identifiers import digest_of
 
 if TYPE_CHECKING:
     from scaler.scheduler.task.task_record import TaskRecord
@@ -65,11 +65,8 @@ class WorkerRecord:
         return 2 * held + (len(self.tasks) > held)
 
     def held_digest(self) -> int:
-        """Return the digest that the worker reports when it holds the same tasks (docs/protocol.md, section 1)."""
-        digest = 0
-        for task_id in self.tasks:
-            digest ^= struct.unpack("<Q", blake2b(task_id, digest_size=8).digest())[0]
-        return digest
+        """Return the digest that the worker reports when it holds the same tasks."""
+        return digest_of(self.tasks)
 
     def __repr__(self) -> str:
         return f"WorkerRecord({self.worker_id!r}, {len(self.tasks)}/{self.queue_size} tasks)"

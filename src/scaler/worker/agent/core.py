@@ -348,7 +348,7 @@ class AgentCore:
     # -- small ones
 
     def _confirm(self, task_id: bytes, kind: codec.TaskCancelConfirmType) -> None:
-        self._outbox.to_scheduler.append(task_ends.confirm(task_id, kind))
+        self._outbox.to_scheduler.append(codec.TaskCancelConfirm(task_id=task_id, cancel_confirm_type=kind).encode())
 
     def _quit(self, reason: str, exit_code: int) -> None:
         if not self._quitting:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 from enum import Enum, auto
 from typing import TYPE_CHECKING
+
+from scaler.utility.identifiers import digest_of
 
 if TYPE_CHECKING:
     from scaler.worker.agent.outbox import Frame
@@ -140,14 +141,11 @@ class HeldTasks:
         self._queue.clear()
 
     def digest(self) -> int:
-        """Return the exclusive or of the first 8 bytes of the hash of every held id, see docs/protocol.md.
+        """Return the digest of all held ids.
 
         It is computed when a heartbeat asks for it: to keep it up to date would cost two hashes per task.
         """
-        digest = 0
-        for task_id in self._tasks:
-            digest ^= int.from_bytes(hashlib.blake2b(task_id, digest_size=8).digest(), "little")
-        return digest
+        return digest_of(self._tasks)
 
     def check(self) -> None:
         """Raise AssertionError when the containers do not agree."""

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from scaler.worker.agent.processor_seat import ProcessorSeat
 
 
-def confirm(task_id: bytes, kind: codec.TaskCancelConfirmType) -> bytes:
-    """Return the verdict on a cancel."""
-    return codec.TaskCancelConfirm(task_id=task_id, cancel_confirm_type=kind).encode()
-
-
 def describe_exit(exit_code: int | None) -> str:
     """Return how a process ended, in words: its exit code, or the signal that ended it."""
     if exit_code is None:
