@@ -1,5 +1,7 @@
 """Measures every module of the running Python's standard library on a local cluster, one task a file.
 
+Where the library is packaged without its tests, the modules of installed packages are measured as well.
+
 Prints the ten most complex functions, the totals, tasks per second, and the speed-up over a single worker.
 
     python examples/code_metrics.py [--workers N] [--files N]

@@ -50,6 +50,8 @@ cmake --preset "$preset" "-DPython_EXECUTABLE=$python" "-DCMAKE_MAKE_PROGRAM=$ni
 }
 say "building with $jobs jobs"
 cmake --build "build/$preset" --parallel "$jobs"
+# A module of an earlier build would be imported in place of the source beside it.
+find src/scaler -name '*.so' -delete
 for component in python daemon; do
     say "installing component '$component' into src"
     cmake --install "build/$preset" --prefix src --component "$component" > /dev/null

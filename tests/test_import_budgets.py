@@ -27,7 +27,7 @@ NOWHERE = {
     "urllib",
 }
 NO_LOOP = {"asyncio", "concurrent", "ssl"}
-NO_PICKLER = {"cloudpickle", "ctypes", "scaler.utility.serialization"}
+NO_PICKLER = {"cloudpickle", "ctypes", "scaler.utility.serialization", "scaler.utility.failures"}
 RUNS_TASKS = "scaler.worker.agent.processor.service"
 
 # What is loaded, a module that must be among it, what must not, and how many modules there may be.
@@ -36,7 +36,7 @@ BUDGETS = {
         "import scaler.worker.agent.processor.preparation as p; p.prepare()",
         RUNS_TASKS,
         {*NO_LOOP, "scaler.config", "scaler.scheduler", "scaler.worker.agent.agent", "subprocess"},
-        150,
+        153,
     ),
     "agent": (
         "import scaler.worker.agent.agent, scaler.utility.event_loop, scaler.utility.logging.utility",

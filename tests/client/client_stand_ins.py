@@ -12,9 +12,10 @@ import cloudpickle
 from scaler.client.serializer.default import DefaultSerializer
 from scaler.protocol import codec, message
 from scaler.utility.exceptions import ObjectStorageException, ObjectStorageTimeoutError
+from scaler.utility.failures import serialize_failure
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
 from scaler.utility.metadata.profile_result import ProfileResult
-from scaler.utility.serialization import deserialize, serialize, serialize_failure
+from scaler.utility.serialization import deserialize, serialize
 
 PROFILE = ProfileResult(0.5, 1024, 0.25)
 

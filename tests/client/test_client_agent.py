@@ -327,7 +327,7 @@ def test_a_wait_that_is_interrupted_anywhere_loses_nothing(client: Client, sched
         assert other.result(10) == b"x" * 2000
         if not interruption.has_struck:
             break
-    assert place > 50
+    assert place > 30  # compiled modules have none of their own
     assert client._agent._core.counters["bad messages"] == 0
 
 

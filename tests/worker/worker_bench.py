@@ -16,8 +16,9 @@ from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
 from scaler.io.ymq.ymq import Context, IOSocketType, PeerEvent, Role, Socket
 from scaler.object_storage.object_storage_server import ObjectStorageServer
 from scaler.protocol import codec, message
+from scaler.utility.failures import deserialize_failure
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
-from scaler.utility.serialization import deserialize, deserialize_failure, serialize
+from scaler.utility.serialization import deserialize, serialize
 from scaler.worker.worker import Worker
 
 PATIENCE_SECONDS = 20.0

@@ -59,7 +59,7 @@ class CallSignature:
             elif parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
                 self._has_required_keyword = True
         if not is_unlimited:
-            self._maximum = positional
+            self._maximum = float(positional)
 
     def _takes_keyword(self, name: str) -> bool:
         assert self._signature is not None

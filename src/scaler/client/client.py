@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final
@@ -11,11 +10,8 @@ from typing import Any, Final
 import cloudpickle
 
 from scaler.client.agent.client_agent import ClientAgent
-from scaler.client.agent.object_registry import StoredFunction
-from scaler.client.agent.pending_graph import PendingGraph
 from scaler.client.agent.scheduler_link import SchedulerLink
 from scaler.client.function_cache import FunctionCache
-from scaler.client.function_record import FunctionRecord
 from scaler.client.future import ScalerFuture
 from scaler.client.graph.graph_builder import GraphBuilder
 from scaler.client.graph.graph_plan import GraphPlan
@@ -24,7 +20,8 @@ from scaler.client.new_object import NewObject
 from scaler.client.object_reference import ObjectReference
 from scaler.client.serializer.default import DefaultSerializer
 from scaler.client.serializer.mixins import Serializer
-from scaler.client.task_factory import NewTask, TaskFactory
+from scaler.client.submission import Submission
+from scaler.client.task_factory import TaskFactory
 from scaler.client.task_options import TaskOptions
 from scaler.config.defaults import DEFAULT_CLIENT_TIMEOUT_SECONDS, DEFAULT_HEARTBEAT_INTERVAL_SECONDS
 from scaler.config.types.zmq import ZMQConfig
@@ -34,7 +31,6 @@ from scaler.utility.metadata.profile_result import ProfileResult
 from scaler.utility.metadata.task_flags import TaskFlags
 from scaler.utility.serialization import deserialize, payload_size
 
-_MAP_CHUNK_TASKS: Final = 512
 _MAP_FETCH_AHEAD: Final = 8
 
 
@@ -74,10 +70,10 @@ class Client:
         self._agent = ClientAgent(self._identity, link, serializer, timeout_seconds, heartbeat_interval_seconds)
         # a client that is dropped leaves without blocking whatever thread the garbage collector runs in
         weakref.finalize(self, self._agent.abandon).atexit = False
-        self._functions = FunctionCache(serializer)
         metadata = TaskFlags(profiling=profiling, stream_output=stream_output).serialize()
         self._tasks = TaskFactory(self._identity, serializer, metadata, self._agent.is_known_reference)
-        self._graphs = GraphBuilder(self._identity, self._tasks)
+        graphs = GraphBuilder(self._identity, self._tasks)
+        self._submission = Submission(self._agent, FunctionCache(serializer), self._tasks, graphs)
         self._store_serializer()
 
     @property
@@ -93,10 +89,7 @@ class Client:
         Raise TypeError when the arguments do not fit the function, MissingObjects for an unknown reference, the
         serializer's own error, or ClientQuitException after the end of the session.
         """
-        self._agent.check_usable()
-        record = self._functions.record(fn)
-        keywords = record.signature.bind(args, kwargs)
-        return self._start(record, [(args, keywords)], _NO_OPTIONS)[0]
+        return self._submission.submit(fn, args, kwargs, _NO_OPTIONS)
 
     def submit_verbose(
         self,
@@ -119,10 +112,7 @@ class Client:
         ``deadline_seconds`` it fails with TaskDeadlineError, which says what it waited for.
         """
         options = TaskOptions(capabilities, priority, timeout_seconds, retries, retry_on, deadline_seconds)
-        self._agent.check_usable()
-        record = self._functions.record(fn)
-        keywords = record.signature.bind(args, kwargs)
-        return self._start(record, [(args, keywords)], options)[0]
+        return self._submission.submit(fn, args, kwargs, options)
 
     def map(
         self,
@@ -136,16 +126,9 @@ class Client:
         decides. The client stays usable.
         """
         rows = [_checked_row(row) for row in iterable]
-        self._agent.check_usable()
-        options = TaskOptions(capabilities)
-        record = self._functions.record(fn)
-        for row in rows:
-            record.signature.bind(row, {})
         futures: list[ScalerFuture] = []
         try:
-            for position in range(0, len(rows), _MAP_CHUNK_TASKS):
-                chunk = [(row, _NO_KEYWORDS) for row in rows[position : position + _MAP_CHUNK_TASKS]]
-                futures += self._start(record, chunk, options)
+            self._submission.submit_rows(fn, rows, TaskOptions(capabilities), futures)
             return self._collect(futures)
         except BaseException:
             for future in futures:
@@ -172,7 +155,7 @@ class Client:
         """
         self._agent.check_usable()
         plan = GraphPlan.make(graph, keys)
-        futures = self._start_graph(plan, capabilities)
+        futures = self._submission.submit_graph(plan, capabilities)
         results = {key: futures[key] if key in futures else self._ended_future(plan.data[key]) for key in plan.keys}
         if not block:
             return results
@@ -257,44 +240,6 @@ class Client:
 
     # --- parts
 
-    def _start(
-        self,
-        record: FunctionRecord,
-        calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]],
-        options: TaskOptions,
-    ) -> list[ScalerFuture]:
-        """Send tasks of one function: first what they need goes to the storage, then they to the scheduler."""
-        function = self._agent.acquire_function(record, len(calls))
-        try:
-            tasks = [self._tasks.make(function.object_id, args, keywords, options) for args, keywords in calls]
-            self._store([(function, record)], self._objects_of(tasks))
-        except BaseException:
-            self._agent.release_function(function, len(calls))
-            raise
-        return self._agent.start(function, tasks)
-
-    def _start_graph(self, plan: GraphPlan, capabilities: dict[str, int] | None) -> dict[str, ScalerFuture]:
-        """Send a graph, what it needs first; return the futures of the calls that were asked for."""
-        records = {key: self._functions.record(call.function) for key, call in plan.calls.items()}
-        for key, call in plan.calls.items():
-            records[key].signature.bind(call.takes, {})  # as many values as names
-        counts = Counter(record.digest for record in records.values())
-        unique = {record.digest: record for record in records.values()}
-        functions = {digest: self._agent.acquire_function(unique[digest], count) for digest, count in counts.items()}
-        try:
-            function_ids = {key: functions[record.digest].object_id for key, record in records.items()}
-            new = self._graphs.build(plan, function_ids, capabilities)
-            self._store([(functions[digest], record) for digest, record in unique.items()], new.objects)
-        except BaseException:
-            for digest, count in counts.items():
-                self._agent.release_function(functions[digest], count)
-            raise
-        futures = {key: ScalerFuture(new.node_ids[key], self._agent) for key in plan.keys if key in new.node_ids}
-        object_ids = [item.object_id for item in new.objects]
-        used = [(functions[digest], count) for digest, count in counts.items()]
-        self._agent.start_graph(PendingGraph(new.graph_id, tuple(futures.values()), used, object_ids), new.frames)
-        return futures
-
     def _ended_future(self, value: Any) -> ScalerFuture:
         """Return the future of a node that is data: of the very object, or of what a reference stands for."""
         if isinstance(value, ObjectReference):
@@ -302,23 +247,6 @@ class Client:
         future = ScalerFuture(self._tasks.next_id(), self._agent)
         future.set_result(value, ProfileResult())
         return future
-
-    def _store(self, functions: Sequence[tuple[StoredFunction, FunctionRecord]], objects: Sequence[NewObject]) -> None:
-        """Store objects, and functions that are not stored yet.
-
-        Two threads may both store a new function: the bytes are the same, and none of them has to wait.
-        """
-        new_functions = [(function, record) for function, record in functions if not function.is_stored]
-        items = [NewObject(function.object_id, function.name, record.payload) for function, record in new_functions]
-        items += objects
-        if items:
-            self._agent.store(items)
-        for function, _ in new_functions:
-            function.is_stored = True
-
-    @staticmethod
-    def _objects_of(tasks: list[NewTask]) -> list[NewObject]:
-        return [item for task in tasks for item in task.objects]
 
     @staticmethod
     def _collect(futures: list[ScalerFuture]) -> list[Any]:
@@ -343,7 +271,6 @@ class Client:
             raise
 
 
-_NO_KEYWORDS: Final[dict[str, Any]] = {}
 _NO_OPTIONS: Final = TaskOptions()
 
 

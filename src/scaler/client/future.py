@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from scaler.client.future_owner import FutureOwner
 from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException
+from scaler.utility.failures import deserialize_failure
 from scaler.utility.identifiers import ObjectID, TaskID
 from scaler.utility.metadata.profile_result import ProfileResult
-from scaler.utility.serialization import deserialize, deserialize_failure
+from scaler.utility.serialization import deserialize
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

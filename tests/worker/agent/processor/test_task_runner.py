@@ -14,9 +14,10 @@ from scaler.client.serializer.default import DefaultSerializer
 from scaler.client.serializer.mixins import Serializer
 from scaler.protocol import codec
 from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException, UnserializableError
+from scaler.utility.failures import deserialize_failure
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
 from scaler.utility.metadata.profile_result import ProfileResult
-from scaler.utility.serialization import INLINE_VALUE_BYTES, deserialize, deserialize_failure, serialize
+from scaler.utility.serialization import INLINE_VALUE_BYTES, deserialize, serialize
 from scaler.worker.agent.processor.object_cache import ObjectCache
 from scaler.worker.agent.processor.task_objects import TaskObjects
 from scaler.worker.agent.processor.task_runner import TaskRunner

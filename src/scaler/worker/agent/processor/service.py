@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from scaler.io.ymq.ymq import Context, IOSocketType, Role, Socket
 from scaler.protocol import codec
 from scaler.utility.exceptions import UnserializableError
-from scaler.utility.serialization import serialize_failure
+from scaler.utility.failures import serialize_failure
 from scaler.worker.agent.processor.agent_link import AgentLink
 from scaler.worker.agent.processor.memory_trimmer import MemoryTrimmer
 from scaler.worker.agent.processor.object_cache import ObjectCache

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scaler.protocol import codec
 from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException, UnserializableError
+from scaler.utility.failures import serialize_failure
 from scaler.utility.identifiers import ClientID, ObjectID
-from scaler.utility.serialization import INLINE_VALUE_BYTES, payload_size, serialize, serialize_failure
+from scaler.utility.serialization import INLINE_VALUE_BYTES, payload_size, serialize
 from scaler.worker.agent.processor.task_output import is_streamed, streamed
 from scaler.worker.agent.processor.task_profiler import TaskProfiler
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _SUCCESS: Final = int(codec.TaskResultType.success)
 _FAILED: Final = int(codec.TaskResultType.failed)
+_NO_CAUSE: Final = codec.TaskEndCause.none
 
 
 class TaskRunner:
@@ -66,7 +68,7 @@ class TaskRunner:
 
     def _succeeded(self, task: codec.Task, payload: Buffer | Sequence[Buffer]) -> bytes:
         try:
-            return self._result(task, _SUCCESS, codec.TaskEndCause.none, payload)
+            return self._result(task, _SUCCESS, _NO_CAUSE, payload)
         except ObjectStorageException as error:
             return self._failed(task, error, codec.TaskEndCause.objectUnavailable)
 
@@ -91,7 +93,7 @@ class TaskRunner:
         if payload_size(payload) > INLINE_VALUE_BYTES:
             results = [self._store(task, payload)]
         else:
-            value = b"".join(payload) if isinstance(payload, list | tuple) else payload  # type: ignore[assignment]
+            value = b"".join(payload) if isinstance(payload, (list, tuple)) else payload  # type: ignore[assignment]
         return codec.TaskResult(
             task_id=task.task_id,
             result_type=result_type,
