@@ -26,6 +26,7 @@ set(SCALER_COMPILED_PYTHON
     scaler.scheduler.controllers.information_controller
     scaler.scheduler.controllers.object_controller
     scaler.scheduler.controllers.task_controller
+    scaler.scheduler.controllers.task_endings
     scaler.scheduler.controllers.task_reporter
     scaler.scheduler.controllers.worker_controller
     scaler.scheduler.core
@@ -53,7 +54,7 @@ set(SCALER_COMPILED_PYTHON
     scaler.worker.agent.processor.task_runner
     scaler.worker.agent.processor_seat
     scaler.worker.agent.restarts
-    scaler.worker.agent.scheduler_link
+    scaler.worker.agent.scheduler_contact
     scaler.worker.agent.seats
     scaler.worker.agent.task_ends
 )

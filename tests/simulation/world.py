@@ -166,6 +166,8 @@ class World:
                     self.fail(f"{record!r} is booked on {worker!r}")
                 if record.state is TaskState.waiting:
                     self.fail(f"{record!r} waits, and is booked on {worker!r}")
+        if self.core.isolation.failures:
+            self.fail("the core met a defect, see its log")
         if placed + tasks.waiting != len(tasks):
             self.fail(f"{len(tasks)} tasks, but {tasks.waiting} wait and {placed} are placed")
         if tasks.waiting and any(not worker.tasks and not worker.draining for worker in pool.workers()):
