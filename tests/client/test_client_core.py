@@ -281,6 +281,19 @@ def test_pause_of_this_process_is_not_the_silence_of_the_scheduler(client: CoreF
     assert future.done()
 
 
+def test_short_pause_of_this_process_is_not_silence_either_when_timeouts_are_short() -> None:
+    core = ClientCore(CLIENT, "a", timeout_seconds=3.0, heartbeat_interval_seconds=2.0, now_seconds=0.0)
+    core.on_connected(0.0)
+    core.on_heartbeat_sent(0.0)
+    core.on_heartbeat_echo("storage", 5, 0.0)
+    core.on_tick(0.9)
+    core.on_tick(3.4)  # nothing was received meanwhile, nor asked for
+    assert core.state is ClientState.ready
+    core.on_tick(4.3)
+    core.on_tick(5.2)
+    assert core.state is ClientState.stopped
+
+
 def test_lost_session_fails_every_future_at_once(client: CoreFixture) -> None:
     future = client.submit()
     client.core.on_lost("is lost")

@@ -191,8 +191,9 @@ class ClientCore:
 
     def on_tick(self, now_seconds: float) -> None:
         """Notice a scheduler that has gone silent, and send what is due."""
-        if now_seconds - self._last_tick_seconds > 2 * self._heartbeat_interval_seconds + 1:
-            self._last_contact_seconds = now_seconds  # this process was stopped: that is not the scheduler's silence
+        pause_seconds = now_seconds - self._last_tick_seconds - self._heartbeat_interval_seconds
+        if pause_seconds > 0:  # this process stood still, or was slow: that is not the scheduler's silence
+            self._last_contact_seconds = min(now_seconds, self._last_contact_seconds + pause_seconds)
         self._last_tick_seconds = now_seconds
         if now_seconds - self._last_contact_seconds > self._timeout_seconds and self.state is not ClientState.stopped:
             kind = "is lost: it gave no sign of life for" if self._is_connected else "could not be made within"
