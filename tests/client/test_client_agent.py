@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import gc
+import io
 import logging
 import os
 import pickle
@@ -292,8 +293,9 @@ class Interruption:
     The interpreter looks for signals when a function begins, and when a native one has returned.
     """
 
-    def __init__(self, place: int) -> None:
+    def __init__(self, place: int, within: str = "/scaler/client/") -> None:
         self._left = place
+        self._within = within
         self.has_struck = False
 
     def __enter__(self) -> Interruption:
@@ -305,7 +307,7 @@ class Interruption:
         sys.setprofile(self._before)
 
     def _profile(self, frame: FrameType, event: str, argument: object) -> None:
-        is_place = event in ("call", "c_return") and "/scaler/client/" in frame.f_code.co_filename
+        is_place = event in ("call", "c_return") and self._within in frame.f_code.co_filename
         if is_place and not self.has_struck:
             self._left -= 1
             if self._left < 0:
@@ -329,6 +331,42 @@ def test_a_wait_that_is_interrupted_anywhere_loses_nothing(client: Client, sched
             break
     assert place > 30  # compiled modules have none of their own
     assert client._agent._core.counters["bad messages"] == 0
+
+
+def test_a_wait_that_is_interrupted_just_before_the_end_leaves_no_future_behind(scheduler: StandInScheduler) -> None:
+    for place in range(1_000):
+        scheduler.is_holding, scheduler.is_closed = False, False
+        interruption = Interruption(place, "/scaler/client/agent/core")
+        with Client(ADDRESS) as client, contextlib.suppress(KeyboardInterrupt):
+            client.submit(identity, 1).result(10)  # after which the client's thread leaves receiving to this one
+            scheduler.is_holding = True
+            futures = [client.submit(identity, number) for number in range(2)]
+            scheduler.run_held()
+            with interruption:
+                futures[1].result(10)
+        assert eventually(lambda: all(future.done() for future in futures), 2)  # noqa: B023  # it is called at once
+        if not interruption.has_struck:
+            break
+        scheduler.deliver(scheduler._events.connected)  # for the next session on the one stand-in
+    assert place > 5
+
+
+def test_what_tasks_print_cannot_end_the_client(
+    client: Client, scheduler: StandInScheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    closed = io.StringIO()
+    closed.close()
+    for stream in (io.TextIOWrapper(io.BytesIO(), "ascii"), None, closed):
+        monkeypatch.setattr(sys, "stdout", stream)
+        scheduler.is_holding = True
+        future = client.submit(identity, 1)
+        log = codec.TaskLog(task_id=future.task_id, log_type=codec.LogType.stdout, content="é")
+        scheduler.deliver(log.encode())
+        scheduler.run_held()
+        assert future.result(10) == 1
+    assert client._agent._core.counters["failed endings"] == 1  # of the closed one
+    assert len(caplog.records) == 1
+    assert not client._agent.is_stopped
 
 
 # --- map

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Final
 
 _PATIENCE_SECONDS: Final = 0.01
+_REPETITION_SECONDS: Final = 1.0
 
 
 class Reception:
@@ -161,6 +162,23 @@ class Reception:
                 self._sleeps_without_limit = True  # before the next look, for whoever leaves looks at this
                 limit_seconds = _PATIENCE_SECONDS if self._receiver is None else -1
         self._is_thread_asleep = False
+
+    def repeat_last_step(self) -> None:
+        """Do one more step when it is over: for the last one was cut off, or is in the midst of it.
+
+        Waits for who receives to leave, within a bound: it may be the caller of what waits for this thread.
+        """
+        own = threading.get_ident()
+        deadline = time.monotonic() + _REPETITION_SECONDS
+        while not self._take(own):
+            if time.monotonic() > deadline:
+                return
+            self._interrupt()
+            self._bell.acquire(timeout=_PATIENCE_SECONDS)
+        try:
+            self._step(0.0)
+        finally:
+            self._receiver = None
 
     # --- parts
 
