@@ -228,6 +228,22 @@ def test_failed_upload_raises_and_leaves_nothing(
     assert len(set(created) & set(scheduler.deleted())) >= 1
 
 
+def test_function_whose_upload_failed_is_stored_anew_under_another_id(
+    client: Client, scheduler: StandInScheduler, storage: StandInStorage
+) -> None:
+    storage.failure = ObjectStorageException("full")
+    with pytest.raises(ObjectStorageException):
+        client.submit(identity, 1)
+    storage.failure = None
+    future = client.submit(identity, 1)  # at once, before the deletion has left
+    assert future.result(10) == 1
+    (task,) = scheduler.sent_of(codec.Task)
+    created = [i for item in scheduler.sent_of(codec.ObjectInstruction) for i in item.object_ids if item.object_names]
+    assert eventually(lambda: len(scheduler.deleted()) == 1)
+    assert scheduler.deleted() == [created[1]]
+    assert task.func_object_id == created[2] != created[1]
+
+
 def test_results_of_no_op_tasks_in_order(client: Client) -> None:
     futures = [client.submit(identity, number) for number in range(10_000)]
     assert [future.result(30) for future in futures] == list(range(10_000))

@@ -105,7 +105,7 @@ class Submission:
         items = [NewObject(function.object_id, function.name, record.payload) for function, record in new_functions]
         items += objects
         if items:
-            self._agent.store(items)
+            self._agent.store(items, [function for function, _ in new_functions])
         for function, _ in new_functions:
             function.is_stored = True
 

@@ -138,17 +138,17 @@ class ClientAgent:
         with self._lock:
             self._core.objects.release_function(function, references)
 
-    def store(self, objects: Sequence[NewObject]) -> None:
+    def store(self, objects: Sequence[NewObject], functions: Sequence[StoredFunction] = ()) -> None:
         """Announce objects to the scheduler, then store them, and return when they are there.
 
-        Raise ObjectStorageException; nothing of them is left then.
+        ``functions`` are those whose code is among them. Raise ObjectStorageException; nothing of them is left then.
         """
         self._link.send_all([self._storage.announcement(objects)], self._is_stopping)
         try:
             self._storage.store(objects)
         except BaseException:
             with self._lock:
-                self._core.objects.release([item.object_id for item in objects])
+                self._core.objects.on_store_failed([item.object_id for item in objects], functions)
             raise
 
     def store_sent(self, item: NewObject) -> None:
