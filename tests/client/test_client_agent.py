@@ -461,6 +461,17 @@ def test_foreign_reference_is_missing(client: Client) -> None:
             call()
 
 
+def test_graph_is_not_sent_when_what_a_key_stands_for_is_missing(client: Client, scheduler: StandInScheduler) -> None:
+    foreign = ObjectReference(b"", 1, ObjectID.generate_object_id(ClientID.generate_client_id()))
+    cleared = client.send_object(1)
+    client.clear()
+    for reference in (foreign, cleared):
+        with pytest.raises(MissingObjects):
+            client.get({"data": reference, "call": (identity, "value"), "value": 1}, ["call", "data"], block=False)
+    assert scheduler.sent_of(codec.GraphTask) == []
+    assert client._agent._core.sizes()["graphs"] == 0
+
+
 def test_clear(client: Client, scheduler: StandInScheduler) -> None:
     reference = client.send_object("x")
     finished = client.submit(identity, reference)

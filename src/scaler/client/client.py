@@ -155,8 +155,13 @@ class Client:
         """
         self._agent.check_usable()
         plan = GraphPlan.make(graph, keys)
+        data = {key: plan.data[key] for key in plan.keys if key in plan.data}
+        for value in data.values():
+            if isinstance(value, ObjectReference):
+                self._tasks.checked(value)
+        ended = {key: self._ended_future(value) for key, value in data.items()}
         futures = self._submission.submit_graph(plan, capabilities)
-        results = {key: futures[key] if key in futures else self._ended_future(plan.data[key]) for key in plan.keys}
+        results = {key: futures[key] if key in futures else ended[key] for key in plan.keys}
         if not block:
             return results
         try:
