@@ -48,6 +48,7 @@ from scaler.utility.exceptions import ClientQuitException, DisconnectedError
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
 from scaler.utility.process_mark import ProcessMark
 from scaler.utility.process_meter import ProcessMeter
+from scaler.utility.standstill import standstill
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -352,6 +353,9 @@ class ClientAgent:
 
     def _change(self, change: Callable[[ClientCore], None]) -> None:
         """Change the core, then send and end what follows from it."""
+        standstill.put_off(lambda: self._change_now(change))
+
+    def _change_now(self, change: Callable[[ClientCore], None]) -> None:
         with self._changed:
             change(self._core)
             self._changed.notify_all()
