@@ -22,7 +22,7 @@ def scheduler(storage: StandInStorage, monkeypatch: pytest.MonkeyPatch) -> Stand
 
     scheduler = StandInScheduler(storage, PeerEvent)
     monkeypatch.setattr("scaler.client.client.SchedulerLink", lambda identity, address, timeout_seconds: scheduler)
-    monkeypatch.setattr("scaler.client.agent.client_agent.SyncObjectStorageConnector", lambda *_, **__: storage)
+    monkeypatch.setattr("scaler.client.agent.client_storage.SyncObjectStorageConnector", lambda *_, **__: storage)
     return scheduler
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import gc
+import io
 import logging
 import os
 import pickle
@@ -227,6 +228,22 @@ def test_failed_upload_raises_and_leaves_nothing(
     assert len(set(created) & set(scheduler.deleted())) >= 1
 
 
+def test_function_whose_upload_failed_is_stored_anew_under_another_id(
+    client: Client, scheduler: StandInScheduler, storage: StandInStorage
+) -> None:
+    storage.failure = ObjectStorageException("full")
+    with pytest.raises(ObjectStorageException):
+        client.submit(identity, 1)
+    storage.failure = None
+    future = client.submit(identity, 1)  # at once, before the deletion has left
+    assert future.result(10) == 1
+    (task,) = scheduler.sent_of(codec.Task)
+    created = [i for item in scheduler.sent_of(codec.ObjectInstruction) for i in item.object_ids if item.object_names]
+    assert eventually(lambda: len(scheduler.deleted()) == 1)
+    assert scheduler.deleted() == [created[1]]
+    assert task.func_object_id == created[2] != created[1]
+
+
 def test_results_of_no_op_tasks_in_order(client: Client) -> None:
     futures = [client.submit(identity, number) for number in range(10_000)]
     assert [future.result(30) for future in futures] == list(range(10_000))
@@ -292,8 +309,9 @@ class Interruption:
     The interpreter looks for signals when a function begins, and when a native one has returned.
     """
 
-    def __init__(self, place: int) -> None:
+    def __init__(self, place: int, within: str = "/scaler/client/") -> None:
         self._left = place
+        self._within = within
         self.has_struck = False
 
     def __enter__(self) -> Interruption:
@@ -305,7 +323,7 @@ class Interruption:
         sys.setprofile(self._before)
 
     def _profile(self, frame: FrameType, event: str, argument: object) -> None:
-        is_place = event in ("call", "c_return") and "/scaler/client/" in frame.f_code.co_filename
+        is_place = event in ("call", "c_return") and self._within in frame.f_code.co_filename
         if is_place and not self.has_struck:
             self._left -= 1
             if self._left < 0:
@@ -329,6 +347,42 @@ def test_a_wait_that_is_interrupted_anywhere_loses_nothing(client: Client, sched
             break
     assert place > 30  # compiled modules have none of their own
     assert client._agent._core.counters["bad messages"] == 0
+
+
+def test_a_wait_that_is_interrupted_just_before_the_end_leaves_no_future_behind(scheduler: StandInScheduler) -> None:
+    for place in range(1_000):
+        scheduler.is_holding, scheduler.is_closed = False, False
+        interruption = Interruption(place, "/scaler/client/agent/core")
+        with Client(ADDRESS) as client, contextlib.suppress(KeyboardInterrupt):
+            client.submit(identity, 1).result(10)  # after which the client's thread leaves receiving to this one
+            scheduler.is_holding = True
+            futures = [client.submit(identity, number) for number in range(2)]
+            scheduler.run_held()
+            with interruption:
+                futures[1].result(10)
+        assert eventually(lambda: all(future.done() for future in futures), 2)  # noqa: B023  # it is called at once
+        if not interruption.has_struck:
+            break
+        scheduler.deliver(scheduler._events.connected)  # for the next session on the one stand-in
+    assert place > 5
+
+
+def test_what_tasks_print_cannot_end_the_client(
+    client: Client, scheduler: StandInScheduler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    closed = io.StringIO()
+    closed.close()
+    for stream in (io.TextIOWrapper(io.BytesIO(), "ascii"), None, closed):
+        monkeypatch.setattr(sys, "stdout", stream)
+        scheduler.is_holding = True
+        future = client.submit(identity, 1)
+        log = codec.TaskLog(task_id=future.task_id, log_type=codec.LogType.stdout, content="é")
+        scheduler.deliver(log.encode())
+        scheduler.run_held()
+        assert future.result(10) == 1
+    assert client._agent._core.counters["failed endings"] == 1  # of the closed one
+    assert len(caplog.records) == 1
+    assert not client._agent.is_stopped
 
 
 # --- map
@@ -405,6 +459,17 @@ def test_foreign_reference_is_missing(client: Client) -> None:
     ):
         with pytest.raises(MissingObjects):
             call()
+
+
+def test_graph_is_not_sent_when_what_a_key_stands_for_is_missing(client: Client, scheduler: StandInScheduler) -> None:
+    foreign = ObjectReference(b"", 1, ObjectID.generate_object_id(ClientID.generate_client_id()))
+    cleared = client.send_object(1)
+    client.clear()
+    for reference in (foreign, cleared):
+        with pytest.raises(MissingObjects):
+            client.get({"data": reference, "call": (identity, "value"), "value": 1}, ["call", "data"], block=False)
+    assert scheduler.sent_of(codec.GraphTask) == []
+    assert client._agent._core.sizes()["graphs"] == 0
 
 
 def test_clear(client: Client, scheduler: StandInScheduler) -> None:

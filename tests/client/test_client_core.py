@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,8 +37,8 @@ class CoreFixture:
         self.core.on_heartbeat_sent(self.now)
         self.core.on_heartbeat_echo("storage", 5, self.now)
 
-    def submit(self, *objects: ObjectID) -> ScalerFuture:
-        future = ScalerFuture(TaskID.generate_task_id(), self.owner)
+    def submit(self, *objects: ObjectID, task_id: TaskID | None = None) -> ScalerFuture:
+        future = ScalerFuture(task_id or TaskID.generate_task_id(), self.owner)
         self.core.on_submit(PendingTask(future, self.core.objects.acquire_function(FUNCTION), objects))
         return future
 
@@ -53,9 +54,8 @@ class CoreFixture:
         self.end()
 
     def end(self) -> None:
-        endings, self.core.endings = self.core.endings, []
-        for ending in endings:
-            ending()
+        while self.core.endings:
+            self.core.endings.popleft()()
 
     def sent(self) -> list[Any]:
         frames, self.core.outbox = self.core.outbox, []
@@ -67,6 +67,21 @@ class CoreFixture:
             self.now = min(end, self.now + step)
             self.core.on_tick(self.now)
         self.end()
+
+
+class HookedTaskID(TaskID):
+    """Calls a hook, once, where a signal handler may run in the midst of the end of its task: when it is hashed."""
+
+    hook: Callable[[], None] | None = None
+    skipped = 0
+
+    def __hash__(self) -> int:
+        if self.hook is not None:
+            self.skipped -= 1
+            if self.skipped < 0:
+                hook, self.hook = self.hook, None
+                hook()
+        return super().__hash__()
 
 
 def decoded(message: Any) -> Any:
@@ -152,6 +167,23 @@ def test_objects_of_an_ended_task_are_deleted_in_one_batch(client: CoreFixture) 
     assert message.object_ids == ids
     client.pass_time(1)
     assert client.sent() == []
+
+
+def test_objects_are_released_once_by_an_end_within_the_end(client: CoreFixture) -> None:
+    task_id = HookedTaskID(TaskID.generate_task_id())
+    held = object_id()
+    client.submit(held, task_id=task_id)
+    tasks = client.core.on_cancel_all_requested()
+    client.sent()
+    task_id.skipped = 1  # between the look for the task and its removal
+    task_id.hook = lambda: client.core.on_cancel_given_up(tasks)
+    client.core.on_cancel_given_up(tasks)
+    assert task_id.hook is None
+    client.pass_time(1)
+    assert [message.object_ids for message in client.sent()] == [[held]]
+    client.core.on_clear(client.now)
+    (message,) = client.sent()
+    assert len(message.object_ids) == 1  # of the function, whose references were counted right
 
 
 # --- cancelling
@@ -281,6 +313,19 @@ def test_pause_of_this_process_is_not_the_silence_of_the_scheduler(client: CoreF
     assert future.done()
 
 
+def test_short_pause_of_this_process_is_not_silence_either_when_timeouts_are_short() -> None:
+    core = ClientCore(CLIENT, "a", timeout_seconds=3.0, heartbeat_interval_seconds=2.0, now_seconds=0.0)
+    core.on_connected(0.0)
+    core.on_heartbeat_sent(0.0)
+    core.on_heartbeat_echo("storage", 5, 0.0)
+    core.on_tick(0.9)
+    core.on_tick(3.4)  # nothing was received meanwhile, nor asked for
+    assert core.state is ClientState.ready
+    core.on_tick(4.3)
+    core.on_tick(5.2)
+    assert core.state is ClientState.stopped
+
+
 def test_lost_session_fails_every_future_at_once(client: CoreFixture) -> None:
     future = client.submit()
     client.core.on_lost("is lost")
@@ -308,6 +353,22 @@ def test_stop_cancels_every_future_and_sends_no_deletes(client: CoreFixture) -> 
     client.pass_time(1)
     assert future.cancelled()
     assert client.sent() == []
+
+
+def test_stop_that_was_cut_off_goes_on_with_the_next(client: CoreFixture) -> None:
+    cut_off = HookedTaskID(TaskID.generate_task_id())
+    futures = [client.submit(), client.submit(task_id=cut_off), client.submit()]
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    cut_off.hook = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        client.core.on_stop()
+    assert client.core.state is ClientState.stopped
+    client.core.on_stop()
+    client.end()
+    assert all(future.cancelled() for future in futures)
 
 
 def test_next_event_is_the_heartbeat_or_the_end_of_patience(client: CoreFixture) -> None:

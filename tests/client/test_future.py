@@ -109,6 +109,15 @@ def test_failed_fetch_before_callbacks_is_the_outcome(future: ScalerFuture, owne
     assert outcomes == [owner.failure]
 
 
+def test_result_that_could_not_be_fetched_ahead_is_released(future: ScalerFuture, owner: StandInOwner) -> None:
+    future.set_result_ready(STORED)
+    owner.failure = ObjectStorageException("lost")
+    future.prefetch()
+    future.prefetch()
+    assert isinstance(future.exception(), ObjectStorageException)
+    assert owner.released == [STORED]
+
+
 def test_two_threads_fetch_once(future: ScalerFuture, owner: StandInOwner) -> None:
     may_go, original, results = threading.Event(), owner.fetch, []
 

@@ -78,6 +78,27 @@ def test_clear_deletes_functions_in_use_with_their_last_task(registry: ObjectReg
     assert registry.take_deletable() == [function.object_id]
 
 
+def test_function_whose_upload_failed_is_not_stored_again_under_its_id(registry: ObjectRegistry) -> None:
+    other = ObjectID.generate_object_id(CLIENT)
+    function = registry.acquire_function(record(1), references=2)
+    registry.on_store_failed([function.object_id, other], [function])
+    assert registry.take_deletable() == [other]
+    registry.release_function(function)
+    assert registry.acquire_function(record(1)).object_id != function.object_id
+    assert registry.take_deletable() == []  # another thread may have stored it, and started a task meanwhile
+    registry.release_function(function)
+    assert registry.take_deletable() == [function.object_id]
+
+
+def test_function_that_another_thread_has_stored_stays(registry: ObjectRegistry) -> None:
+    function = registry.acquire_function(record(1))
+    function.is_stored = True
+    registry.on_store_failed([function.object_id], [function])
+    registry.release_function(function)
+    assert registry.take_deletable() == []
+    assert registry.acquire_function(record(1)) is function
+
+
 def test_sent_objects_live_until_clear(registry: ObjectRegistry) -> None:
     object_id = ObjectID.generate_object_id(CLIENT)
     assert not registry.is_sent(object_id)

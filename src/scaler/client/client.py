@@ -30,6 +30,7 @@ from scaler.utility.identifiers import ClientID, ObjectID
 from scaler.utility.metadata.profile_result import ProfileResult
 from scaler.utility.metadata.task_flags import TaskFlags
 from scaler.utility.serialization import deserialize, payload_size
+from scaler.utility.standstill import standstill
 
 _MAP_FETCH_AHEAD: Final = 8
 
@@ -155,8 +156,13 @@ class Client:
         """
         self._agent.check_usable()
         plan = GraphPlan.make(graph, keys)
-        futures = self._submission.submit_graph(plan, capabilities)
-        results = {key: futures[key] if key in futures else self._ended_future(plan.data[key]) for key in plan.keys}
+        data = {key: plan.data[key] for key in plan.keys if key in plan.data}
+        for value in data.values():
+            if isinstance(value, ObjectReference):
+                self._tasks.checked(value)
+        ended = {key: self._ended_future(value) for key, value in data.items()}
+        futures = standstill.put_off(lambda: self._submission.submit_graph(plan, capabilities))
+        results = {key: futures[key] if key in futures else ended[key] for key in plan.keys}
         if not block:
             return results
         try:
@@ -176,7 +182,7 @@ class Client:
         """
         self._agent.check_usable()
         item = self._tasks.make_object(obj, b"" if name is None else name.encode())
-        self._agent.store_sent(item)
+        standstill.put_off(lambda: self._agent.store_sent(item))
         return ObjectReference(item.name, payload_size(item.payload), item.object_id)
 
     def clear(self) -> None:

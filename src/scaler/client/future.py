@@ -199,7 +199,8 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         try:
             self._fetch(outcome, None)
         except (ObjectStorageException, TimeoutError) as error:
-            self._settle(outcome, None, error)
+            if self._settle(outcome, None, error):
+                self._owner.release(outcome.object_id)
 
     def prefetch_elsewhere(self) -> None:
         """Let another thread fetch the result, when it has to be fetched."""
@@ -324,10 +325,11 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             if self._outcome is not outcome:  # another thread has fetched it
                 return
             payload = self._owner.fetch(outcome.object_id, timeout)
-            self._settle(outcome, *self._decode(payload))
+            is_first = self._settle(outcome, *self._decode(payload))
         finally:
             outcome.lock.release()
-        self._owner.release(outcome.object_id)
+        if is_first:
+            self._owner.release(outcome.object_id)
 
     def _decode(self, payload: Buffer) -> tuple[Any, BaseException | None]:
         if self._is_failure:
@@ -339,12 +341,14 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             failure.__cause__ = error
             return None, failure
 
-    def _settle(self, outcome: object, result: Any, exception: BaseException | None) -> None:
-        """Keep the decoded outcome; when two threads have decoded one, all see that of the first."""
+    def _settle(self, outcome: object, result: Any, exception: BaseException | None) -> bool:
+        """Keep the decoded outcome, and return whether it is the first: then all threads see this one."""
         with self._owner.future_lock:
-            if self._outcome is outcome:
-                self._result, self._exception = result, exception
-                self._outcome = None
+            if self._outcome is not outcome:
+                return False
+            self._result, self._exception = result, exception
+            self._outcome = None
+            return True
 
     def _add_callback(self, callback: _Callback) -> bool:
         with self._owner.future_lock:

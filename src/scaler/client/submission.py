@@ -17,6 +17,7 @@ from scaler.client.graph.graph_plan import GraphPlan
 from scaler.client.new_object import NewObject
 from scaler.client.task_factory import NewTask, TaskFactory
 from scaler.client.task_options import TaskOptions
+from scaler.utility.standstill import standstill
 
 _CHUNK_TASKS: Final = 512
 _NO_KEYWORDS: Final[dict[str, Any]] = {}
@@ -85,6 +86,11 @@ class Submission:
         self, record: FunctionRecord, calls: list[tuple[tuple[Any, ...], dict[str, Any]]], options: TaskOptions
     ) -> list[ScalerFuture]:
         """Send tasks of one function: first what they need goes to the storage, then they to the scheduler."""
+        return standstill.put_off(lambda: self._start_now(record, calls, options))
+
+    def _start_now(
+        self, record: FunctionRecord, calls: list[tuple[tuple[Any, ...], dict[str, Any]]], options: TaskOptions
+    ) -> list[ScalerFuture]:
         function = self._agent.acquire_function(record, len(calls))
         try:
             tasks = [self._tasks.make(function.object_id, args, keywords, options) for args, keywords in calls]
@@ -105,7 +111,7 @@ class Submission:
         items = [NewObject(function.object_id, function.name, record.payload) for function, record in new_functions]
         items += objects
         if items:
-            self._agent.store(items)
+            self._agent.store(items, [function for function, _ in new_functions])
         for function, _ in new_functions:
             function.is_stored = True
 

@@ -131,13 +131,6 @@ class AsyncObjectStorageConnector:
             partial(_delete, timeout_seconds=timeout, object_id=object_id) for object_id in object_ids
         )
 
-    def delete_objects_soon(self, object_ids: Iterable[bytes]) -> None:
-        """Ask for the deletion of objects without waiting; a failed connection loses the request silently."""
-        link = self._live_link()
-        now = self._now()
-        requests = [link.protocol.delete_object(now, self._timeout_seconds, object_id) for object_id in object_ids]
-        self._send(link, requests)
-
     async def delete_owner(self, owner_hash: bytes, timeout_seconds: float | None = None) -> bool:
         """Delete every object of one owner, whose ids begin with its hash, and return whether there was one."""
         timeout = self._timeout(timeout_seconds)

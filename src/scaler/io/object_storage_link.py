@@ -30,6 +30,7 @@ class StorageLink:
         self.is_connected = False
         self.failure: str | None = None
         self.server_identity = b""
+        self.received: list[Received] = []  # and not taken yet, where several threads may receive
         self._address = address
         self._connect_timeout_seconds = connect_timeout_seconds
         self._connect_deadline = now + connect_timeout_seconds
@@ -60,6 +61,9 @@ class StorageLink:
             refused = self.socket.send_many([(None, frame) for request in requests for frame in request.frames])
         except YMQException as error:
             return self.fail(error.message)
+        except BaseException:  # of a signal handler
+            self.fail("a request was cut off, of which a part may have been sent")
+            raise
         # A missing frame would shift all that follow, so there is no going on after a refusal.
         return self.fail(refused[0][1].explanation()) if refused else []
 

@@ -59,7 +59,7 @@ class LocalChannels:
     """The channels of one connector. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # finalizers may ask in the midst of a call
         self._identity = b""
         self._name = b""
         self._idle: list[_Channel] = []

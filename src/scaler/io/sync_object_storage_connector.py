@@ -2,7 +2,11 @@
 
 Any number of threads may use one connector at once. There is no thread behind it: of those that wait for answers, one
 reads for all of them, and when it has its own answer it leaves that to another. Nobody holds the lock while reading, so
-a thread that waits for an object never holds up another one's request.
+a thread that waits for an object never holds up another one's request. What was read is in the list of the link before
+anything can interrupt the reader, in whose place a thread whose time is up looks whether its answer has come.
+
+A finalizer or a signal handler may make a call in the midst of another one of the same thread, wherever that is: such
+a call goes over a connection of its own.
 
 With a server on this machine, objects travel over its local channel, which shares the memory of large ones. Everything
 else, and whatever fails there, goes over the connection.
@@ -25,6 +29,7 @@ from scaler.io.object_storage_protocol import ObjectStorageProtocol, Request
 from scaler.io.object_storage_window import WINDOW_BYTES, Window
 from scaler.io.ymq.ymq import Bytes, Context, YMQException
 from scaler.utility.exceptions import ObjectStorageException
+from scaler.utility.standstill import standstill
 
 if TYPE_CHECKING:
     from scaler.io.object_storage_header import Payload
@@ -60,12 +65,14 @@ class SyncObjectStorageConnector:
         self._timeout_seconds = timeout_seconds
         self._connect_timeout_seconds = connect_timeout_seconds
         self._context = Context() if context is None else context
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.RLock()  # finalizers may close the connector in the midst of a call
+        self._changed = threading.Condition(self._lock)
         self._reading: set[StorageLink] = set()
+        self._callers: set[int] = set()
         self._is_closed = False
         self._local = LocalChannels()
         self._link = self._open_link()
-        with self._changed:
+        with self._lock:
             while not self._link.is_connected and self._link.failure is None:
                 self._step(self._link)
         if self._link.failure is not None:
@@ -147,7 +154,7 @@ class SyncObjectStorageConnector:
 
     def close(self) -> None:
         """Close the connection; calls under way fail, in whichever thread. Idempotent."""
-        with self._changed:
+        with self._lock:
             if self._is_closed:
                 return
             self._is_closed = True
@@ -161,7 +168,7 @@ class SyncObjectStorageConnector:
         if self._is_closed or not self._local.is_offered(self._link.server_identity):
             return False
         try:
-            self._local.set_object(object_id, payload, timeout_seconds)
+            standstill.put_off(lambda: self._local.set_object(object_id, payload, timeout_seconds))
         except LocalChannelError:
             return False
         return True
@@ -170,7 +177,7 @@ class SyncObjectStorageConnector:
         found: dict[int, Bytes] = {}
         if not self._is_closed and self._local.is_offered(self._link.server_identity):
             with contextlib.suppress(LocalChannelError):
-                local = self._local.get_objects(object_ids, maximum_bytes, timeout_seconds)
+                local = standstill.put_off(lambda: self._local.get_objects(object_ids, maximum_bytes, timeout_seconds))
                 found = {index: result for index, result in enumerate(local) if result is not None}
         if len(found) == len(object_ids):
             return list(found.values())
@@ -193,7 +200,7 @@ class SyncObjectStorageConnector:
             raise ObjectStorageException(f"the connector to object storage server {self._address} is closed")
         if self._link not in self._reading:
             # Nobody reads between calls, so a connection that ended since the last one is noticed here.
-            self._finish(self._link.take(self._link.socket.drain(), time.monotonic()))
+            self._drain(self._link)
         if self._link.failure is not None:
             self._link.socket.close(0)
             self._link = self._open_link()
@@ -201,8 +208,27 @@ class SyncObjectStorageConnector:
 
     def _call(self, starts: Iterable[_Start]) -> list[Any]:
         """Send requests as fast as the window allows, and return their results in order."""
+        return standstill.put_off(lambda: self._call_once(starts))
+
+    def _call_once(self, starts: Iterable[_Start]) -> list[Any]:
+        caller = threading.get_ident()
+        if caller in self._callers and not self._is_closed:
+            with SyncObjectStorageConnector(
+                self._address,
+                timeout_seconds=self._timeout_seconds,
+                connect_timeout_seconds=self._connect_timeout_seconds,
+                context=self._context,
+            ) as another:
+                return another._call(starts)
+        try:
+            self._callers.add(caller)
+            return self._call_together(starts)
+        finally:
+            self._callers.discard(caller)
+
+    def _call_together(self, starts: Iterable[_Start]) -> list[Any]:
         window = Window()
-        with self._changed:
+        with self._lock:
             link = self._live_link()
             try:
                 for start in starts:
@@ -227,30 +253,52 @@ class SyncObjectStorageConnector:
         wake = link.next_wake()
         timeout_seconds = None if wake == math.inf else wake - now
         if timeout_seconds is not None and timeout_seconds <= 0:
-            self._finish(link.on_time(now))
+            self._drain(link)  # for who reads may stand still
+            if link in self._reading:
+                link.socket.interrupt()  # it shall look whether its own answer was among that
         elif link in self._reading:
             self._changed.wait(timeout_seconds)
         else:
             self._read(link, timeout_seconds)
 
     def _read(self, link: StorageLink, timeout_seconds: float | None) -> None:
-        self._reading.add(link)
-        self._changed.release()
-        received: Sequence[Any] = ()
         failure = None
         try:
-            received = link.socket.recv_batch(timeout_seconds)
-        except YMQException as error:
-            failure = error.message
+            self._reading.add(link)
+            try:
+                self._lock.release()
+                link.socket.recv_batch(timeout_seconds, into=link.received)
+            except YMQException as error:
+                failure = error.message
+            finally:
+                self._lock.acquire()
         finally:
-            self._changed.acquire()
             self._reading.discard(link)
+            self._handle_received(link, failure)
             self._changed.notify_all()
+
+    def _drain(self, link: StorageLink) -> None:
+        """Handle what has come without waiting. The lock is held."""
+        try:
+            link.received += link.socket.drain()
+        except BaseException:
+            link.fail("some answers were lost")
+            raise
+        self._handle_received(link, None)
+
+    def _handle_received(self, link: StorageLink, failure: str | None) -> None:
+        """Handle what was received, whoever did, then what ended the link, and what took too long."""
         now = time.monotonic()
-        link.take(received, now)
-        if failure is not None:
-            link.fail(failure)
-        link.on_time(now)
+        received = link.received[:]
+        del link.received[: len(received)]  # in place, for a reader adds to this very list without the lock
+        try:
+            ended = link.take(received, now)
+            if failure is not None:
+                ended += link.fail(failure)
+            self._finish([*ended, *link.on_time(now)])
+        except BaseException:  # of a signal handler: what is left of the answers makes no sense without the others
+            link.fail("some answers were lost")
+            raise
 
     def _finish(self, ended: Sequence[Request]) -> None:
         if ended:

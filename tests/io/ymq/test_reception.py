@@ -22,7 +22,8 @@ class Room:
         self.receivers: list[threading.Thread] = []
         self.is_over = False
         self.failure: BaseException | None = None
-        self.reception = Reception(self._step, lambda: self.inbox.put(None), lambda: self.is_over)
+        self.is_deaf = False  # to interruptions
+        self.reception = Reception(self._step, self._interrupt, lambda: self.is_over)
         self.thread = threading.Thread(target=self.reception.run, daemon=True)
 
     def event(self, name: str) -> threading.Event:
@@ -48,6 +49,10 @@ class Room:
         if name is not None:
             self.receivers.append(threading.current_thread())
             self.event(name).set()
+
+    def _interrupt(self) -> None:
+        if not self.is_deaf:
+            self.inbox.put(None)
 
     def end(self) -> None:
         self.is_over = True
@@ -163,3 +168,22 @@ def test_a_signal_handler_may_wait_in_the_midst_of_a_step(room: Room) -> None:
     room.reception._step = interrupted
     assert room.wait("outer")
     assert room.reception._receiver is None
+
+
+def test_the_last_step_is_repeated_once_nobody_receives(room: Room) -> None:
+    room.is_over = True
+    room.inbox.put("cut off")
+    room.reception.repeat_last_step()
+    assert room.event("cut off").is_set()
+    assert room.reception._receiver is None
+
+
+def test_the_repetition_of_the_last_step_does_not_wait_for_ever_for_who_receives(room: Room) -> None:
+    waiting = room.waiting("mine")
+    while room.reception._receiver is None:
+        pass
+    room.is_deaf = True  # so that who receives does not leave
+    room.reception.repeat_last_step()
+    assert not room.event("mine").is_set()
+    room.inbox.put("mine")
+    waiting.join(SECONDS)

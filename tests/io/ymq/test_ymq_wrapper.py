@@ -3,11 +3,14 @@
 import asyncio
 import concurrent.futures
 import gc
+import signal
+import time
 import weakref
 
 import pytest
 
 from scaler.io.ymq.ymq import Bytes, ErrorCode, IOContext, IOSocketType, Message, YMQException
+from scaler.utility.network_util import get_available_tcp_port
 
 
 def run(coroutine: "asyncio.coroutines.Coroutine[object, object, None]") -> None:
@@ -130,6 +133,53 @@ def test_cancelled_and_timed_out_receivers_lose_nothing() -> None:
                 connector.recv_sync(timeout=0)
 
     run(exchange())
+
+
+def test_cancelled_connect_goes_on_and_ends_nothing_else() -> None:
+    async def exchange() -> None:
+        context = IOContext()
+        binder = await context.createIOSocket("binder", IOSocketType.Binder)
+        connector = await context.createIOSocket("connector", IOSocketType.Connector)
+        address = f"tcp://127.0.0.1:{get_available_tcp_port()}"
+        connecting = asyncio.ensure_future(connector.connect(address))
+        await asyncio.sleep(0)
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        await binder.bind(address)
+        receiving = asyncio.ensure_future(connector.recv())
+        await binder.send(Message(b"connector", b"payload"))
+        assert (await asyncio.wait_for(receiving, 10)).payload.data == b"payload"
+
+    run(exchange())
+
+
+def test_receiver_that_a_signal_handler_ends_takes_no_message() -> None:
+    class Alarm(Exception):
+        pass
+
+    def ring(_number: int, _frame: object) -> None:
+        raise Alarm
+
+    context = IOContext()
+    binder = context.createIOSocket_sync("binder", IOSocketType.Binder)
+    connector = context.createIOSocket_sync("connector", IOSocketType.Connector)
+    connector.connect_sync(binder.bind_sync("tcp://127.0.0.1:0"), 10)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        other = pool.submit(connector.recv_sync, 20)
+        while connector._dispatcher._reception._receiver is None:
+            time.sleep(0.001)
+        before = signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            with pytest.raises(Alarm):
+                connector.recv_sync(10)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        for payload in (b"1", b"2"):
+            binder.send_sync(Message(b"connector", payload), 10)
+        received = [connector.recv_sync(5), other.result(10)]
+    assert {message.payload.data for message in received} == {b"1", b"2"}
 
 
 def test_connect_fails_when_it_is_refused_and_can_be_repeated() -> None:

@@ -7,12 +7,13 @@ nor while futures end, since these take their own locks. User code (callbacks) a
 made when it is first needed.
 
 A step of receiving may be cut off anywhere by an exception of a signal handler, such as KeyboardInterrupt, when the
-main thread takes it. So a batch stays in ``_received`` until it has been handled completely; the next step, of whatever
-thread, repeats one that was cut off, which the core is prepared for.
+main thread takes it. So a batch stays in ``_received`` until it has been handled completely, and an ending in the core
+until it has run; the next step, of whatever thread, repeats one that was cut off, which the core is prepared for.
 
 Order of a stop: the core stops and ends all futures; the disconnect message is queued; the thread leaves its loop,
-closes the socket (which writes what is queued within a second) and the storage link. ``abandon`` does the same without
-taking a lock, because the garbage collector may call it anywhere.
+repeats a step that was cut off, ends what has still not ended, closes the socket (which writes what is queued within a
+second) and the storage link. ``abandon`` does the same without taking a lock, because the garbage collector may call it
+anywhere.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
+from scaler.client.agent.client_storage import ClientStorage
 from scaler.client.agent.core import ClientCore, ClientState
+from scaler.client.agent.core_outlet import CoreOutlet
 from scaler.client.agent.dispatcher import Dispatcher
 from scaler.client.agent.job_pool import JobPool
 from scaler.client.agent.object_registry import StoredFunction
@@ -39,13 +42,13 @@ from scaler.client.future import ScalerFuture
 from scaler.client.new_object import NewObject
 from scaler.client.serializer.mixins import Serializer
 from scaler.client.task_factory import NewTask
-from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
 from scaler.io.ymq.reception import Reception
-from scaler.protocol import codec, message
-from scaler.utility.exceptions import ClientQuitException, DisconnectedError, ObjectStorageException
+from scaler.protocol import message
+from scaler.utility.exceptions import ClientQuitException, DisconnectedError
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
 from scaler.utility.process_mark import ProcessMark
 from scaler.utility.process_meter import ProcessMeter
+from scaler.utility.standstill import standstill
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -56,7 +59,6 @@ logger = logging.getLogger(__name__)
 
 _STOP_SECONDS: Final = 5.0
 _CANCEL_SECONDS: Final = 10.0
-_CLEAN_UP_SECONDS: Final = 2.0
 
 
 class ClientAgent:
@@ -84,16 +86,17 @@ class ClientAgent:
         self._released: collections.deque[ObjectID] = collections.deque()  # appended to by finalizers, without a lock
         self._is_abandoned = False
         self._pool = JobPool()
-        self._storage: SyncObjectStorageConnector | None = None
+        self._storage = ClientStorage(identity)
         self._meter = ProcessMeter()
         self._dispatcher = Dispatcher(self._core, repr(identity), timeout_seconds)
+        self._outlet = CoreOutlet(self._core, self._lock, link.send, repr(identity))
         self._received: list[Received] = []
         self._is_handling = False
         self._reception = Reception(self._receive, link.interrupt, self._is_stopping)
         self._thread = threading.Thread(target=self._run, name="scaler client", daemon=True)
         self._thread.start()
         atexit.register(self.stop)
-        self._storage = self._open_storage()
+        self._open_storage()
 
     # --- tasks and objects, called by users' threads
 
@@ -136,26 +139,17 @@ class ClientAgent:
         with self._lock:
             self._core.objects.release_function(function, references)
 
-    def store(self, objects: Sequence[NewObject]) -> None:
+    def store(self, objects: Sequence[NewObject], functions: Sequence[StoredFunction] = ()) -> None:
         """Announce objects to the scheduler, then store them, and return when they are there.
 
-        Raise ObjectStorageException; nothing of them is left then.
+        ``functions`` are those whose code is among them. Raise ObjectStorageException; nothing of them is left then.
         """
-        assert self._storage is not None
-        object_ids = [item.object_id for item in objects]
-        announcement = codec.ObjectInstruction(
-            instruction_type=codec.ObjectInstructionType.create,
-            object_user=self._identity,
-            object_ids=object_ids,
-            object_types=[item.content_type for item in objects],
-            object_names=[item.name for item in objects],
-        )
-        self._link.send_all([announcement.encode()], self._is_stopping)
+        self._link.send_all([self._storage.announcement(objects)], self._is_stopping)
         try:
-            self._storage.set_objects((item.object_id, item.payload) for item in objects)
+            self._storage.store(objects)
         except BaseException:
             with self._lock:
-                self._core.objects.release(object_ids)
+                self._core.objects.on_store_failed([item.object_id for item in objects], functions)
             raise
 
     def store_sent(self, item: NewObject) -> None:
@@ -214,9 +208,7 @@ class ClientAgent:
     def fetch(self, object_id: ObjectID, timeout_seconds: float | None) -> Buffer:
         """Return the bytes of a result. Raise ObjectStorageException, or its subclass that is a TimeoutError."""
         self._check_process()
-        if self._storage is None:
-            raise ObjectStorageException("the client is not connected to an object storage")
-        return self._storage.get_object(object_id, timeout_seconds=timeout_seconds)
+        return self._storage.fetch(object_id, timeout_seconds)
 
     def release(self, object_id: ObjectID) -> None:
         """Let a result be deleted with the next batch. Takes no lock."""
@@ -233,7 +225,7 @@ class ClientAgent:
         self.check_usable()
         with self._lock:
             tasks = self._core.on_cancel_all_requested()
-        self._flush()
+        self._outlet.flush()
         self._reception.call_thread()
         concurrent.futures.wait([task.future for task in tasks], min(_CANCEL_SECONDS, self._timeout_seconds))
         self._change(lambda core: core.on_cancel_given_up(tasks))
@@ -285,6 +277,8 @@ class ClientAgent:
     def _run(self) -> None:
         try:
             self._reception.run()
+            if self._is_handling:
+                self._reception.repeat_last_step()
         except BaseException as error:  # outermost: whatever it is, no future may wait for a thread that has ended
             self._fail(error)
         self._leave()
@@ -312,9 +306,10 @@ class ClientAgent:
             for _, item in received:
                 self._dispatcher.handle(item, now_seconds)
             self._take_released()
+            self._core.on_repeated()
             self._core.on_tick(now_seconds)
             self._changed.notify_all()
-        self._flush()
+        self._outlet.flush()
         received.clear()
         self._core.forget_ended()
         self._is_handling = False
@@ -339,7 +334,7 @@ class ClientAgent:
 
     # --- parts
 
-    def _open_storage(self) -> SyncObjectStorageConnector:
+    def _open_storage(self) -> None:
         """Wait for the scheduler's first echo, and connect to the storage that it names."""
         try:
             with self._changed:
@@ -351,42 +346,20 @@ class ClientAgent:
                 raise failure or DisconnectedError(
                     f"the scheduler at {self._link.address} did not answer within {self._timeout_seconds:g} seconds"
                 )
-            host, port = address
-            storage_address = f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
-            return SyncObjectStorageConnector(storage_address, context=self._link.context)
+            self._storage.connect(*address, self._link.context)
         except BaseException:
             self.stop()
             raise
 
     def _change(self, change: Callable[[ClientCore], None]) -> None:
         """Change the core, then send and end what follows from it."""
+        standstill.put_off(lambda: self._change_now(change))
+
+    def _change_now(self, change: Callable[[ClientCore], None]) -> None:
         with self._changed:
             change(self._core)
             self._changed.notify_all()
-        self._flush()
-
-    def _flush(self) -> None:
-        with self._lock:
-            core = self._core
-            if not core.outbox and not core.endings:
-                return
-            frames, core.outbox = core.outbox, []
-            endings, core.endings = core.endings, []
-        self._run_endings(endings)
-        kept = self._link.send(frames) if frames else []
-        if kept:  # the queue is full: the next batch tries again
-            with self._lock:
-                core.outbox[:0] = kept
-
-    def _run_endings(self, endings: list[Callable[[], None]]) -> None:
-        for ending in endings:
-            self._run_ending(ending)
-
-    def _run_ending(self, ending: Callable[[], None]) -> None:
-        try:
-            ending()
-        except concurrent.futures.InvalidStateError:  # somebody else has set the future's result
-            self._core.counters["futures that had ended"] += 1
+        self._outlet.flush()
 
     def _check_process(self) -> None:
         if not self._process.is_own:
@@ -403,30 +376,21 @@ class ClientAgent:
         while self._released:
             self._core.objects.release((self._released.popleft(),))
 
-    def _delete_everything(self, storage: SyncObjectStorageConnector) -> None:
-        """Delete what this client has stored: a scheduler that was lost will not do it, or may be doing it already."""
-        try:
-            storage.delete_owner(self._identity.owner_hash(), timeout_seconds=_CLEAN_UP_SECONDS)
-        except ObjectStorageException as error:
-            logger.warning("%r: its objects could not be deleted: %s", self._identity, error)
-
     def _leave(self) -> None:
         """Stop the core and tell the scheduler, unless it stopped by itself."""
         with self._changed:
             is_leaving = self._core.state is not ClientState.stopped and self._core.is_connected
             self._core.on_stop()
             self._changed.notify_all()
-        self._flush()
+        self._outlet.flush()
         if is_leaving:  # when it cannot be told, the scheduler notices the end of the session
             self._link.send([message.encode("clientDisconnect", disconnectType="disconnect")])
 
     def _close(self) -> None:
         self._link.close()
-        if self._storage is not None:
-            if self._core.failure is not None:
-                self._delete_everything(self._storage)
-            self._storage.close()
+        self._storage.close(has_to_delete=self._core.failure is not None)
         self._pool.close()
         self._reception.close()
+        self._outlet.close()
         self._dispatcher.close()  # they refer to this object, which shall go with its last user, descriptors and all
         atexit.unregister(self.stop)

@@ -1,7 +1,8 @@
 """The client's side of the protocol: what the client knows, and how events change it.
 
 Plain and synchronous: no socket, no clock, no thread. Messages to send are appended to ``outbox``; what happens to
-futures is appended to ``endings``, functions that the shell calls when it has left its lock.
+futures is appended to ``endings``, functions that the shell calls when it has left its lock. Each stays there until it
+has returned, so that nothing is lost with a thread that is interrupted: they stand being called twice.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import collections
 import copy
 import enum
 import logging
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -18,6 +18,7 @@ from typing import Final
 from scaler.client.agent.object_registry import ObjectRegistry
 from scaler.client.agent.pending_graph import PendingGraph
 from scaler.client.agent.pending_task import PendingTask
+from scaler.client.agent.printed_text import PrintedText
 from scaler.client.future import ScalerFuture
 from scaler.protocol import codec
 from scaler.utility.exceptions import (
@@ -58,7 +59,7 @@ class ClientCore:
         self.shutdown_answer: bool | None = None
         self.objects = ObjectRegistry(identity)
         self.outbox: list[bytes] = []
-        self.endings: list[Callable[[], None]] = []
+        self.endings: collections.deque[Callable[[], None]] = collections.deque()
         self.counters: collections.Counter[str] = collections.Counter()
         self.latency_seconds = 0.0
         self._identity = identity
@@ -137,10 +138,12 @@ class ClientCore:
         self._is_shutdown_requested = True
 
     def on_stop(self) -> None:
-        """Stop: what has not ended is cancelled. The scheduler deletes the objects of a client that leaves."""
-        if self.state is not ClientState.stopped:
-            self.state = ClientState.stopped
-            self._end_all(lambda future: future.set_canceled)
+        """Stop: what has not ended is cancelled. The scheduler deletes the objects of a client that leaves.
+
+        Another call ends what is left when this was cut off.
+        """
+        self.state = ClientState.stopped
+        self._end_all()
 
     # --- events of the link
 
@@ -168,7 +171,7 @@ class ClientCore:
         if self.state is not ClientState.stopped:
             self.failure = failure
             self.state = ClientState.stopped
-            self._end_all(lambda future: partial(_fail_with_copy, future, failure))
+            self._end_all()
 
     def on_repetition(self) -> None:
         """Expect the messages of a batch again whose handling was cut off somewhere.
@@ -177,9 +180,11 @@ class ClientCore:
         ones: they end the future, unless it has ended.
         """
         self._is_repeating = True
-        if self.state is ClientState.stopped:
-            for task in self._ended.values():
-                self.endings.append(partial(_end_as_stopped, task.future, self.failure))
+
+    def on_repeated(self) -> None:
+        """After the messages, if they were repeated: end what a stop among them that was cut off has left."""
+        if self._is_repeating and self.state is ClientState.stopped:
+            self._end_all()
 
     def forget_ended(self) -> None:
         """Note that all messages so far were handled completely."""
@@ -191,8 +196,9 @@ class ClientCore:
 
     def on_tick(self, now_seconds: float) -> None:
         """Notice a scheduler that has gone silent, and send what is due."""
-        if now_seconds - self._last_tick_seconds > 2 * self._heartbeat_interval_seconds + 1:
-            self._last_contact_seconds = now_seconds  # this process was stopped: that is not the scheduler's silence
+        pause_seconds = now_seconds - self._last_tick_seconds - self._heartbeat_interval_seconds
+        if pause_seconds > 0:  # this process stood still, or was slow: that is not the scheduler's silence
+            self._last_contact_seconds = min(now_seconds, self._last_contact_seconds + pause_seconds)
         self._last_tick_seconds = now_seconds
         if now_seconds - self._last_contact_seconds > self._timeout_seconds and self.state is not ClientState.stopped:
             kind = "is lost: it gave no sign of life for" if self._is_connected else "could not be made within"
@@ -290,7 +296,7 @@ class ClientCore:
 
     def on_task_log(self, log: codec.TaskLog) -> None:
         """Write what a task printed, before anything of the task that comes later."""
-        self.endings.append(partial(_write_log, log))
+        self.endings.append(PrintedText(log).write)
 
     def on_shutdown_response(self, is_accepted: bool) -> None:
         """Learn whether the cluster shuts down."""
@@ -308,7 +314,8 @@ class ClientCore:
         if task is None:
             return self._ended.get(task_id) if self._is_repeating else None
         self._ended[task_id] = task
-        self._tasks.pop(task_id, None)  # a signal handler that waits may have been faster
+        if self._tasks.pop(task_id, None) is None:
+            return task  # a signal handler that waits was faster, and has released everything
         if task.function is not None:
             self.objects.release_function(task.function)
         if task.object_ids:
@@ -330,16 +337,12 @@ class ClientCore:
     def _fail_disconnected(self, reason: str) -> None:
         self.on_failure(DisconnectedError(f"the connection to the scheduler at {self._scheduler_address} {reason}"))
 
-    def _end_all(self, ending: Callable[[ScalerFuture], Callable[[], None]]) -> None:
-        tasks = self._tasks
-        self._ended.update(tasks)
-        self._tasks = {}
+    def _end_all(self) -> None:
+        for task_id, task in list(self._tasks.items()):
+            self.endings.append(partial(_end_as_stopped, task.future, self.failure))  # first: this may be cut off
+            self._finish(task_id)
         for graph in list(self._graphs.values()):
             self._finish_graph(graph)
-        for task in tasks.values():
-            if task.function is not None:
-                self.objects.release_function(task.function)
-            self.endings.append(ending(task.future))
 
     def _delete_objects(self) -> None:
         if self.objects.deletable_count == 0 or self.state is not ClientState.ready:
@@ -359,11 +362,6 @@ class ClientCore:
                 f"worker died when processing task: {task}", task_id=result.task_id, attempt=result.attempt
             )
         return DeserializeObjectError(f"the result of task {task} holds {count} objects, where one was due")
-
-
-def _write_log(log: codec.TaskLog) -> None:
-    stream = sys.stderr if log.log_type == codec.LogType.stderr else sys.stdout
-    stream.write(log.content)
 
 
 def _fail(future: ScalerFuture, failure: BaseException) -> None:

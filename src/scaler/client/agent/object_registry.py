@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from scaler.client.function_record import FunctionRecord
@@ -69,6 +69,17 @@ class ObjectRegistry:
     def release(self, object_ids: Iterable[ObjectID]) -> None:
         """Note that nobody needs these objects any more."""
         self._deletable.extend(object_ids)
+
+    def on_store_failed(self, object_ids: Iterable[ObjectID], functions: Sequence[StoredFunction]) -> None:
+        """Let objects be deleted of which some may be stored. ``functions`` are those whose code is among them.
+
+        A function is deleted when its references end, and never stored again under its id, which the deletion may meet.
+        """
+        function_ids = {function.object_id for function in functions}
+        self.release(object_id for object_id in object_ids if object_id not in function_ids)
+        for function in functions:
+            if not function.is_stored and self._functions.get(function.digest) is function:
+                self._remove_function(function)
 
     def clear(self) -> None:
         """Forget every sent object and function; those in use are deleted when their last task ends."""

@@ -131,8 +131,14 @@ class _Dispatcher:
                     del self._messages[0]
                 return bool(found) or self._receive_failure is not None
 
-        if not is_found():
-            self._reception.receive_until(is_found, None if timeout is None else time.monotonic() + timeout)
+        try:
+            if not is_found():
+                self._reception.receive_until(is_found, None if timeout is None else time.monotonic() + timeout)
+        except BaseException:
+            with self._lock:
+                self._messages.extendleft(found)
+                self._hand_over()
+            raise
         return found[0] if found else None
 
     def receive(self) -> "concurrent.futures.Future[Message]":
@@ -192,14 +198,12 @@ class _Dispatcher:
                 self._finish(send, content)
 
     def _on_event(self, event: PeerEvent) -> None:
-        if self._connecting is not None:
-            connecting, self._connecting = self._connecting, None
-            if event == PeerEvent.connected:
-                connecting.set_result(None)
-            elif event == PeerEvent.refused:
-                connecting.set_exception(_failure(ErrorCode.Refused, self.socket.refusal))
-            else:
-                connecting.set_exception(_failure(ErrorCode.ConnectFailed))
+        if event == PeerEvent.connected:
+            self._finish_connecting(None)
+        elif event == PeerEvent.refused:
+            self._finish_connecting(_failure(ErrorCode.Refused, self.socket.refusal))
+        else:
+            self._finish_connecting(_failure(ErrorCode.ConnectFailed))
         if event == PeerEvent.connected:
             self._receive_failure = None
         elif self._socket_type == IOSocketType.Connector:
@@ -220,9 +224,16 @@ class _Dispatcher:
             self._deferred.clear()
             for send in sends:
                 self._finish(send, ErrorCode.IOSocketStopRequested)
-            if self._connecting is not None:
-                self._connecting.set_exception(_failure(ErrorCode.IOSocketStopRequested))
-                self._connecting = None
+            self._finish_connecting(_failure(ErrorCode.IOSocketStopRequested))
+
+    def _finish_connecting(self, failure: YMQException | None) -> None:
+        connecting, self._connecting = self._connecting, None
+        if connecting is None or not connecting.set_running_or_notify_cancel():
+            return
+        if failure is None:
+            connecting.set_result(None)
+        else:
+            connecting.set_exception(failure)
 
     def _hand_over(self) -> None:
         while self._messages and self._receivers:
@@ -356,7 +367,7 @@ class IOSocket:
         receiver = self._dispatcher.receive()
         try:
             return self._dispatcher.wait(receiver, None if deadline is None else max(0.0, deadline - time.monotonic()))
-        except (concurrent.futures.TimeoutError, KeyboardInterrupt):
+        except BaseException:  # of whatever a signal handler raises
             self._dispatcher.give_back(receiver)
             raise
 

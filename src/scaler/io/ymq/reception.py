@@ -11,6 +11,7 @@ for by the caller when it leaves.
 ``_mutex`` guards the counters, and is held for assignments only. A caller can be interrupted between any two
 instructions by Ctrl-C, so it gives receiving up in a ``finally`` that looks whether it has it. And a signal handler may
 itself wait, in the midst of a step of its thread: that nests, so a step must stand being repeated before it has ended.
+The main thread of a processor does not stand still while it waits here, for it may be the one that receives for all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from scaler.utility.standstill import standstill
+
 _PATIENCE_SECONDS: Final = 0.01
+_REPETITION_SECONDS: Final = 1.0
 
 
 class Reception:
@@ -52,15 +56,23 @@ class Reception:
         Receives meanwhile if nobody else does; otherwise calls ``sleep`` with a time-out, which returns once done.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        if not self.receive_until(is_done, deadline):
-            self._follow(is_done, sleep, deadline)
-        return is_done()
+        return standstill.put_off(lambda: self._wait(is_done, sleep, deadline))
 
     def receive_until(self, is_done: Callable[[], bool], deadline: float | None) -> bool:
         """Receive until something is done, or a time of the monotonic clock.
 
         Return False without having done so when somebody else receives, or nobody does any more.
         """
+        return standstill.put_off(lambda: self._receive_until(is_done, deadline))
+
+    def _wait(
+        self, is_done: Callable[[], bool], sleep: Callable[[float | None], object], deadline: float | None
+    ) -> bool:
+        if not self._receive_until(is_done, deadline):
+            self._follow(is_done, sleep, deadline)
+        return is_done()
+
+    def _receive_until(self, is_done: Callable[[], bool], deadline: float | None) -> bool:
         own = threading.get_ident()
         is_nested = self._receiver == own
         try:
@@ -161,6 +173,23 @@ class Reception:
                 self._sleeps_without_limit = True  # before the next look, for whoever leaves looks at this
                 limit_seconds = _PATIENCE_SECONDS if self._receiver is None else -1
         self._is_thread_asleep = False
+
+    def repeat_last_step(self) -> None:
+        """Do one more step when it is over: for the last one was cut off, or is in the midst of it.
+
+        Waits for who receives to leave, within a bound: it may be the caller of what waits for this thread.
+        """
+        own = threading.get_ident()
+        deadline = time.monotonic() + _REPETITION_SECONDS
+        while not self._take(own):
+            if time.monotonic() > deadline:
+                return
+            self._interrupt()
+            self._bell.acquire(timeout=_PATIENCE_SECONDS)
+        try:
+            self._step(0.0)
+        finally:
+            self._receiver = None
 
     # --- parts
 

@@ -11,7 +11,11 @@ _LAYOUT: Final = struct.Struct("!?i?")
 
 @dataclasses.dataclass(frozen=True)
 class TaskFlags:
-    """How a task is to be run. Higher priorities start first."""
+    """How a task is to be run.
+
+    ``profiling`` and ``priority`` have no effect, and are there for the layout: what a task costs is always measured,
+    and the priority that counts is a field of the task's message.
+    """
 
     profiling: bool = True
     priority: int = 0

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scaler.io.ymq.ymq import Context, ErrorCode, IOSocketType, PeerEvent, Role, Socket, YMQException
 from scaler.protocol import codec, message
+from scaler.utility.network_util import join_host_and_port
 from scaler.worker.agent.backlog import Backlog
 from scaler.worker.agent.core import AgentCore, AgentSettings
 from scaler.worker.agent.heartbeat import HeartbeatMaker
@@ -180,7 +181,7 @@ class Agent:
             return
         _, echo = message.decode(frame)
         host, port = echo.objectStorageAddress.host, echo.objectStorageAddress.port
-        address = f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+        address = f"tcp://{join_host_and_port(host, port)}"
         if address == self._storage_address or not host:
             return
         is_first = self._storage_address is None

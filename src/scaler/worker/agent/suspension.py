@@ -2,9 +2,10 @@
 
 Softly: a signal lets the main thread of the processor wait, in the middle of the task, while an event descriptor is at
 zero. The other threads of the process go on, so that a client that the task has made keeps its session. It takes effect
-when the main thread next runs Python code. Signals may be late, merge, or come while an earlier one is handled, so they
-say nothing but "look": only the agent changes the descriptor, and the processor does as it says. Hard: the kernel stops
-the whole process at once; clients in it are lost when that takes longer than their time-outs.
+when the main thread next runs Python code, and does nothing that the others wait for (``standstill.py``). Signals may
+be late, merge, or come while an earlier one is handled, so they say nothing but "look": only the agent changes the
+descriptor, and the processor does as it says. Hard: the kernel stops the whole process at once; clients in it are lost
+when that takes longer than their time-outs.
 """
 
 from __future__ import annotations
@@ -62,10 +63,15 @@ def make_resume_descriptor() -> int:
 
 def stand_still_on_demand(descriptor: int) -> None:
     """Prepare the calling process, a processor, to be suspended softly. Call it in the main thread."""
+    from scaler.utility.standstill import standstill  # agents, which import this module, have no use for it
 
-    def stand_still(_signal: int, _frame: FrameType | None) -> None:
+    def stand_still() -> None:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         poll.poll()  # goes on after signals
 
-    signal.signal(_SUSPEND_SIGNAL, stand_still)
+    def on_signal(_signal: int, _frame: FrameType | None) -> None:
+        standstill.demand()
+
+    standstill.enable(stand_still)
+    signal.signal(_SUSPEND_SIGNAL, on_signal)
