@@ -27,10 +27,7 @@ void readStruct(capnp::DynamicStruct::Reader reader) {
 }
 
 void readList(capnp::DynamicList::Reader list) {
-    const auto type = list.getSchema().getElementType();
-    if (list.size() > 0 && type.isStruct() && type.asStruct().getProto().getStruct().getPointerCount() > 0) {
-        requirePointers(list[0].as<capnp::DynamicStruct>().as<capnp::AnyStruct>());
-    }
+    requireStructs(list);
     for (const auto element : list) {
         readValue(element);
     }
