@@ -96,9 +96,16 @@ const ymq::Bytes* ObjectTable::find(const ObjectId& id) const {
 
 ObjectTable::Totals ObjectTable::totals() const { return {objects_.size(), contents_.size(), contentBytes_}; }
 
+std::uint64_t ObjectTable::largestObjectBytes() const {
+    if (options_.memoryLimitBytes == 0) {
+        return UINT64_MAX;
+    }
+    return options_.memoryLimitBytes > kBytesPerId ? options_.memoryLimitBytes - kBytesPerId : 0;
+}
+
 bool ObjectTable::canEverHold(std::uint64_t sizeBytes) const {
-    return options_.memoryLimitBytes == 0 ||
-           (options_.memoryLimitBytes > kBytesPerId && sizeBytes <= options_.memoryLimitBytes - kBytesPerId);
+    const bool isIdPossible = options_.memoryLimitBytes == 0 || options_.memoryLimitBytes >= kBytesPerId;
+    return isIdPossible && sizeBytes <= largestObjectBytes();
 }
 
 bool ObjectTable::isRoomFor(const ObjectId& id, std::uint64_t addedBytes) const {

@@ -66,7 +66,8 @@ public:
 
     Totals totals() const;
 
-    // Returns whether one object of this size could be held if the table were empty.
+    // Returns the size of the largest object that could be held if the table were empty.
+    std::uint64_t largestObjectBytes() const;
     bool canEverHold(std::uint64_t sizeBytes) const;
 
     // Returns whether the parts of the table agree; for tests, its cost grows with the table.

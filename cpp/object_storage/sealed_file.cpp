@@ -93,19 +93,24 @@ ymq::Result<ymq::Bytes> copyOf(int descriptor, std::size_t sizeBytes) {
     return bytes;
 }
 
+ymq::Result<ymq::Bytes> copyUpTo(std::uint64_t limitBytes, int descriptor, std::size_t sizeBytes) {
+    return sizeBytes > limitBytes ? ymq::Bytes() : copyOf(descriptor, sizeBytes);
+}
+
 }  // namespace
 
-ymq::Result<ymq::Bytes> SealedFiles::take(ymq::Descriptor descriptor, std::uint64_t sizeBytes) {
+ymq::Result<ymq::Bytes> SealedFiles::take(ymq::Descriptor descriptor, std::uint64_t sizeBytes,
+                                          std::uint64_t copyLimitBytes) {
     if (const char* const fault = faultOf(descriptor.get(), sizeBytes)) {
         return ymq::Error{.context = fault};
     }
     const auto size = static_cast<std::size_t>(sizeBytes);
     if (size < kSmallestKeptBytes || kept() >= keptLimit_) {
-        return copyOf(descriptor.get(), size);
+        return copyUpTo(copyLimitBytes, descriptor.get(), size);
     }
     auto file = std::make_unique<SealedFile>(std::move(descriptor), size, kept_);
     if (!file->isMapped()) {
-        return copyOf(file->descriptor(), size);
+        return copyUpTo(copyLimitBytes, file->descriptor(), size);
     }
     ymq::Bytes content = ymq::Bytes::external(file->memory(), size, &release, file.get());
     (void)file.release();

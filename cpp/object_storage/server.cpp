@@ -87,6 +87,7 @@ public:
 
     void onLocalConnected(ConnectionId connection, const std::string& name) override;
     void onLocalRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload) override;
+    std::uint64_t largestObjectBytes() const override { return core_.largestObjectBytes(); }
     void onLocalClosed(ConnectionId connection, const std::string& reason) override { onClosed(connection, reason); }
 
     void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) override;
