@@ -1,3 +1,4 @@
+// Buffers, texts, lists and numbers of Python, and what every message class has.
 #include "bindings/codec_values.h"
 
 namespace scaler::bindings {

@@ -1,3 +1,4 @@
+// Reading flags, and the text that explains them.
 #include "object_storage/command_line.h"
 
 #include <charconv>

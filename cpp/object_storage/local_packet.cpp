@@ -1,3 +1,4 @@
+// Receiving and sending packets with descriptors, without waiting.
 #include "object_storage/local_packet.h"
 
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+// Checking, mapping and copying received memory files.
 #include "object_storage/sealed_file.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Connects the core with the sockets, the clock and the log.
 #include "object_storage/server.h"
 
 #include <sys/random.h>

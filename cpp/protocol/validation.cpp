@@ -1,3 +1,4 @@
+// Reading every field of a message by means of its schema.
 #include "protocol/validation.h"
 
 #include <capnp/dynamic.h>

@@ -1,3 +1,4 @@
+// The shared memory of a task gate, and its slots as atomic words.
 #include "worker/task_gate.h"
 
 #include <fcntl.h>
