@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -17,8 +16,10 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/os_error.h"
 #include "object_storage/logger.h"
 #include "object_storage/process_settings.h"
+#include "object_storage/seconds.h"
 #include "object_storage/server.h"
 #include "object_storage/server_host.h"
 #include "ymq/address.h"
@@ -30,8 +31,6 @@ namespace {
 using namespace scaler;
 using namespace scaler::object_storage;
 
-constexpr double kMillisecondsPerSecond = 1000;
-constexpr double kMaximumTimeoutSeconds = 1e9;
 constexpr int kMaximumPort = 65535;
 
 bool isInterrupted() {
@@ -49,7 +48,8 @@ Server::Options makeOptions(const std::string& host, int port, const std::string
     if (port < 0 || port > kMaximumPort) {
         throw nb::value_error("the port must be between 0 and 65535");
     }
-    if (!(getTimeoutSeconds >= 0 && getTimeoutSeconds <= kMaximumTimeoutSeconds)) {
+    const std::optional<std::chrono::milliseconds> getTimeout = millisecondsOf(getTimeoutSeconds);
+    if (!getTimeout) {
         throw nb::value_error("the get time-out must be between 0 and 1e9 seconds");
     }
     const bool isBareIpv6 = host.find(':') != std::string::npos && !host.starts_with("[");
@@ -60,8 +60,7 @@ Server::Options makeOptions(const std::string& host, int port, const std::string
     }
     Server::Options options{.address = *address, .identity = identity};
     options.core.table.memoryLimitBytes = memoryLimitBytes;
-    options.core.defaultTimeout =
-        std::chrono::milliseconds(std::llround(std::ceil(getTimeoutSeconds * kMillisecondsPerSecond)));
+    options.core.defaultTimeout = *getTimeout;
     return options;
 }
 
@@ -116,8 +115,7 @@ void run(ServerHost& serverHost, const std::string& host, int port, const std::s
 }
 
 void waitUntilReady(ServerHost& serverHost, std::optional<double> timeoutSeconds) {
-    const std::chrono::duration<double> timeout(
-        std::min(timeoutSeconds.value_or(kMaximumTimeoutSeconds), kMaximumTimeoutSeconds));
+    const std::chrono::duration<double> timeout(std::min(timeoutSeconds.value_or(kMaximumSeconds), kMaximumSeconds));
     const auto limit = ServerHost::Clock::now() + std::chrono::duration_cast<ServerHost::Clock::duration>(timeout);
     ServerHost::Readiness readiness{};
     std::string failure;
@@ -167,7 +165,7 @@ NB_MODULE(object_storage_server, module) {
         } catch (const BindError& error) {
             PyErr_SetString(PyExc_OSError, error.what());
         } catch (const std::system_error& error) {
-            PyErr_SetObject(PyExc_OSError, nb::make_tuple(error.code().value(), error.what()).ptr());
+            bindings::setOsError(error);
         }
     });
     nb::class_<ServerHost>(module, "ObjectStorageServer")

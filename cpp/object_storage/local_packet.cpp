@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "ymq/stream_socket.h"
+#include "ymq/descriptor.h"
 
 namespace scaler::object_storage {
 namespace {

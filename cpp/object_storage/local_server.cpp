@@ -1,7 +1,6 @@
 // Accepting, reading and writing; the packets themselves are made in local_packet.cpp.
 #include "object_storage/local_server.h"
 
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -20,6 +19,7 @@
 #include <vector>
 
 #include "object_storage/local_packet.h"
+#include "object_storage/random_bytes.h"
 #include "ymq/stream_socket.h"
 
 namespace scaler::object_storage {
@@ -33,13 +33,9 @@ constexpr int kPacketsPerWakeUp = 32;
 constexpr std::chrono::milliseconds kAcceptBackOff{100};
 
 std::string randomName() {
-    std::array<unsigned char, 16> random{};
-    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-        throw std::system_error(errno, std::generic_category(), "getrandom");
-    }
     constexpr const char* kDigits = "0123456789abcdef";
     std::string name;
-    for (const unsigned char byte : random) {
+    for (const unsigned char byte : randomArray<unsigned char, 16>()) {
         name += {kDigits[byte >> 4U], kDigits[byte & 15U]};
     }
     return name;

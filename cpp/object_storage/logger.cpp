@@ -14,6 +14,8 @@
 #include <system_error>
 #include <utility>
 
+#include "ymq/descriptor.h"
+
 namespace scaler::object_storage {
 namespace {
 
@@ -61,24 +63,10 @@ std::string formatTime(std::time_t time) {
     return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S%z", &local)};
 }
 
-class FileDescriptor {
-public:
-    explicit FileDescriptor(const std::string& path)
-        : descriptor_(
-              ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kFileMode)) {}
-    FileDescriptor(const FileDescriptor&) = delete;
-    FileDescriptor& operator=(const FileDescriptor&) = delete;
-    ~FileDescriptor() {
-        if (descriptor_ >= 0) {
-            ::close(descriptor_);
-        }
-    }
-    bool isOpen() const { return descriptor_ >= 0; }
-    int get() const { return descriptor_; }
-
-private:
-    const int descriptor_;
-};
+ymq::Descriptor openToAppend(const std::string& path) {
+    return ymq::Descriptor(
+        ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kFileMode));
+}
 
 bool isWritable(int descriptor) {
     pollfd asked{.fd = descriptor, .events = POLLOUT, .revents = 0};
@@ -146,7 +134,7 @@ std::string formatLogLine(std::string_view format, LogLevel level, std::string_v
 Logger::Logger(LogLevel level, std::string format, std::vector<std::string> paths)
     : level_(level), format_(std::move(format)), paths_(std::move(paths)) {
     for (const std::string& path : paths_) {
-        if (standardStream(path) < 0 && !FileDescriptor(path).isOpen() && errno != ENXIO) {  // a pipe without a reader
+        if (standardStream(path) < 0 && openToAppend(path).get() < 0 && errno != ENXIO) {  // a pipe without a reader
             throw std::system_error(errno, std::generic_category(), "cannot open the log file " + path);
         }
     }
@@ -171,7 +159,7 @@ void Logger::log(LogLevel level, std::string_view message) const noexcept {
             const int stream = standardStream(path);
             if (stream >= 0) {
                 writeAll(stream, line);
-            } else if (const FileDescriptor file(path); file.isOpen()) {
+            } else if (const ymq::Descriptor file = openToAppend(path); file.get() >= 0) {
                 writeAll(file.get(), line);
             }
         }

@@ -14,10 +14,11 @@
 #include <string>
 #include <utility>
 
+#include "ymq/memory_file.h"
+
 namespace scaler::object_storage {
 namespace {
 
-constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 constexpr std::uint64_t kBlockBytes = 512;  // the unit of st_blocks
 
 // A file that is kept open, and mapped to be sent to who cannot take its descriptor. Pages that are not touched through
@@ -56,7 +57,7 @@ void release(void* owner) noexcept { delete static_cast<SealedFile*>(owner); }
 // Returns what is wrong with a file; nullptr when its bytes are there, and stay as they are.
 const char* faultOf(int descriptor, std::uint64_t sizeBytes) {
     const int seals = ::fcntl(descriptor, F_GET_SEALS);
-    if (seals < 0 || (seals & kSeals) != kSeals) {
+    if (seals < 0 || (seals & ymq::kMemoryFileSeals) != ymq::kMemoryFileSeals) {
         return "a descriptor that is not a sealed memory file";
     }
     struct stat status {};

@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "ymq/bytes.h"
+#include "ymq/descriptor.h"
 #include "ymq/error.h"
-#include "ymq/stream_socket.h"
 
 namespace scaler::object_storage {
 
