@@ -45,7 +45,13 @@ target_link_libraries(
 )
 
 if(SCALER_BUILD_MODULES)
-  find_package(Python 3.10 REQUIRED COMPONENTS Interpreter Development.Module)
+  find_package(Python 3.10 COMPONENTS Interpreter Development.Module)
+  if(NOT Python_Interpreter_FOUND)
+    message(FATAL_ERROR "Python is missing: install the package 'python3' (3.10 or newer).")
+  endif()
+  if(NOT Python_Development.Module_FOUND)
+    message(FATAL_ERROR "The headers of ${Python_EXECUTABLE} are missing: install the package 'python3-dev'.")
+  endif()
   execute_process(
     COMMAND "${Python_EXECUTABLE}" -m nanobind --cmake_dir
     OUTPUT_STRIP_TRAILING_WHITESPACE
@@ -53,7 +59,10 @@ if(SCALER_BUILD_MODULES)
     RESULT_VARIABLE nanobind_result
   )
   if(NOT nanobind_result EQUAL 0)
-    message(FATAL_ERROR "nanobind is missing in ${Python_EXECUTABLE}: pip install nanobind.")
+    message(FATAL_ERROR "nanobind is missing in ${Python_EXECUTABLE}: pip install 'nanobind>=3.1'.")
   endif()
-  find_package(nanobind CONFIG REQUIRED)
+  find_package(nanobind 3.1 CONFIG)
+  if(NOT nanobind_FOUND)
+    message(FATAL_ERROR "nanobind in ${Python_EXECUTABLE} is older than 3.1: pip install 'nanobind>=3.1'.")
+  endif()
 endif()

@@ -15,16 +15,8 @@ preset=${1:-dev}
 
 say() { printf '[build] %s\n' "$*"; }
 fail() { printf '[build] error: %s\n' "$*" >&2; exit 1; }
-
-find_python() {
-    if [ -n "${PYTHON:-}" ]; then
-        command -v "$PYTHON" || fail "\$PYTHON names '$PYTHON', which is no command"
-    elif [ -x "$root/.venv/bin/python" ]; then
-        printf '%s\n' "$root/.venv/bin/python"
-    else
-        command -v python3 || fail "python3 is missing: install it, or name an interpreter with \$PYTHON"
-    fi
-}
+# shellcheck source=build_tools.sh
+source "$root/scripts/build_tools.sh"
 
 find_ninja() {
     local beside
@@ -42,12 +34,7 @@ command -v cmake > /dev/null || fail "cmake is missing: install the package 'cma
 jobs=${JOBS:-$(nproc)}
 
 say "configuring preset '$preset' for $("$python" --version)"
-mkdir -p build
-log=build/configure-$preset.log
-cmake --preset "$preset" "-DPython_EXECUTABLE=$python" "-DCMAKE_MAKE_PROGRAM=$ninja" > "$log" 2>&1 || {
-    tail -n 30 "$log" >&2
-    fail "CMake could not configure the build: see $log"
-}
+configure "build/configure-$preset.log" --preset "$preset" "-DPython_EXECUTABLE=$python" "-DCMAKE_MAKE_PROGRAM=$ninja"
 say "building with $jobs jobs"
 cmake --build "build/$preset" --parallel "$jobs"
 # A module of an earlier build would be imported in place of the source beside it.

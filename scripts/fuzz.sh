@@ -19,6 +19,8 @@ readonly most_files=200 most_bytes=4096
 
 say() { printf '[fuzz] %s\n' "$*"; }
 fail() { printf '[fuzz] error: %s\n' "$*" >&2; exit 1; }
+# shellcheck source=build_tools.sh
+source "$root/scripts/build_tools.sh"
 
 have_fuzzer() {
     local object
@@ -47,9 +49,7 @@ ensure_fuzzer() {
 }
 
 build_targets() {
-    mkdir -p "$build"
-    cmake --preset fuzz > "$build/configure.log" 2>&1 ||
-        { tail -n 30 "$build/configure.log" >&2; fail "cmake could not configure: see $build/configure.log"; }
+    configure "$build/configure.log" --preset fuzz
     cmake --build --preset fuzz --parallel "${JOBS:-$(nproc)}"
 }
 

@@ -54,17 +54,17 @@ write_source_list() {
                 for (i = 1; i <= count; i++) print "deb-src " option uris[1] " " suites[i] " " field("Components")
             }' "$file" >> "$list"
     done
-    [ -s "$list" ] || fail "no Debian source is configured for apt: put capnproto_$(capnp_version).orig.tar.gz into $cache/downloaded"
+    [ -s "$list" ] || fail "no Debian source is configured for apt: put capnproto_$version.orig.tar.gz into $cache/downloaded"
 }
 
-capnp_archive() { printf '%s/downloaded/capnproto_%s.orig.tar.gz' "$cache" "$(capnp_version)"; }
+capnp_archive() { printf '%s/downloaded/capnproto_%s.orig.tar.gz' "$cache" "$version"; }
 
 capnp_download() {
     local archive list
     archive=$(capnp_archive)
     if [ -e "$archive" ]; then say "already downloaded: $(basename "$archive")"; return; fi
     need apt-get apt
-    say "downloading the source package of Cap'n Proto $(capnp_version)"
+    say "downloading the source package of Cap'n Proto $version"
     mkdir -p "$cache/downloaded" "$cache/apt/lists/partial"
     list=$cache/apt/source.list
     write_source_list "$list"
@@ -73,14 +73,14 @@ capnp_download() {
     apt-get -qq "${options[@]}" update || fail "apt cannot read the source index of Debian"
     (cd "$cache/downloaded" && apt-get -qq "${options[@]}" source --download-only capnproto) ||
         fail "apt cannot download the source package 'capnproto'"
-    [ -e "$archive" ] || fail "apt's capnproto source is not version $(capnp_version), the version of libcapnp-dev"
+    [ -e "$archive" ] || fail "apt's capnproto source is not version $version, the version of libcapnp-dev"
 }
 
 capnp_compile() {
     local archive source build
     archive=$(capnp_archive)
-    source=$cache/source/capnproto-$(capnp_version)
-    build=$cache/compiled/capnproto-$(capnp_version)
+    source=$cache/source/capnproto-$version
+    build=$cache/compiled/capnproto-$version
     if [ -e "$build/src/capnp/libcapnp.a" ] && [ -e "$build/src/kj/libkj.a" ]; then say "already compiled"; return; fi
     [ -e "$archive" ] || fail "$(basename "$archive") is missing: run '$0 capnp download' first"
     need cmake cmake
@@ -101,13 +101,13 @@ capnp_compile() {
 
 capnp_install() {
     local archives build
-    build=$cache/compiled/capnproto-$(capnp_version)
+    build=$cache/compiled/capnproto-$version
     mapfile -t archives < <(find "$build" -name libkj.a -o -name libcapnp.a 2>/dev/null)
     [ "${#archives[@]}" -eq 2 ] || fail "nothing to install: run '$0 capnp compile' first"
     mkdir -p "$prefix/lib"
     install -m 0644 "${archives[@]}" "$prefix/lib/"
-    capnp_version > "$prefix/lib/capnp.version"
-    say "installed libkj.a and libcapnp.a $(capnp_version) into $prefix/lib"
+    printf '%s\n' "$version" > "$prefix/lib/capnp.version"
+    say "installed libkj.a and libcapnp.a $version into $prefix/lib"
 }
 
 [ $# -ge 2 ] || usage
@@ -120,14 +120,16 @@ for argument in "$@"; do
     esac
 done
 [ "$library" = capnp ] || usage
+# Here, and not where it is used: what fails inside an argument would not end the script.
+version=$(capnp_version)
 case $verb in
     download) capnp_download ;;
     compile) capnp_compile ;;
     install) capnp_install ;;
     all)
         if [ -e "$prefix/lib/libkj.a" ] && [ -e "$prefix/lib/libcapnp.a" ] &&
-            [ "$(cat "$prefix/lib/capnp.version" 2>/dev/null)" = "$(capnp_version)" ]; then
-            say "Cap'n Proto $(capnp_version) is already in $prefix"
+            [ "$(cat "$prefix/lib/capnp.version" 2>/dev/null)" = "$version" ]; then
+            say "Cap'n Proto $version is already in $prefix"
         else
             capnp_download; capnp_compile; capnp_install
         fi ;;

@@ -26,31 +26,15 @@ export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
 
 say() { printf '[sanitize] %s\n' "$*"; }
 fail() { printf '[sanitize] error: %s\n' "$*" >&2; exit 1; }
-
-configure() {
-    local folder=$1 log
-    shift
-    mkdir -p "$folder"
-    log=$folder/configure.log
-    cmake "$@" > "$log" 2>&1 || { tail -n 30 "$log" >&2; fail "cmake could not configure: see $log"; }
-}
+# shellcheck source=build_tools.sh
+source "$root/scripts/build_tools.sh"
 
 run_cpp() {
     local preset=$1
-    configure "build/$preset" --preset "$preset"
+    configure "build/$preset/configure.log" --preset "$preset"
     cmake --build --preset "$preset" --parallel "$jobs"
     say "running the C++ tests of preset '$preset'"
     ctest --preset "$preset"
-}
-
-find_python() {
-    if [ -n "${PYTHON:-}" ]; then
-        command -v "$PYTHON" || fail "\$PYTHON names '$PYTHON', which is no command"
-    elif [ -x "$root/.venv/bin/python" ]; then
-        printf '%s\n' "$root/.venv/bin/python"
-    else
-        command -v python3 || fail "python3 is missing: install it, or name an interpreter with \$PYTHON"
-    fi
 }
 
 # A copy of the package and its tests, so that nothing finds the ordinary modules in src.
@@ -69,7 +53,7 @@ run_python() {
     local folder=build/asan-python copy python preload
     copy=$root/$folder/package
     python=$(find_python)
-    configure "$folder" -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSCALER_SANITIZE=address,undefined \
+    configure "$folder/configure.log" -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSCALER_SANITIZE=address,undefined \
         -DSCALER_WARNINGS_AS_ERRORS=ON "-DPython_EXECUTABLE=$python"
     cmake --build "$folder" --parallel "$jobs"
     copy_package "$copy"

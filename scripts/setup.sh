@@ -1,4 +1,4 @@
-# Prepares a machine and the environment .venv; sourced by quickstart.sh and test.sh, does nothing that is done already.
+# Prepares a machine and the environment .venv; sourced by quickstart.sh, test.sh and benchmark.sh, does nothing that is done already.
 # shellcheck shell=bash
 set -euo pipefail
 

@@ -54,8 +54,10 @@ nb::object toPython(DynamicValue::Reader value) {
         case DynamicValue::STRUCT:
             return toDict(value.as<DynamicStruct>());
         case DynamicValue::LIST: {
+            const auto elements = value.as<DynamicList>();
+            protocol::requireStructs(elements);
             nb::list list;
-            for (const auto element : value.as<DynamicList>()) {
+            for (const auto element : elements) {
                 list.append(toPython(element));
             }
             return list;

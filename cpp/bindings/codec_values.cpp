@@ -1,3 +1,4 @@
+// Buffers, texts, lists and numbers of Python, and what every message class has.
 #include "bindings/codec_values.h"
 
 namespace scaler::bindings {
@@ -7,6 +8,19 @@ namespace {
 constexpr std::size_t kFieldReprLimit = 80;
 
 using protocol::CodecError;
+
+// Returns the first bytes of a text that is UTF-8, whole characters only.
+std::string_view beginOf(std::string_view text, std::size_t limit) {
+    constexpr unsigned kContinuationMask = 0xC0;
+    constexpr unsigned kContinuation = 0x80;
+    if (text.size() <= limit) {
+        return text;
+    }
+    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & kContinuationMask) == kContinuation) {
+        --limit;
+    }
+    return text.substr(0, limit);
+}
 
 }  // namespace
 
@@ -110,7 +124,7 @@ nb::str reprOfFields(nb::handle value, std::span<const char* const> fields) {
     for (const char* field : fields) {
         std::string content = nb::repr(value.attr(field)).c_str();
         if (content.size() > kFieldReprLimit) {
-            content = content.substr(0, kFieldReprLimit) + "...";
+            content = std::string(beginOf(content, kFieldReprLimit)) + "...";
         }
         text += std::string(text.back() == '(' ? "" : ", ") + field + "=" + content;
     }

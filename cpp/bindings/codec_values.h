@@ -100,7 +100,7 @@ nb::object equalFields(nb::handle left, nb::handle right, std::span<const char* 
 // The constructor call that makes the value; long fields are shortened.
 nb::str reprOfFields(nb::handle value, std::span<const char* const> fields);
 
-// Gives a class what every message has: encode, comparison by value, and a text that names the fields.
+// Gives a class what every message has beside its fields: comparison by value, and a text that names them.
 template <class Class, std::size_t size>
 void defineValue(nb::class_<Class>& type, const char* const (&fields)[size]) {
     const std::span<const char* const> names(fields);

@@ -7,19 +7,19 @@
 #include <exception>
 #include <system_error>
 
+#include "bindings/os_error.h"
+
 namespace nb = nanobind;
 using scaler::worker::SlotState;
 using scaler::worker::TaskGate;
 
 namespace {
 
-// What the system refuses is an OSError with its number, as everywhere in Python.
 void translateSystemError(const std::exception_ptr& error, void*) {
     try {
         std::rethrow_exception(error);
     } catch (const std::system_error& failure) {
-        nb::object arguments = nb::make_tuple(failure.code().value(), failure.what());
-        PyErr_SetObject(PyExc_OSError, arguments.ptr());
+        scaler::bindings::setOsError(failure);
     }
 }
 

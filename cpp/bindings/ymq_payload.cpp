@@ -31,9 +31,12 @@ Payload::Payload(nb::handle value) {
             add(value);
             return;
         }
-        const Py_ssize_t number = PySequence_Fast_GET_SIZE(value.ptr());
+        // The caller's list may change as soon as the GIL is released.
+        items_ = nb::steal(PySequence_Tuple(value.ptr()));
+        if (!items_.is_valid()) throw nb::python_error();
+        const Py_ssize_t number = PyTuple_GET_SIZE(items_.ptr());
         parts_.reserve(static_cast<std::size_t>(number));
-        for (Py_ssize_t index = 0; index < number; ++index) add(PySequence_Fast_GET_ITEM(value.ptr(), index));
+        for (Py_ssize_t index = 0; index < number; ++index) add(PyTuple_GET_ITEM(items_.ptr(), index));
     } catch (...) {
         releaseViews();
         throw;
@@ -54,7 +57,7 @@ void Payload::add(nb::handle value) {
     PyObject* object = value.ptr();
     const bool is_bytes = PyBytes_CheckExact(object);
     if (is_bytes && static_cast<std::size_t>(PyBytes_GET_SIZE(object)) < kReferredBytes) {
-        // The caller's reference lasts until the parts have been copied.
+        // The reference of the caller, or that of items_, lasts until the parts have been copied.
         parts_.emplace_back(spanOf(PyBytes_AS_STRING(object), PyBytes_GET_SIZE(object)));
     } else if (!is_bytes && nb::isinstance<ymq::Bytes>(value)) {
         parts_.emplace_back(*nb::inst_ptr<ymq::Bytes>(value));

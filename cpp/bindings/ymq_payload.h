@@ -33,6 +33,8 @@ private:
     void add(nanobind::handle value);
     void releaseViews() noexcept;
 
+    // A tuple that keeps the elements of a sequence; a tuple is kept itself.
+    nanobind::object items_{};
     std::vector<ymq::MessagePart> parts_{};
     std::vector<Py_buffer*> views_{};
     std::size_t size_{0};

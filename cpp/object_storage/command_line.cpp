@@ -1,8 +1,11 @@
+// Reading flags, and the text that explains them.
 #include "object_storage/command_line.h"
 
 #include <charconv>
 #include <sstream>
 #include <string_view>
+
+#include "object_storage/seconds.h"
 
 namespace scaler::object_storage {
 namespace {
@@ -41,8 +44,7 @@ void assign(CommandLine& line, std::string_view flag, const std::string& value) 
         line.memoryLimitBytes = parseNumber<std::uint64_t>(flag, value);
     } else if (flag == "--get-timeout-seconds") {
         line.getTimeoutSeconds = parseNumber<double>(flag, value);
-        constexpr double kMaximumSeconds = 1e9;
-        if (!(line.getTimeoutSeconds >= 0 && line.getTimeoutSeconds <= kMaximumSeconds)) {
+        if (!millisecondsOf(line.getTimeoutSeconds)) {
             throw UsageError("--get-timeout-seconds must be between 0 and 1e9");
         }
     } else {

@@ -1,3 +1,4 @@
+// Headers and object ids as bytes at fixed offsets.
 #include "object_storage/header.h"
 
 #include <capnp/message.h>

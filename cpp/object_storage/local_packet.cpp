@@ -1,3 +1,4 @@
+// Receiving and sending packets with descriptors, without waiting.
 #include "object_storage/local_packet.h"
 
 #include <sys/socket.h>
@@ -9,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "ymq/stream_socket.h"
+#include "ymq/descriptor.h"
 
 namespace scaler::object_storage {
 namespace {
@@ -38,7 +39,7 @@ std::vector<ymq::Descriptor> descriptorsOf(msghdr& message) {
 }
 
 ReceivedPacket receivedRequest(std::span<const std::byte> packet, std::vector<ymq::Descriptor> descriptors,
-                               SealedFiles& files) {
+                               SealedFiles& files, std::uint64_t copyLimitBytes) {
     if (packet.size() < kHeaderBytes) {
         return refused("a packet of " + std::to_string(packet.size()) + " bytes, which are less than a header");
     }
@@ -56,7 +57,7 @@ ReceivedPacket receivedRequest(std::span<const std::byte> packet, std::vector<ym
     if (!header) {
         return refused("malformed request header");
     }
-    ymq::Result<ymq::Bytes> content = files.take(std::move(descriptors.front()), header->payloadLength);
+    ymq::Result<ymq::Bytes> content = files.take(std::move(descriptors.front()), header->payloadLength, copyLimitBytes);
     if (!content) {
         return refused(content.error().context);
     }
@@ -73,7 +74,8 @@ HeaderBytes overTcp(const HeaderBytes& header) {
 
 }  // namespace
 
-ReceivedPacket receivePacket(int socket, std::span<std::byte> memory, SealedFiles& files) {
+ReceivedPacket receivePacket(int socket, std::span<std::byte> memory, SealedFiles& files,
+                             std::uint64_t copyLimitBytes) {
     iovec vector{memory.data(), memory.size()};
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kDescriptorsRoom * sizeof(int))> control;
     msghdr message{};
@@ -100,7 +102,7 @@ ReceivedPacket receivePacket(int socket, std::span<std::byte> memory, SealedFile
     if (size == 0 && descriptors.empty()) {
         return {.kind = ReceivedPacket::Kind::ended};
     }
-    return receivedRequest(memory.first(static_cast<std::size_t>(size)), std::move(descriptors), files);
+    return receivedRequest(memory.first(static_cast<std::size_t>(size)), std::move(descriptors), files, copyLimitBytes);
 }
 
 SendOutcome sendPacket(int socket, const HeaderBytes& header, const ymq::Bytes& payload) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,7 +18,7 @@ inline constexpr std::size_t kInlineBytes = 128 * 1024;
 
 struct LocalRequest {
     ymq::Bytes header{};
-    // Null when there was none.
+    // Null when there was none, or none that was taken.
     ymq::Bytes payload{};
 };
 
@@ -34,9 +35,10 @@ struct ReceivedPacket {
     std::string reason{};
 };
 
-// Receives a packet without waiting. The memory is scratch space of at least kPacketBytes.
+// Receives a packet without waiting. The memory is scratch space of at least kPacketBytes. A file that would have to be
+// copied, and is larger than the limit, is no payload.
 inline constexpr std::size_t kPacketBytes = kHeaderBytes + kInlineBytes;
-ReceivedPacket receivePacket(int socket, std::span<std::byte> memory, SealedFiles& files);
+ReceivedPacket receivePacket(int socket, std::span<std::byte> memory, SealedFiles& files, std::uint64_t copyLimitBytes);
 
 enum class SendOutcome { sent, wouldBlock, failed };
 

@@ -1,7 +1,6 @@
 // Accepting, reading and writing; the packets themselves are made in local_packet.cpp.
 #include "object_storage/local_server.h"
 
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -13,12 +12,14 @@
 #include <cstddef>
 #include <cstring>
 #include <deque>
+#include <exception>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "object_storage/local_packet.h"
+#include "object_storage/random_bytes.h"
 #include "ymq/stream_socket.h"
 
 namespace scaler::object_storage {
@@ -32,13 +33,9 @@ constexpr int kPacketsPerWakeUp = 32;
 constexpr std::chrono::milliseconds kAcceptBackOff{100};
 
 std::string randomName() {
-    std::array<unsigned char, 16> random{};
-    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-        throw std::system_error(errno, std::generic_category(), "getrandom");
-    }
     constexpr const char* kDigits = "0123456789abcdef";
     std::string name;
-    for (const unsigned char byte : random) {
+    for (const unsigned char byte : randomArray<unsigned char, 16>()) {
         name += {kDigits[byte >> 4U], kDigits[byte & 15U]};
     }
     return name;
@@ -64,7 +61,7 @@ struct Connection {
         ymq::Bytes payload{};
     };
 
-    Connection(asio::io_context& context, ConnectionId number, int socket) : id(number), descriptor(context, socket) {}
+    Connection(asio::io_context& context, ConnectionId number) : id(number), descriptor(context) {}
 
     const ConnectionId id;
     asio::posix::stream_descriptor descriptor;
@@ -86,6 +83,7 @@ public:
 
     void waitForPeers();
     void acceptSome();
+    void accept(ymq::Descriptor accepted);
     void read(const ConnectionPointer& connection);
     void readSome(const ConnectionPointer& connection);
     void answer(const ConnectionPointer& connection, const HeaderBytes& header, const ymq::Bytes& payload);
@@ -93,9 +91,13 @@ public:
     void waitForRoom(const ConnectionPointer& connection);
     void close(const ConnectionPointer& connection, const std::string& reason);
     ConnectionPointer find(ConnectionId number) const;
-    void warn(const std::string& text) const {
-        if (log) {
-            log(ymq::LogLevel::warning, text);
+    void warn(const std::string& text) const noexcept {
+        try {
+            if (log) {
+                log(ymq::LogLevel::warning, text);
+            }
+        } catch (const std::exception&) {
+            // Out of memory; the line is lost.
         }
     }
 
@@ -124,10 +126,12 @@ void LocalServer::Shared::waitForPeers() {
 }
 
 void LocalServer::Shared::acceptSome() {
+    waitForPeers();  // in the memory of the wait that has ended: behind the peers there may be none left
     for (int count = 0; count < kAcceptsPerWakeUp && listening.is_open(); ++count) {
         const int number = ::accept4(listening.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (number < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
             warn("cannot accept local connections for now: " + ymq::errorText(errno));
+            listening.cancel();
             backOff_.expires_after(kAcceptBackOff);
             backOff_.async_wait([self = shared_from_this()](const error_code& cancelled) {
                 if (!cancelled && self->handler != nullptr) {
@@ -137,16 +141,32 @@ void LocalServer::Shared::acceptSome() {
             return;
         }
         if (number < 0) {
-            break;
+            return;
         }
-        const std::string name = ymq::describePeer(number);
-        const auto connection = std::make_shared<Connection>(context, nextConnection_++, number);
-        connections.emplace(connection->id, connection);
+        try {
+            accept(ymq::Descriptor(number));
+        } catch (const std::exception& failure) {
+            // Out of memory; the peer sees its connection end, and the others are still served.
+            warn(failure.what());
+        }
+    }
+}
+
+void LocalServer::Shared::accept(ymq::Descriptor accepted) {
+    const std::string name = ymq::describePeer(accepted.get());
+    const auto connection = std::make_shared<Connection>(context, nextConnection_++);
+    error_code failure;
+    connection->descriptor.assign(accepted.get(), failure);
+    if (failure) {
+        return;
+    }
+    (void)accepted.release();
+    connections.emplace(connection->id, connection);
+    try {
         handler->onLocalConnected(connection->id, name);
         read(connection);
-    }
-    if (listening.is_open()) {
-        waitForPeers();
+    } catch (const std::exception& reason) {
+        close(connection, reason.what());
     }
 }
 
@@ -171,7 +191,8 @@ void LocalServer::Shared::readSome(const ConnectionPointer& connection) {
         }
         ReceivedPacket packet;
         try {
-            packet = receivePacket(connection->descriptor.native_handle(), scratch_, files);
+            packet =
+                receivePacket(connection->descriptor.native_handle(), scratch_, files, handler->largestObjectBytes());
         } catch (const std::exception& failure) {
             close(connection, std::string("cannot take a request: ") + failure.what());
             return;

@@ -2,8 +2,9 @@
 // of large payloads.
 //
 // The thread that runs the io context owns everything. A packet is a header, and behind it the payload unless that
-// travels as the one descriptor of a sealed memory file. The socket has an abstract name, which ends with it, and which
-// nobody guesses: peers learn it over TCP, and those on another machine or in another network namespace cannot use it.
+// travels as the one descriptor of a sealed memory file. The socket has an abstract name, which ends with it: peers
+// learn it over TCP, and those on another machine or in another network namespace cannot use it. It is no secret, for
+// every process of the namespace reads it in /proc/net/unix: who could connect here could connect over TCP as well.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -30,8 +31,11 @@ public:
 
     virtual void onLocalConnected(ConnectionId connection, const std::string& name) = 0;
 
-    // The payload is null when there was none.
+    // The payload is null when there was none, and when it is a file for which there is never room.
     virtual void onLocalRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload) = 0;
+
+    // Objects of more bytes are refused, so that there is no use in copying one.
+    virtual std::uint64_t largestObjectBytes() const = 0;
 
     // Exactly one for each onLocalConnected, also after close(), and nothing follows. Never called from within a call
     // of the server.

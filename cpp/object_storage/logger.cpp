@@ -1,6 +1,9 @@
+// Names of levels, the format of a line, and writing without waiting.
 #include "object_storage/logger.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +13,8 @@
 #include <exception>
 #include <system_error>
 #include <utility>
+
+#include "ymq/descriptor.h"
 
 namespace scaler::object_storage {
 namespace {
@@ -58,27 +63,20 @@ std::string formatTime(std::time_t time) {
     return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S%z", &local)};
 }
 
-class FileDescriptor {
-public:
-    explicit FileDescriptor(const std::string& path)
-        : descriptor_(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, kFileMode)) {}
-    FileDescriptor(const FileDescriptor&) = delete;
-    FileDescriptor& operator=(const FileDescriptor&) = delete;
-    ~FileDescriptor() {
-        if (descriptor_ >= 0) {
-            ::close(descriptor_);
-        }
-    }
-    bool isOpen() const { return descriptor_ >= 0; }
-    int get() const { return descriptor_; }
+ymq::Descriptor openToAppend(const std::string& path) {
+    return ymq::Descriptor(
+        ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kFileMode));
+}
 
-private:
-    const int descriptor_;
-};
+bool isWritable(int descriptor) {
+    pollfd asked{.fd = descriptor, .events = POLLOUT, .revents = 0};
+    return ::poll(&asked, 1, 0) == 1 && (asked.revents & POLLOUT) != 0;
+}
 
+// Writes as much as the descriptor takes at once. A writable pipe has room for PIPE_BUF bytes.
 void writeAll(int descriptor, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(descriptor, text.data(), text.size());
+    while (!text.empty() && isWritable(descriptor)) {
+        const ssize_t written = ::write(descriptor, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
         if (written < 0 && errno == EINTR) {
             continue;
         }
@@ -136,7 +134,7 @@ std::string formatLogLine(std::string_view format, LogLevel level, std::string_v
 Logger::Logger(LogLevel level, std::string format, std::vector<std::string> paths)
     : level_(level), format_(std::move(format)), paths_(std::move(paths)) {
     for (const std::string& path : paths_) {
-        if (standardStream(path) < 0 && !FileDescriptor(path).isOpen()) {
+        if (standardStream(path) < 0 && openToAppend(path).get() < 0 && errno != ENXIO) {  // a pipe without a reader
             throw std::system_error(errno, std::generic_category(), "cannot open the log file " + path);
         }
     }
@@ -147,13 +145,21 @@ void Logger::log(LogLevel level, std::string_view message) const noexcept {
         return;
     }
     try {
-        const std::string line = formatLogLine(format_, level, message, std::time(nullptr)) + '\n';
         const std::lock_guard lock(mutex_);
+        const auto leftOut = budgets_.at(static_cast<std::size_t>(level)).admit(std::chrono::steady_clock::now());
+        if (!leftOut) {
+            return;
+        }
+        std::string text(message);
+        if (*leftOut > 0) {
+            text += " (" + std::to_string(*leftOut) + " lines before were left out)";
+        }
+        const std::string line = formatLogLine(format_, level, text, std::time(nullptr)) + '\n';
         for (const std::string& path : paths_) {
             const int stream = standardStream(path);
             if (stream >= 0) {
                 writeAll(stream, line);
-            } else if (const FileDescriptor file(path); file.isOpen()) {
+            } else if (const ymq::Descriptor file = openToAppend(path); file.get() >= 0) {
                 writeAll(file.get(), line);
             }
         }

@@ -1,6 +1,8 @@
 // The server's own log: lines in a configured format, to any number of files.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <ctime>
 #include <mutex>
 #include <optional>
@@ -8,14 +10,20 @@
 #include <string_view>
 #include <vector>
 
+#include "object_storage/line_budget.h"
+
 namespace scaler::object_storage {
 
 enum class LogLevel { debug, info, warning, error, critical };
+inline constexpr std::size_t kLogLevels = 5;
 
 // Understands the usual level names, their short forms as they are printed, and any case.
 std::optional<LogLevel> parseLogLevel(std::string_view name);
 
 // Each line goes to every path, opened anew to append, so that a rotated file is left alone. Any thread may log.
+//
+// No peer stops the server by what is logged of it: a path that takes no more loses the line, and what exceeds the
+// budget of its level is left out, and counted in the next line.
 //
 // A format knows %(levelname)s, %(asctime)s, %(message)s, %(name)s, %(lineno)s and %%; whatever else stands in it is
 // printed as it is.
@@ -34,6 +42,7 @@ private:
     const std::string format_;
     const std::vector<std::string> paths_;
     mutable std::mutex mutex_;
+    mutable std::array<LineBudget, kLogLevels> budgets_{};
 };
 
 // Returns one line without its end; separate from the logger so that a test can choose the time.

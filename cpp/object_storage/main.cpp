@@ -2,7 +2,6 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "object_storage/command_line.h"
 #include "object_storage/logger.h"
 #include "object_storage/process_settings.h"
+#include "object_storage/seconds.h"
 #include "object_storage/server.h"
 #include "ymq/address.h"
 
@@ -23,7 +23,6 @@ using namespace scaler::object_storage;
 
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
-constexpr double kMillisecondsPerSecond = 1000;
 
 // Signals are taken by sigwait in the main thread alone; every other thread is started behind this.
 sigset_t blockStopSignals() {
@@ -43,8 +42,7 @@ Server::Options serverOptions(const CommandLine& line) {
     }
     Server::Options options{.address = *address, .identity = line.identity, .isMemoryShared = line.isMemoryShared};
     options.core.table.memoryLimitBytes = line.memoryLimitBytes;
-    options.core.defaultTimeout =
-        std::chrono::milliseconds(std::llround(std::ceil(line.getTimeoutSeconds * kMillisecondsPerSecond)));
+    options.core.defaultTimeout = millisecondsOf(line.getTimeoutSeconds).value();
     return options;
 }
 

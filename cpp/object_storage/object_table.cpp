@@ -1,6 +1,8 @@
+// Keeping contents, ids and owners in step, also when memory runs out on the way.
 #include "object_storage/object_table.h"
 
 #include <cstring>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -23,31 +25,28 @@ bool ObjectTable::set(const ObjectId& id, ymq::Bytes bytes) {
     const std::size_t sizeBytes = bytes.size();
     const bool isSmall = sizeBytes <= options_.sharingBoundBytes;
     SipHashValue hash{};
-    bool isShareable = false;
     if (isSmall) {
         hash = sipHash128(options_.hashKey, std::as_bytes(std::span(bytes.data(), sizeBytes)));
-        const auto [found, isNew] = shareable_.try_emplace(hash, contents_.end());
-        if (!isNew && areEqual(found->second->bytes, bytes)) {
+        const auto found = shareable_.find(hash);
+        if (found != shareable_.end() && areEqual(found->second->bytes, bytes)) {
             if (!isRoomFor(id, 0)) {
                 return false;
             }
             assign(id, found->second);
             return true;
         }
-        isShareable = isNew;  // two contents of one hash: the second is held on its own
     }
     if (!isRoomFor(id, sizeBytes)) {
-        if (isShareable) {
-            shareable_.erase(hash);
-        }
         return false;
     }
-    contents_.push_front(Content{.bytes = std::move(bytes), .uses = 0, .isShareable = isShareable, .hash = hash});
+    Contents added;  // goes again when there is no memory for the id
+    added.push_front(Content{.bytes = std::move(bytes), .hash = hash});
+    assign(id, added.begin());
+    contents_.splice(contents_.begin(), added);
     contentBytes_ += sizeBytes;
-    if (isShareable) {
-        shareable_[hash] = contents_.begin();
+    if (isSmall) {
+        share(contents_.begin());
     }
-    assign(id, contents_.begin());
     return true;
 }
 
@@ -97,9 +96,16 @@ const ymq::Bytes* ObjectTable::find(const ObjectId& id) const {
 
 ObjectTable::Totals ObjectTable::totals() const { return {objects_.size(), contents_.size(), contentBytes_}; }
 
+std::uint64_t ObjectTable::largestObjectBytes() const {
+    if (options_.memoryLimitBytes == 0) {
+        return UINT64_MAX;
+    }
+    return options_.memoryLimitBytes > kBytesPerId ? options_.memoryLimitBytes - kBytesPerId : 0;
+}
+
 bool ObjectTable::canEverHold(std::uint64_t sizeBytes) const {
-    return options_.memoryLimitBytes == 0 ||
-           (options_.memoryLimitBytes > kBytesPerId && sizeBytes <= options_.memoryLimitBytes - kBytesPerId);
+    const bool isIdPossible = options_.memoryLimitBytes == 0 || options_.memoryLimitBytes >= kBytesPerId;
+    return isIdPossible && sizeBytes <= largestObjectBytes();
 }
 
 bool ObjectTable::isRoomFor(const ObjectId& id, std::uint64_t addedBytes) const {
@@ -121,12 +127,27 @@ bool ObjectTable::isRoomFor(const ObjectId& id, std::uint64_t addedBytes) const 
 }
 
 void ObjectTable::assign(const ObjectId& id, Contents::iterator content) {
-    ++content->uses;  // before the old content is released, which may be the same one
     const auto [entry, isNew] = objects_.try_emplace(id, Named{.content = content});
     if (isNew) {
-        link(*entry);
-    } else {
+        try {
+            link(*entry);
+        } catch (const std::bad_alloc&) {
+            objects_.erase(entry);
+            throw;
+        }
+    }
+    ++content->uses;  // before the old content is released, which may be the same one
+    if (!isNew) {
         release(std::exchange(entry->second.content, content));
+    }
+}
+
+// Lets equal contents find this one. It is held on its own when another content has its hash, or memory is short.
+void ObjectTable::share(Contents::iterator content) noexcept {
+    try {
+        content->isShareable = shareable_.try_emplace(content->hash, content).second;
+    } catch (const std::bad_alloc&) {
+        content->isShareable = false;
     }
 }
 
@@ -152,7 +173,7 @@ void ObjectTable::unlink(Entry& entry) {
     }
 }
 
-void ObjectTable::release(Contents::iterator content) {
+void ObjectTable::release(Contents::iterator content) noexcept {
     if (--content->uses > 0) {
         return;
     }
@@ -160,10 +181,9 @@ void ObjectTable::release(Contents::iterator content) {
     if (content->isShareable) {
         shareable_.erase(content->hash);
     }
-    if (content->bytes.size() >= kLargeBytes) {
-        dropped_.push_back(std::move(content->bytes));
-    }
-    contents_.erase(content);
+    Contents released;
+    Contents& destination = content->bytes.size() >= kLargeBytes ? dropped_ : released;
+    destination.splice(destination.begin(), contents_, content);
 }
 
 bool ObjectTable::check() const {

@@ -6,7 +6,6 @@
 #include <list>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "object_storage/object_id.h"
 #include "object_storage/siphash.h"
@@ -45,7 +44,7 @@ public:
     explicit ObjectTable(const Options& options);
 
     // Names the bytes, in place of what the id named before. Returns false, and changes nothing, when the memory limit
-    // leaves no room.
+    // leaves no room. Throws std::bad_alloc, and changes nothing, when the system has no memory.
     bool set(const ObjectId& id, ymq::Bytes bytes);
 
     // Lets another id name what the original, which must exist, names now. Returns false as set does.
@@ -67,7 +66,8 @@ public:
 
     Totals totals() const;
 
-    // Returns whether one object of this size could be held if the table were empty.
+    // Returns the size of the largest object that could be held if the table were empty.
+    std::uint64_t largestObjectBytes() const;
     bool canEverHold(std::uint64_t sizeBytes) const;
 
     // Returns whether the parts of the table agree; for tests, its cost grows with the table.
@@ -97,7 +97,8 @@ private:
 
     bool isRoomFor(const ObjectId& id, std::uint64_t addedBytes) const;
     void assign(const ObjectId& id, Contents::iterator content);
-    void release(Contents::iterator content);
+    void share(Contents::iterator content) noexcept;
+    void release(Contents::iterator content) noexcept;
     void link(Entry& entry);
     void unlink(Entry& entry);
     bool checkOwners() const;
@@ -109,7 +110,7 @@ private:
     std::unordered_map<OwnerHash, Entry*, ObjectIdHash> owners_;
     std::unordered_map<SipHashValue, Contents::iterator, HashOfHash> shareable_;
     std::uint64_t contentBytes_ = 0;
-    std::vector<ymq::Bytes> dropped_;
+    Contents dropped_;
 };
 
 }  // namespace scaler::object_storage

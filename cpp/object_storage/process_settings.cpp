@@ -1,3 +1,4 @@
+// Raising the limit of descriptors, and keeping freed memory.
 #include "object_storage/process_settings.h"
 
 #include <malloc.h>

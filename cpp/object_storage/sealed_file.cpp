@@ -1,3 +1,4 @@
+// Checking, mapping and copying received memory files.
 #include "object_storage/sealed_file.h"
 
 #include <fcntl.h>
@@ -13,10 +14,11 @@
 #include <string>
 #include <utility>
 
+#include "ymq/memory_file.h"
+
 namespace scaler::object_storage {
 namespace {
 
-constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 constexpr std::uint64_t kBlockBytes = 512;  // the unit of st_blocks
 
 // A file that is kept open, and mapped to be sent to who cannot take its descriptor. Pages that are not touched through
@@ -55,7 +57,7 @@ void release(void* owner) noexcept { delete static_cast<SealedFile*>(owner); }
 // Returns what is wrong with a file; nullptr when its bytes are there, and stay as they are.
 const char* faultOf(int descriptor, std::uint64_t sizeBytes) {
     const int seals = ::fcntl(descriptor, F_GET_SEALS);
-    if (seals < 0 || (seals & kSeals) != kSeals) {
+    if (seals < 0 || (seals & ymq::kMemoryFileSeals) != ymq::kMemoryFileSeals) {
         return "a descriptor that is not a sealed memory file";
     }
     struct stat status {};
@@ -93,19 +95,24 @@ ymq::Result<ymq::Bytes> copyOf(int descriptor, std::size_t sizeBytes) {
     return bytes;
 }
 
+ymq::Result<ymq::Bytes> copyUpTo(std::uint64_t limitBytes, int descriptor, std::size_t sizeBytes) {
+    return sizeBytes > limitBytes ? ymq::Bytes() : copyOf(descriptor, sizeBytes);
+}
+
 }  // namespace
 
-ymq::Result<ymq::Bytes> SealedFiles::take(ymq::Descriptor descriptor, std::uint64_t sizeBytes) {
+ymq::Result<ymq::Bytes> SealedFiles::take(ymq::Descriptor descriptor, std::uint64_t sizeBytes,
+                                          std::uint64_t copyLimitBytes) {
     if (const char* const fault = faultOf(descriptor.get(), sizeBytes)) {
         return ymq::Error{.context = fault};
     }
     const auto size = static_cast<std::size_t>(sizeBytes);
     if (size < kSmallestKeptBytes || kept() >= keptLimit_) {
-        return copyOf(descriptor.get(), size);
+        return copyUpTo(copyLimitBytes, descriptor.get(), size);
     }
     auto file = std::make_unique<SealedFile>(std::move(descriptor), size, kept_);
     if (!file->isMapped()) {
-        return copyOf(file->descriptor(), size);
+        return copyUpTo(copyLimitBytes, file->descriptor(), size);
     }
     ymq::Bytes content = ymq::Bytes::external(file->memory(), size, &release, file.get());
     (void)file.release();

@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "ymq/bytes.h"
+#include "ymq/descriptor.h"
 #include "ymq/error.h"
-#include "ymq/stream_socket.h"
 
 namespace scaler::object_storage {
 
@@ -21,9 +21,10 @@ public:
 
     explicit SealedFiles(std::size_t keptLimit) : keptLimit_(keptLimit) {}
 
-    // Returns the content, or why the descriptor is not that of a sealed memory file of exactly this size. Throws
-    // std::bad_alloc.
-    ymq::Result<ymq::Bytes> take(ymq::Descriptor descriptor, std::uint64_t sizeBytes);
+    // Returns the content, or why the descriptor is not that of a sealed memory file of exactly this size. The content
+    // is null when it would have to be copied and is larger than the limit. Throws std::bad_alloc.
+    ymq::Result<ymq::Bytes> take(ymq::Descriptor descriptor, std::uint64_t sizeBytes,
+                                 std::uint64_t copyLimitBytes = UINT64_MAX);
 
     // How many descriptors are kept.
     std::size_t kept() const noexcept { return kept_->load(std::memory_order_relaxed); }

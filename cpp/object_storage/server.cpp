@@ -1,6 +1,5 @@
+// Connects the core with the sockets, the clock and the log.
 #include "object_storage/server.h"
-
-#include <sys/random.h>
 
 #include <array>
 #include <boost/asio/executor_work_guard.hpp>
@@ -12,10 +11,12 @@
 #include <future>
 #include <optional>
 #include <system_error>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
 #include "object_storage/local_server.h"
+#include "object_storage/random_bytes.h"
 #include "object_storage/sealed_file.h"
 #include "ymq/stream_server.h"
 
@@ -29,16 +30,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLastAnswersTime{1000};
 constexpr std::chrono::milliseconds kDrainCheckInterval{10};
 
-SipHashKey randomKey() {
-    SipHashKey key{};
-    if (::getrandom(key.data(), sizeof(key), 0) != static_cast<ssize_t>(sizeof(key))) {
-        throw std::system_error(errno, std::generic_category(), "getrandom");
-    }
-    return key;
-}
-
 ServerCore::Options withRandomKey(ServerCore::Options options) {
-    options.table.hashKey = randomKey();
+    options.table.hashKey = randomArray<SipHashKey::value_type, std::tuple_size_v<SipHashKey>>();
     return options;
 }
 
@@ -87,6 +80,7 @@ public:
 
     void onLocalConnected(ConnectionId connection, const std::string& name) override;
     void onLocalRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload) override;
+    std::uint64_t largestObjectBytes() const override { return core_.largestObjectBytes(); }
     void onLocalClosed(ConnectionId connection, const std::string& reason) override { onClosed(connection, reason); }
 
     void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) override;

@@ -1,3 +1,4 @@
+// One function for each kind of frame, and for what ends or releases a waiting request.
 #include "object_storage/server_core.h"
 
 #include <algorithm>
@@ -75,6 +76,9 @@ void ServerCore::onRequest(ConnectionId connection, const ymq::Bytes& frame, con
     const std::optional<RequestHeader> header = readRequestHeader(frame.span());
     if (!header) {
         refuseHeader(connection, frame);
+    } else if (header->type == RequestType::setObject && payload.isNull() &&
+               !table_.canEverHold(header->payloadLength)) {
+        answer(connection, *header, ResponseType::storageFull);
     } else if (header->type == RequestType::setObject || header->type == RequestType::duplicateObjectId) {
         onPayload(connection, *header, payload, now);
     } else if (!payload.isNull()) {

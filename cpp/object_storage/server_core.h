@@ -61,7 +61,8 @@ public:
 
     void onConnected(ConnectionId connection);
     void onFrame(ConnectionId connection, const ymq::Bytes& frame, Time now);
-    // A request that came with its payload, which is null when there was none; instead of frames.
+    // A request that came with its payload, instead of frames. The payload is null when there was none, and may be so
+    // when there is never room for it.
     void onRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload, Time now);
     void onClosed(ConnectionId connection);
     void onTime(Time now);
@@ -72,6 +73,8 @@ public:
 
     // Returns how long the next frame of the connection may be.
     std::uint64_t frameLimit(ConnectionId connection) const;
+    // Returns the size of the largest object there could ever be room for.
+    std::uint64_t largestObjectBytes() const { return table_.largestObjectBytes(); }
     // Returns when onTime has something to do.
     std::optional<Time> nextDeadline() const { return waiting_.nextDeadline(); }
 

@@ -1,3 +1,4 @@
+// SipHash-1-3 with a result of 128 bits.
 #include "object_storage/siphash.h"
 
 #include <bit>

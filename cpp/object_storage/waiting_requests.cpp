@@ -1,4 +1,9 @@
+// Keeping the indexes of the waiting requests in step.
 #include "object_storage/waiting_requests.h"
+
+#include <iterator>
+#include <limits>
+#include <new>
 
 namespace scaler::object_storage {
 namespace {
@@ -6,6 +11,9 @@ namespace {
 template <typename Index, typename Key>
 void removeFrom(Index& index, const Key& key, std::uint64_t serial) {
     const auto found = index.find(key);
+    if (found == index.end()) {
+        return;  // memory ran out before it was added
+    }
     found->second.erase(serial);
     if (found->second.empty()) {
         index.erase(found);
@@ -17,10 +25,15 @@ void removeFrom(Index& index, const Key& key, std::uint64_t serial) {
 void WaitingRequests::add(const WaitingRequest& request) {
     const Serial serial = nextSerial_++;
     requests_.emplace(serial, request);
-    byObject_[request.awaited].insert(serial);
-    byConnection_[request.connection].insert(serial);
-    if (request.deadline) {
-        byDeadline_.emplace(*request.deadline, serial);
+    try {
+        byObject_[request.awaited].insert(serial);
+        byConnection_[request.connection].insert(serial);
+        if (request.deadline) {
+            byDeadline_.emplace(*request.deadline, serial);
+        }
+    } catch (const std::bad_alloc&) {
+        take(serial);
+        throw;
     }
 }
 
@@ -30,16 +43,18 @@ std::vector<WaitingRequest> WaitingRequests::takeFor(const ObjectId& awaited) {
     if (found == byObject_.end()) {
         return taken;
     }
-    const std::set<Serial> serials = found->second;
-    taken.reserve(serials.size());
-    for (const Serial serial : serials) {
-        taken.push_back(take(serial));
+    std::size_t left = found->second.size();
+    taken.reserve(left);  // nothing is taken unless there is room for all of it
+    for (; left > 0; --left) {
+        taken.push_back(take(*found->second.begin()));
     }
     return taken;
 }
 
 std::vector<WaitingRequest> WaitingRequests::takeExpired(Time now) {
     std::vector<WaitingRequest> taken;
+    const auto end = byDeadline_.upper_bound({now, std::numeric_limits<Serial>::max()});
+    taken.reserve(static_cast<std::size_t>(std::distance(byDeadline_.begin(), end)));
     while (!byDeadline_.empty() && byDeadline_.begin()->first <= now) {
         taken.push_back(take(byDeadline_.begin()->second));
     }
@@ -47,13 +62,12 @@ std::vector<WaitingRequest> WaitingRequests::takeExpired(Time now) {
 }
 
 void WaitingRequests::dropConnection(ConnectionId connection) {
-    const auto found = byConnection_.find(connection);
-    if (found == byConnection_.end()) {
-        return;
-    }
-    const std::set<Serial> serials = found->second;
-    for (const Serial serial : serials) {
-        take(serial);
+    while (true) {
+        const auto found = byConnection_.find(connection);
+        if (found == byConnection_.end()) {
+            return;
+        }
+        take(*found->second.begin());
     }
 }
 

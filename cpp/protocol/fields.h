@@ -3,6 +3,7 @@
 
 #include <capnp/any.h>
 #include <capnp/blob.h>
+#include <capnp/dynamic.h>
 #include <capnp/list.h>
 
 #include <span>
@@ -54,6 +55,14 @@ template <class Struct>
 typename capnp::List<Struct>::Reader structs(typename capnp::List<Struct>::Reader list) {
     if (list.size() > 0) requirePointers(capnp::AnyStruct::Reader(list[0]));  // all elements have one layout
     return list;
+}
+
+// The same for a list whose type only the schema tells.
+inline void requireStructs(capnp::DynamicList::Reader list) {
+    const auto type = list.getSchema().getElementType();
+    if (list.size() > 0 && type.isStruct() && type.asStruct().getProto().getStruct().getPointerCount() > 0) {
+        requirePointers(list[0].as<capnp::DynamicStruct>().as<capnp::AnyStruct>());
+    }
 }
 
 }  // namespace scaler::protocol

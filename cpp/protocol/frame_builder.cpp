@@ -1,3 +1,4 @@
+// Writing a message into the memory of its frame.
 #include "protocol/frame_builder.h"
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// What a frame may make the library do, and its words, copied where they are not aligned.
 #include "protocol/frame_reader.h"
 
 #include <cstdint>

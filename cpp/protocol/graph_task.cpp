@@ -1,3 +1,4 @@
+// Encoding and decoding of GraphTask.
 #include "protocol/graph_task.h"
 
 #include "protocol/fields.h"

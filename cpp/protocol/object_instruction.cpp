@@ -1,3 +1,4 @@
+// Encoding and decoding of ObjectInstruction.
 #include "protocol/object_instruction.h"
 
 #include "protocol/fields.h"

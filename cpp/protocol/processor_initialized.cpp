@@ -1,3 +1,4 @@
+// Encoding and decoding of ProcessorInitialized.
 #include "protocol/processor_initialized.h"
 
 #include "protocol/frame_builder.h"

@@ -1,3 +1,4 @@
+// Encoding and decoding of Task.
 #include "protocol/task.h"
 
 #include "protocol/fields.h"

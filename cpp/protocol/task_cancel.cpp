@@ -1,3 +1,4 @@
+// Encoding and decoding of TaskCancel.
 #include "protocol/task_cancel.h"
 
 #include "protocol/fields.h"

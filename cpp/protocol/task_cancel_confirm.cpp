@@ -1,3 +1,4 @@
+// Encoding and decoding of TaskCancelConfirm.
 #include "protocol/task_cancel_confirm.h"
 
 #include "protocol/fields.h"

@@ -1,3 +1,4 @@
+// Encoding and decoding of TaskLog.
 #include "protocol/task_log.h"
 
 #include "protocol/fields.h"

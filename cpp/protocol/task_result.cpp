@@ -1,3 +1,4 @@
+// Encoding and decoding of TaskResult.
 #include "protocol/task_result.h"
 
 #include "protocol/fields.h"

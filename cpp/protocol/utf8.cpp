@@ -1,3 +1,4 @@
+// Telling whether bytes are UTF-8.
 #include "protocol/utf8.h"
 
 #include <cstddef>

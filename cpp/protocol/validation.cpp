@@ -1,3 +1,4 @@
+// Reading every field of a message by means of its schema.
 #include "protocol/validation.h"
 
 #include <capnp/dynamic.h>
@@ -27,10 +28,7 @@ void readStruct(capnp::DynamicStruct::Reader reader) {
 }
 
 void readList(capnp::DynamicList::Reader list) {
-    const auto type = list.getSchema().getElementType();
-    if (list.size() > 0 && type.isStruct() && type.asStruct().getProto().getStruct().getPointerCount() > 0) {
-        requirePointers(list[0].as<capnp::DynamicStruct>().as<capnp::AnyStruct>());
-    }
+    requireStructs(list);
     for (const auto element : list) {
         readValue(element);
     }

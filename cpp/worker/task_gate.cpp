@@ -1,3 +1,4 @@
+// The shared memory of a task gate, and its slots as atomic words.
 #include "worker/task_gate.h"
 
 #include <fcntl.h>
@@ -10,6 +11,8 @@
 #include <stdexcept>
 #include <system_error>
 #include <utility>
+
+#include "ymq/descriptor.h"
 
 namespace scaler::worker {
 
@@ -37,23 +40,11 @@ std::uint64_t pack(std::uint64_t number, SlotState state) {
 
 [[noreturn]] void raise(int code, const char* what) { throw std::system_error(code, std::generic_category(), what); }
 
-// Owns a descriptor until it is taken, so that no failure on the way leaks it.
-class Descriptor {
-public:
-    Descriptor(int value, const char* what) : value_(value) {
-        if (value < 0) raise(errno, what);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (value_ >= 0) ::close(value_);
-    }
-    int get() const { return value_; }
-    int take() { return std::exchange(value_, -1); }
-
-private:
-    int value_;
-};
+// Returns the owner of a new descriptor.
+ymq::Descriptor owned(int number, const char* what) {
+    if (number < 0) raise(errno, what);
+    return ymq::Descriptor(number);
+}
 
 void* mapShared(int descriptor, std::uint64_t bytes) {
     void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
@@ -65,8 +56,8 @@ void* mapShared(int descriptor, std::uint64_t bytes) {
 
 TaskGate TaskGate::create(std::uint64_t slots) {
     if (slots == 0 || slots > kMaximumSlots) throw std::invalid_argument("a task gate has 1 to 65536 slots");
-    Descriptor descriptor(::memfd_create("scaler_task_gate", MFD_CLOEXEC | MFD_ALLOW_SEALING),
-                          "cannot make a task gate");
+    ymq::Descriptor descriptor =
+        owned(::memfd_create("scaler_task_gate", MFD_CLOEXEC | MFD_ALLOW_SEALING), "cannot make a task gate");
     if (::ftruncate(descriptor.get(), static_cast<off_t>(sizeBytes(slots))) != 0)
         raise(errno, "cannot size a task gate");
     if (::fcntl(descriptor.get(), F_ADD_SEALS, kSeals) != 0) raise(errno, "cannot seal a task gate");
@@ -74,11 +65,11 @@ TaskGate TaskGate::create(std::uint64_t slots) {
     auto* header = static_cast<Header*>(memory);
     header->magic = kMagic;
     header->slots = slots;
-    return TaskGate(descriptor.take(), memory, slots);
+    return TaskGate(descriptor.release(), memory, slots);
 }
 
 TaskGate TaskGate::attach(int original) {
-    Descriptor descriptor(::fcntl(original, F_DUPFD_CLOEXEC, 3), "cannot attach to a task gate");
+    ymq::Descriptor descriptor = owned(::fcntl(original, F_DUPFD_CLOEXEC, 3), "cannot attach to a task gate");
     const int seals = ::fcntl(descriptor.get(), F_GET_SEALS);
     if (seals < 0 || (seals & kSeals) != kSeals) raise(EINVAL, "not a task gate: its size is not sealed");
     struct stat status {};
@@ -92,7 +83,7 @@ TaskGate TaskGate::attach(int original) {
         ::munmap(memory, bytes);
         raise(EINVAL, "not a task gate: its header does not fit its size");
     }
-    return TaskGate(descriptor.take(), memory, slots);
+    return TaskGate(descriptor.release(), memory, slots);
 }
 
 TaskGate::TaskGate(int descriptor, void* memory, std::uint64_t slots) noexcept

@@ -17,7 +17,6 @@ namespace scaler::ymq {
 
 namespace {
 
-constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 constexpr std::size_t kMaximumVectors = 64;
 constexpr std::size_t kPageBytes = 4096;
 
@@ -117,7 +116,7 @@ Descriptor writeMemoryFile(std::span<const std::span<const std::byte>> parts) {
             }
         }
     }
-    if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) fail("F_ADD_SEALS");
+    if (::fcntl(file.get(), F_ADD_SEALS, kMemoryFileSeals) != 0) fail("F_ADD_SEALS");
     return file;
 }
 
@@ -125,7 +124,7 @@ Bytes mapMemoryFile(int descriptor, std::size_t size) {
     struct stat status {};
     const int seals = ::fcntl(descriptor, F_GET_SEALS);
     if (seals < 0 || ::fstat(descriptor, &status) != 0) fail("F_GET_SEALS");
-    if ((seals & kSeals) != kSeals || static_cast<std::size_t>(status.st_size) < size) {
+    if ((seals & kMemoryFileSeals) != kMemoryFileSeals || static_cast<std::size_t>(status.st_size) < size) {
         errno = EINVAL;
         fail("not a sealed memory file of this size");
     }

@@ -1,13 +1,18 @@
 // Contents in memory files: written once, sealed, and then shared by passing the descriptor on.
 #pragma once
 
+#include <fcntl.h>
+
 #include <cstddef>
 #include <span>
 
 #include "ymq/bytes.h"
-#include "ymq/stream_socket.h"
+#include "ymq/descriptor.h"
 
 namespace scaler::ymq {
+
+// With these, nobody can change or cut a memory file any more.
+inline constexpr int kMemoryFileSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 // Returns a new memory file of these parts one behind the other, which nobody can change any more. It is written by
 // system calls: fresh pages of a writable mapping would cost twice as much. Large files are given huge pages where the

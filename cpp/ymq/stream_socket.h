@@ -2,41 +2,19 @@
 #pragma once
 
 #include <netdb.h>
-#include <unistd.h>
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "ymq/address.h"
+#include "ymq/descriptor.h"
 #include "ymq/error.h"
 
 namespace scaler::ymq {
 
 using StreamSocket = boost::asio::generic::stream_protocol::socket;
 using StreamEndpoint = boost::asio::generic::stream_protocol::endpoint;
-
-// Closes a file descriptor when it goes out of scope.
-class Descriptor {
-public:
-    Descriptor() noexcept = default;
-    explicit Descriptor(int number) noexcept : number_(number) {}
-    Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-
-    int get() const noexcept { return number_; }
-    int release() noexcept { return std::exchange(number_, -1); }
-
-private:
-    int number_{-1};
-};
 
 // Sets no-delay and keep-alive on a TCP connection, and does nothing for others.
 void setConnectionOptions(int descriptor, int family) noexcept;

@@ -227,3 +227,23 @@ def test_daemon_tells_its_version_and_usage():
 
     assert run_daemon("--version").stdout.strip() == __version__
     assert "--memory-limit-bytes" in run_daemon("--help").stdout
+
+
+def test_waiting_does_not_hold_up_those_who_ask() -> None:
+    """A process that asks for the port again and again while another thread waits goes on."""
+    script = (
+        "import threading\n"
+        "from scaler.object_storage.object_storage_server import ObjectStorageServer\n"
+        "server = ObjectStorageServer()\n"
+        "def wait():\n"
+        "    try:\n"
+        "        server.wait_until_ready(0.35)\n"
+        "    except TimeoutError:\n"
+        "        print('late')\n"
+        "thread = threading.Thread(target=wait)\n"
+        "thread.start()\n"
+        "while thread.is_alive():\n"
+        "    server.port()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "late\n"

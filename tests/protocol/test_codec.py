@@ -253,6 +253,13 @@ def test_reprs_of_large_values_are_short() -> None:
     assert len(repr(task(function_args=[codec.Argument(2, bytes(100_000))]))) < 1000
 
 
+def test_reprs_are_cut_between_characters() -> None:
+    for shift in range(4):
+        content = "x" * shift + "\N{GRINNING FACE}" * 100
+        text = repr(codec.TaskLog(task_id=b"t", log_type=0, content=content))
+        assert "..." in text and "\ufffd" not in text
+
+
 def test_lists_are_copies() -> None:
     original = task(function_args=[codec.Argument(1, b"a")], keyword_names=["x"], capabilities={"a": 1})
     original.function_args.clear()

@@ -201,3 +201,12 @@ def test_list_of_bytes_is_no_list_of_structs() -> None:
             for reader in (codec.decode, codec.validate):
                 with pytest.raises(codec.CodecError, match="a list of structs holds plain values"):
                     reader(changed)
+
+
+def test_list_of_bytes_is_no_list_of_structs_in_a_cold_message() -> None:
+    frame = message.encode("workerHeartbeat", processors=[{"pid": 1, "resource": {"cpu": 1}}] * 2)
+    (changed,) = _as_lists_of_bytes(frame)
+    for reader in (message.decode, codec.validate):
+        reader(frame)
+        with pytest.raises(codec.CodecError, match="a list of structs holds plain values"):
+            reader(changed)

@@ -1,11 +1,15 @@
 #include "object_storage/logger.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <regex>
 #include <sstream>
 #include <system_error>
@@ -81,6 +85,68 @@ TEST_F(LogFiles, RotatedFileIsReopened) {
 
 TEST_F(LogFiles, PathThatCannotBeOpenedRaises) {
     EXPECT_THROW(Logger(LogLevel::info, "", {(folder_ / "missing" / "x.log").string()}), std::system_error);
+}
+
+// Fills a pipe, and returns whether the call then comes back although nobody reads.
+template <typename Call>
+bool returnsAtOnce(int reader, int writer, const Call& call) {
+    constexpr std::chrono::seconds kPatience{3};
+    ::fcntl(writer, F_SETFL, O_NONBLOCK);
+    const std::string block(4096, 'x');
+    while (::write(writer, block.data(), block.size()) > 0) {
+    }
+    ::fcntl(writer, F_SETFL, 0);
+    const std::future<void> done = std::async(std::launch::async, call);
+    const bool isDone = done.wait_for(kPatience) == std::future_status::ready;
+    std::string drained(2 << 20U, ' ');
+    (void)!::read(reader, drained.data(), drained.size());
+    return isDone;
+}
+
+TEST_F(LogFiles, PipeThatNobodyReadsLosesTheLine) {
+    const std::string path = (folder_ / "pipe").string();
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const int both = ::open(path.c_str(), O_RDWR);
+    const Logger logger(LogLevel::info, "%(message)s", {path});
+    EXPECT_TRUE(returnsAtOnce(both, both, [&logger] { logger.log(LogLevel::info, "lost"); }));
+    ::close(both);
+}
+
+TEST_F(LogFiles, StandardStreamThatNobodyReadsLosesTheLine) {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const int before = ::dup(STDERR_FILENO);
+    ::dup2(ends[1], STDERR_FILENO);
+    const Logger logger(LogLevel::info, "%(message)s", {"/dev/stderr"});
+    const bool isDone = returnsAtOnce(ends[0], ends[1], [&logger] { logger.log(LogLevel::info, "lost"); });
+    ::dup2(before, STDERR_FILENO);
+    EXPECT_TRUE(isDone);
+    for (const int descriptor : {before, ends[0], ends[1]}) {
+        ::close(descriptor);
+    }
+}
+
+TEST_F(LogFiles, FloodOfOneLevelIsLeftOut) {
+    const auto path = folder_ / "server.log";
+    const Logger logger(LogLevel::info, "%(message)s", {path.string()});
+    for (int count = 0; count < 1000; ++count) {
+        logger.log(LogLevel::warning, "w");
+    }
+    logger.log(LogLevel::info, "stopped");
+    EXPECT_LT(contentOf(path).size(), 200U);
+    EXPECT_NE(contentOf(path).find("stopped\n"), std::string::npos);
+}
+
+TEST(LineBudget, CountsWhatIsLeftOut) {
+    LineBudget budget;
+    const LineBudget::Time now = std::chrono::steady_clock::now();
+    for (int count = 0; count < LineBudget::kLinesPerSecond; ++count) {
+        EXPECT_EQ(budget.admit(now), 0U);
+    }
+    EXPECT_EQ(budget.admit(now), std::nullopt);
+    EXPECT_EQ(budget.admit(now), std::nullopt);
+    EXPECT_EQ(budget.admit(now + std::chrono::seconds(1)), 2U);
+    EXPECT_EQ(budget.admit(now + std::chrono::seconds(1)), 0U);
 }
 
 }  // namespace

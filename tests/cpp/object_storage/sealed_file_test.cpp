@@ -59,6 +59,17 @@ TEST(SealedFiles, CopiesWhatIsSmallOrTooMuch) {
     EXPECT_GE(SealedFiles::descriptorOf(*files.take(fileOf(content), kSize)), 0);
 }
 
+TEST(SealedFiles, CopiesNothingAboveTheLimit) {
+    SealedFiles files(1);
+    const std::string content(kSize, 'x');
+    const ymq::Bytes kept = *files.take(fileOf(content), kSize, kSize - 1);
+    EXPECT_EQ(kept.view(), content);
+    EXPECT_EQ(files.take(fileOf(content), kSize, kSize)->view(), content);
+    EXPECT_TRUE(files.take(fileOf(content), kSize, kSize - 1)->isNull());
+    EXPECT_TRUE(files.take(fileOf("small"), 5, 4)->isNull());
+    EXPECT_FALSE(files.take(fileOf("small"), 6, 4));
+}
+
 TEST(SealedFiles, OtherBytesHaveNoDescriptor) {
     EXPECT_EQ(SealedFiles::descriptorOf(ymq::Bytes()), -1);
     EXPECT_EQ(SealedFiles::descriptorOf(ymq::Bytes::copy(std::string_view("x"))), -1);

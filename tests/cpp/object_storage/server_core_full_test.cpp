@@ -73,6 +73,13 @@ TEST_F(FullServerCore, SetThatCanNeverFitIsAnsweredAndItsPayloadNotTaken) {
     EXPECT_EQ(core_.gauges().connections, 1U);
 }
 
+TEST_F(FullServerCore, WholeSetWhosePayloadWasNotTakenIsAnswered) {
+    const auto header = ymq::Bytes::copy(writeRequestHeader({.payloadLength = 1'000'000}));
+    core_.onRequest(1, header, ymq::Bytes(), {});
+    EXPECT_EQ(lastType(), ResponseType::storageFull);
+    EXPECT_TRUE(outbox_.closed.empty());
+}
+
 TEST_F(FullServerCore, SmallPayloadIsReceivedBeforeItIsRefused) {
     set(1, "123");
     set(2, std::string(50, 'x'));

@@ -1,1 +1,0 @@
-scaler_module(object_storage_server object_storage_server.cpp scaler/object_storage object_storage)

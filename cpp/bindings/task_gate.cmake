@@ -1,1 +1,0 @@
-scaler_module(_task_gate task_gate.cpp scaler/worker/agent worker)

@@ -1,0 +1,39 @@
+// How many lines of a log may be written, so that no peer fills it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace scaler::object_storage {
+
+// Not thread-safe.
+class LineBudget {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    static constexpr int kLinesPerSecond = 10;
+
+    // Returns how many lines were left out before this one; nothing when this one is to be left out too.
+    std::optional<std::uint64_t> admit(Time now) noexcept {
+        if (now - second_ >= std::chrono::seconds(1)) {
+            second_ = now;
+            written_ = 0;
+        }
+        if (written_ == kLinesPerSecond) {
+            ++leftOut_;
+            return std::nullopt;
+        }
+        ++written_;
+        const std::uint64_t before = leftOut_;
+        leftOut_ = 0;
+        return before;
+    }
+
+private:
+    Time second_ = Time() - std::chrono::seconds(1);
+    int written_ = 0;
+    std::uint64_t leftOut_ = 0;
+};
+
+}  // namespace scaler::object_storage
