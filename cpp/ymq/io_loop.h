@@ -21,14 +21,17 @@
 //   joins the I/O thread.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -90,6 +93,9 @@ public:
     // What was to happen within a delay that has passed, has happened.
     void seenTo();
 
+    // Memory that any connection may read into what is of no interest.
+    std::span<std::byte> scratch() noexcept { return scratch_; }
+
     // Tells whether the calling thread is the holder.
     bool runsHere() const noexcept;
 
@@ -134,6 +140,9 @@ private:
     // Of the holder.
     bool handed_over_{false};
     std::uint64_t followings_at_hand_over_{0};
+
+    // Of the loop and not of a thread, for a read may be begun by one holder and ended by another.
+    std::array<std::byte, 16 * 1024> scratch_{};
 
     // Destroyed before what is above, for handlers that are dropped with it use that.
     boost::asio::io_context context_{1};

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 
@@ -44,9 +43,7 @@ Link::Link(std::shared_ptr<SocketCore> core, StreamSocket socket, std::string de
 
 void Link::read() {
     if (stage_ == Stage::closed || reading_ || (paused_ && stage_ != Stage::leaving)) return;
-    // What a leaving peer still sends is of no interest, so all such connections may read into the same memory.
-    static thread_local std::array<std::byte, 16 * 1024> ignored;
-    const std::span<std::byte> memory = stage_ == Stage::leaving ? std::span<std::byte>(ignored) : reader_.prepare();
+    const std::span<std::byte> memory = stage_ == Stage::leaving ? core_->loop().scratch() : reader_.prepare();
     if (memory.empty()) {
         fail("out of memory for a frame");
         return;

@@ -1,0 +1,84 @@
+// How sessions and connections end: what is still written, and what is told.
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include <functional>
+#include <thread>
+
+#include "ymq/drive.h"
+#include "ymq/party.h"
+
+namespace scaler::ymq {
+
+using test::enterWhenGivenUp;
+using test::Event;
+using test::frameOf;
+using test::From;
+using test::Party;
+using test::RawPeer;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t kMoreThanTheKernelTakes = std::size_t{48} << 20;
+
+// Runs the function on a thread whose memory is unmapped when it ends, for its stack is larger than what is kept.
+void runOnPassingThread(std::function<void()> function) {
+    pthread_attr_t attributes;
+    ASSERT_EQ(::pthread_attr_init(&attributes), 0);
+    ASSERT_EQ(::pthread_attr_setstacksize(&attributes, std::size_t{256} << 20), 0);
+    pthread_t thread{};
+    const auto run = [](void* argument) -> void* {
+        (*static_cast<std::function<void()>*>(argument))();
+        return nullptr;
+    };
+    ASSERT_EQ(::pthread_create(&thread, &attributes, run, &function), 0);
+    ::pthread_join(thread, nullptr);
+    ::pthread_attr_destroy(&attributes);
+}
+
+// Returns how many bytes come before the other side closes.
+std::size_t readToEnd(RawPeer& peer, std::chrono::milliseconds pause = 0ms) {
+    std::string buffer(1 << 20, '\0');
+    std::size_t total = 0;
+    for (;;) {
+        pollfd entry{peer.descriptor(), POLLIN, 0};
+        if (::poll(&entry, 1, 10'000) <= 0) break;
+        const ssize_t size = ::recv(peer.descriptor(), buffer.data(), buffer.size(), 0);
+        if (size <= 0) break;
+        total += static_cast<std::size_t>(size);
+        std::this_thread::sleep_for(pause);
+    }
+    return total;
+}
+
+}  // namespace
+
+TEST(SocketEnd, ALeavingConnectionReadsAfterTheThreadThatDroveItHasEnded) {
+    const auto context = std::make_shared<IoContext>(1);
+    Socket server(context, Party::optionsOf(SocketType::binder, "server"));
+    const std::string address = server.bind("tcp://127.0.0.1:0").value().toString();
+    RawPeer client = RawPeer::connect(Address::parse(address).value().port);
+    client.write(frameOf("client") + frameOf("hello"));
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (server.statistics().received_messages == 0) ASSERT_NE(server.wait(deadline), Socket::Wait::timedOut);
+    ASSERT_EQ(client.readFrame(), "server");
+    runOnPassingThread([&] {
+        IoLoop& loop = context->next();
+        enterWhenGivenUp(loop);
+        EXPECT_EQ(server.send("client", Bytes::copy(std::string(kMoreThanTheKernelTakes, 'x'))), ErrorCode::uninit);
+        server.closeConnection("client");
+        // The read under way ends with this; the one behind it is of a connection that leaves.
+        client.write("of no interest");
+        const auto enough = std::chrono::steady_clock::now() + 200ms;
+        while (std::chrono::steady_clock::now() < enough) loop.runOne(10ms);
+        loop.leave(true);
+    });
+    client.write("of no interest");
+    // What comes in is read before there is room to write anything.
+    (void)server.take();
+    (void)server.wait(std::chrono::steady_clock::now() + 100ms);
+    EXPECT_EQ(readToEnd(client), kMoreThanTheKernelTakes + kHeaderBytes);
+}
+
+}  // namespace scaler::ymq
