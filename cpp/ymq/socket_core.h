@@ -7,7 +7,6 @@
 // (no new peers, goodbye to all), connections end when all is written, close() ends what is left after its linger.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
@@ -23,6 +22,7 @@
 
 #include "ymq/address.h"
 #include "ymq/dialer.h"
+#include "ymq/inbound_gate.h"
 #include "ymq/inbox.h"
 #include "ymq/io_loop.h"
 #include "ymq/link.h"
@@ -134,6 +134,7 @@ private:
     IoLoop& loop_;
     const SocketOptions options_;
     Inbox inbox_;
+    InboundGate inbound_gate_;
 
     std::mutex mutex_{};
     std::condition_variable quiet_{};
@@ -162,7 +163,6 @@ private:
     std::string refusal_{};
     SocketStatistics counters_{};
     std::unordered_set<std::shared_ptr<Link>> links_{};
-    std::atomic<bool> paused_{false};
 
     // On the I/O thread only.
     std::shared_ptr<Listener> listener_{};
