@@ -134,10 +134,9 @@ void Link::fail(const std::string& why) {
 }
 
 void Link::writeLocked() {
-    if (stage_ == Stage::closed || waiting_for_room_ || !writer_.hasUnwritten()) return;
-    if (stage_ == Stage::established && !plain_ && peer_->session.owesAcknowledgement()) {
-        writer_.appendControlFrame(FrameKind::ack, asBytes(encodeCount(peer_->session.acknowledgeNow())));
-    }
+    if (stage_ == Stage::closed || waiting_for_room_) return;
+    if (stage_ == Stage::established && !plain_) appendOwedLocked();
+    if (!writer_.hasUnwritten()) return;
     const StreamWriter::Status status = writer_.write(tokens_);
     if (peer_ != nullptr) peer_->last_sent = Clock::now();
     if (!tokens_.empty()) core_->onWrittenLocked(tokens_);
@@ -171,6 +170,23 @@ void Link::waitForRoom() {
 
 void Link::sendControlLocked(FrameKind kind, std::string_view payload) {
     writer_.appendControlFrame(kind, asBytes(payload));
+}
+
+void Link::oweLocked(FrameKind kind) {
+    owes_acknowledgement_ = owes_acknowledgement_ || kind == FrameKind::ack;
+    owes_ping_ = owes_ping_ || kind == FrameKind::ping;
+    owes_pong_ = owes_pong_ || kind == FrameKind::pong;
+}
+
+// Each of these frames acknowledges, and every write takes an acknowledgement with it.
+void Link::appendOwedLocked() {
+    Session& session = peer_->session;
+    if (std::exchange(owes_ping_, false)) sendControlLocked(FrameKind::ping, encodeCount(session.acknowledgeNow()));
+    if (std::exchange(owes_pong_, false)) sendControlLocked(FrameKind::pong, encodeCount(session.acknowledgeNow()));
+    const bool must = std::exchange(owes_acknowledgement_, false);
+    if (session.owesAcknowledgement() && (must || writer_.hasUnwritten())) {
+        sendControlLocked(FrameKind::ack, encodeCount(session.acknowledgeNow()));
+    }
 }
 
 void Link::establishLocked(const PeerPointer& peer) {

@@ -39,6 +39,9 @@ public:
     // Writes what is queued, as far as the kernel takes it; an acknowledgement that is owed goes first.
     void writeLocked();
     void sendControlLocked(FrameKind kind, std::string_view payload);
+    // Owes the peer an ack, a ping or a pong, which the next write encodes: a peer that does not read is owed one of
+    // each, however many it asks for.
+    void oweLocked(FrameKind kind);
     bool allWrittenLocked() const noexcept { return half_closed_; }
 
     // With the lock, on the I/O thread:
@@ -66,6 +69,7 @@ private:
     void takeFrames();
     bool checkStatus(FrameReader::Status status);
     void waitForRoom();
+    void appendOwedLocked();
     void scheduleLeaveCheck(std::chrono::milliseconds delay);
     bool everythingArrived() const;
 
@@ -88,6 +92,9 @@ private:
     bool paused_{false};
     bool waiting_for_room_{false};
     bool half_closed_{false};
+    bool owes_acknowledgement_{false};
+    bool owes_ping_{false};
+    bool owes_pong_{false};
     Stage stage_;
     FrameReader reader_{FrameReader::Mode::plain};
     StreamWriter writer_;

@@ -176,7 +176,7 @@ bool SocketCore::onFramesLocked(Link& link, std::vector<Received>& messages, std
         }
     }
     if (session.mustAcknowledge()) {
-        link.sendControlLocked(FrameKind::ack, encodeCount(session.acknowledgeNow()));
+        link.oweLocked(FrameKind::ack);
         answered = true;
     }
     // Otherwise what send_soon left would leave with every frame that comes in.
@@ -194,9 +194,7 @@ bool SocketCore::onControlLocked(Peer& peer, Link& link, const Frame& frame) {
         case FrameKind::pong: {
             const std::optional<std::uint64_t> count = decodeCount(frame.payload.span());
             if (!count || !peer.session.onAcknowledged(*count)) return false;
-            if (frame.kind == FrameKind::ping) {
-                link.sendControlLocked(FrameKind::pong, encodeCount(peer.session.acknowledgeNow()));
-            }
+            if (frame.kind == FrameKind::ping) link.oweLocked(FrameKind::pong);
             return true;
         }
         case FrameKind::data:

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "ymq/drive.h"
+#include "ymq/hand_made_peer.h"
 #include "ymq/party.h"
 
 namespace scaler::ymq {
@@ -14,6 +15,7 @@ using test::enterWhenGivenUp;
 using test::Event;
 using test::frameOf;
 using test::From;
+using test::HandMadePeer;
 using test::Party;
 using test::RawPeer;
 using namespace std::chrono_literals;
@@ -79,6 +81,25 @@ TEST(SocketEnd, ALeavingConnectionReadsAfterTheThreadThatDroveItHasEnded) {
     (void)server.take();
     (void)server.wait(std::chrono::steady_clock::now() + 100ms);
     EXPECT_EQ(readToEnd(client), kMoreThanTheKernelTakes + kHeaderBytes);
+}
+
+TEST(SocketEnd, APeerThatPingsAndDoesNotReadIsOwedOneAnswer) {
+    constexpr int kPings = 1'000'000;
+    Party server(SocketType::binder, "server");
+    HandMadePeer client(server.bindPort(), "client");
+    EXPECT_EQ(client.greet().first, FrameKind::accept);
+    std::string pings;
+    for (int count = 0; count < 1000; ++count) pings += frameOf(encodeCount(0), FrameKind::ping);
+    for (int count = 0; count < kPings; count += 1000) ASSERT_TRUE(client.raw.write(pings));
+    ASSERT_TRUE(client.raw.write(frameOf("all sent")));
+    ASSERT_EQ(server.message(60s), (From{"client", "all sent"}));
+    EXPECT_EQ(server.send("client", "last"), ErrorCode::uninit);
+    int pongs = 0;
+    std::pair<FrameKind, std::string> frame = client.frame();
+    for (; frame.first == FrameKind::pong || frame.first == FrameKind::ack; frame = client.frame()) ++pongs;
+    EXPECT_EQ(frame.second, "last");
+    EXPECT_GE(pongs, 1);
+    EXPECT_LT(pongs, kPings / 10);
 }
 
 }  // namespace scaler::ymq
