@@ -30,10 +30,13 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
+#include <queue>
 #include <span>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "ymq/stream_socket.h"
 
@@ -110,8 +113,9 @@ private:
 
     void run();
     Turn awaitTurn(std::unique_lock<std::mutex>& lock);
-    void runUntilHandedOver();
-    bool mayGiveUp();
+    void runUntilHandedOver(std::unique_lock<std::mutex>& lock);
+    bool mayGiveUpLocked() const noexcept;
+    bool forgetPassedLocked();
     void urge();
     bool isNeededLocked() const noexcept;
     void setAlarmForLaterLocked();
@@ -134,8 +138,8 @@ private:
     Clock::time_point rings_at_{Clock::time_point::max()};
     // The alarm means business, whoever has driven meanwhile.
     bool urgent_{false};
-    // When messages have to leave that wait for company.
-    Clock::time_point due_{Clock::time_point::max()};
+    // When messages have to leave that wait for company, earliest first: at most one time of each socket.
+    std::priority_queue<Clock::time_point, std::vector<Clock::time_point>, std::greater<>> due_{};
 
     // Of the holder.
     bool handed_over_{false};

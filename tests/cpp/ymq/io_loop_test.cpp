@@ -115,6 +115,36 @@ TEST(IoLoop, WhatIsDueHappensAlthoughSomebodyKeepsComingBack) {
     comeBackUntil(loop, expired);
 }
 
+TEST(IoLoop, WhatIsDueLaterIsNotForgottenWithWhatWasSeenTo) {
+    IoLoop loop;
+    enterWhenGivenUp(loop);
+    loop.comeWithin(1ms);
+    loop.comeWithin(20ms);
+    std::atomic<bool> expired{false};
+    boost::asio::steady_timer timer(loop.context(), 20ms);
+    timer.async_wait([&](const auto&) { expired = true; });
+    std::this_thread::sleep_for(2ms);
+    loop.seenTo();
+    loop.leave(false);
+    comeBackUntil(loop, expired);
+}
+
+TEST(IoLoop, WhatIsDueLaterIsNotForgottenWithWhatTheAlarmRangFor) {
+    IoLoop loop;
+    enterWhenGivenUp(loop);
+    std::atomic<bool> first{false};
+    std::atomic<bool> second{false};
+    boost::asio::steady_timer early(loop.context(), 1ms);
+    boost::asio::steady_timer late(loop.context(), 20ms);
+    early.async_wait([&](const auto&) { first = true; });
+    late.async_wait([&](const auto&) { second = true; });
+    loop.comeWithin(1ms);
+    loop.comeWithin(20ms);
+    loop.leave(false);
+    comeBackUntil(loop, first);
+    comeBackUntil(loop, second);
+}
+
 TEST(IoLoop, StopsWhileADriverWaits) {
     auto loop = std::make_unique<IoLoop>();
     std::atomic<bool> driving{false};
