@@ -19,8 +19,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A connection that leaves must make progress with its last bytes at least this often.
-constexpr auto kLeavePatience = 5s;
 constexpr auto kLongestLeaveCheck = 50ms;
 
 bool isLocal(const StreamSocket& socket) {
@@ -208,7 +206,7 @@ void Link::leaveLocked() {
         writeLocked();
     }
     paused_ = false;
-    left_at_ = Clock::now();
+    progress_at_ = Clock::now();
     core_->loop().post([self = shared_from_this()] {
         self->read();
         self->scheduleLeaveCheck(1ms);
@@ -220,7 +218,7 @@ void Link::scheduleLeaveCheck(std::chrono::milliseconds delay) {
     timer_.expires_after(delay);
     timer_.async_wait([self = shared_from_this(), delay](const error_code& cancelled) {
         if (cancelled || self->stage_ != Stage::leaving) return;
-        if (self->everythingArrived() || Clock::now() > self->left_at_ + kLeavePatience) {
+        if (self->everythingArrived() || Clock::now() > self->progress_at_ + self->core_->options().leave_patience) {
             self->core_->onLeft(*self);
         } else {
             self->scheduleLeaveCheck(std::min<std::chrono::milliseconds>(delay * 2, kLongestLeaveCheck));
@@ -228,12 +226,18 @@ void Link::scheduleLeaveCheck(std::chrono::milliseconds delay) {
     });
 }
 
-bool Link::everythingArrived() const {
+bool Link::everythingArrived() {
     const std::lock_guard lock(core_->lock());
-    if (!half_closed_ || local_) return half_closed_;
+    // A connection closed with unread input is reset, and a reset drops what the other kernel has not yet got. What is
+    // written to a local one has arrived.
     int unsent = 0;
-    // A connection closed with unread input is reset, and a reset drops what the other kernel has not yet got.
-    return ::ioctl(writer_.descriptor(), SIOCOUTQ, &unsent) != 0 || unsent == 0;
+    if (local_ || ::ioctl(writer_.descriptor(), SIOCOUTQ, &unsent) != 0) unsent = 0;
+    const std::uint64_t left = writer_.unwrittenBytes() + static_cast<std::uint64_t>(unsent);
+    if (left < least_left_) {
+        least_left_ = left;
+        progress_at_ = Clock::now();
+    }
+    return half_closed_ && left == 0;
 }
 
 void Link::closeLocked() {

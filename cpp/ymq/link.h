@@ -6,6 +6,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -71,7 +72,7 @@ private:
     void waitForRoom();
     void appendOwedLocked();
     void scheduleLeaveCheck(std::chrono::milliseconds delay);
-    bool everythingArrived() const;
+    bool everythingArrived();
 
     // link_greeting.cpp
     bool greet();
@@ -102,7 +103,9 @@ private:
     std::string peer_identity_{};
     boost::asio::steady_timer timer_;
     const Clock::time_point started_;
-    Clock::time_point left_at_{};
+    // Of a connection that leaves: the least that was left to arrive, and when it became so little.
+    std::uint64_t least_left_{UINT64_MAX};
+    Clock::time_point progress_at_{};
     std::vector<std::uint64_t> tokens_{};
     std::vector<Received> batch_{};
     std::vector<Frame> controls_{};

@@ -54,6 +54,15 @@ std::size_t readToEnd(RawPeer& peer, std::chrono::milliseconds pause = 0ms) {
     return total;
 }
 
+RawPeer greeted(Party& server, std::uint16_t port) {
+    RawPeer client = RawPeer::connect(port);
+    client.write(frameOf("client") + frameOf("hello"));
+    EXPECT_EQ(server.message(), (From{"client", "hello"}));
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
+    EXPECT_EQ(client.readFrame(), "server");
+    return client;
+}
+
 }  // namespace
 
 TEST(SocketEnd, ALeavingConnectionReadsAfterTheThreadThatDroveItHasEnded) {
@@ -81,6 +90,28 @@ TEST(SocketEnd, ALeavingConnectionReadsAfterTheThreadThatDroveItHasEnded) {
     (void)server.take();
     (void)server.wait(std::chrono::steady_clock::now() + 100ms);
     EXPECT_EQ(readToEnd(client), kMoreThanTheKernelTakes + kHeaderBytes);
+}
+
+TEST(SocketEnd, ASlowReaderOfTheLastBytesGetsThemAll) {
+    SocketOptions options = Party::optionsOf(SocketType::binder, "server");
+    options.leave_patience = 1s;
+    Party server(options);
+    RawPeer client = greeted(server, server.bindPort());
+    EXPECT_EQ(server.send("client", std::string(kMoreThanTheKernelTakes, 'x')), ErrorCode::uninit);
+    server.socket.closeConnection("client");
+    // Two seconds at least.
+    EXPECT_EQ(readToEnd(client, 40ms), kMoreThanTheKernelTakes + kHeaderBytes);
+}
+
+TEST(SocketEnd, AReaderThatStopsIsNotWaitedFor) {
+    SocketOptions options = Party::optionsOf(SocketType::binder, "server");
+    options.leave_patience = 100ms;
+    Party server(options);
+    const RawPeer client = greeted(server, server.bindPort());
+    EXPECT_EQ(server.send("client", std::string(kMoreThanTheKernelTakes, 'x'), 7), ErrorCode::uninit);
+    server.socket.closeConnection("client");
+    EXPECT_EQ(server.completion(),
+              (std::pair<std::uint64_t, ErrorCode>{7, ErrorCode::sendMessageRequestCouldNotComplete}));
 }
 
 TEST(SocketEnd, APeerThatPingsAndDoesNotReadIsOwedOneAnswer) {
