@@ -111,6 +111,7 @@ private:
     void establishLocked(Link& link, const PeerPointer& peer);
     void dropLinkLocked(Link& link);
     void detachLocked(PeerPointer peer);
+    void dropQueuedLocked(Peer& peer, ErrorCode code);
     void endLocked(PeerPointer peer, PeerEvent event, ErrorCode code);
     void dialLocked(Clock::time_point deadline, std::size_t delays_to_skip);
     void onGivenUp(const std::string& why);

@@ -245,17 +245,21 @@ void SocketCore::dialLocked(Clock::time_point deadline, std::size_t delays_to_sk
     if (dialer_ != nullptr) dialer_->start(deadline, delays_to_skip);
 }
 
-void SocketCore::endLocked(PeerPointer peer, PeerEvent event, ErrorCode code) {
-    if (peer->state == Peer::State::live) peers_.remove(peer);
-    peer->state = Peer::State::ended;
-    if (peer->link != nullptr) dropLinkLocked(*peer->link);
-    Outbox& outbox = peer->session.outbox();
+void SocketCore::dropQueuedLocked(Peer& peer, ErrorCode code) {
+    Outbox& outbox = peer.session.outbox();
     const std::uint64_t lost = outbox.appendedFrames() - outbox.writtenFrames();
     counters_.dropped_messages += lost;
     if (stopping_ && lost != 0) all_written_ = false;
     for (const std::uint64_t token : outbox.clear()) {
         inbox_.push(Received::completion(token, endOfSend(options_.type, code)));
     }
+}
+
+void SocketCore::endLocked(PeerPointer peer, PeerEvent event, ErrorCode code) {
+    if (peer->state == Peer::State::live) peers_.remove(peer);
+    peer->state = Peer::State::ended;
+    if (peer->link != nullptr) dropLinkLocked(*peer->link);
+    dropQueuedLocked(*peer, code);
     if (only_peer_ == peer) {
         only_peer_.reset();
         used_up_ = true;

@@ -92,6 +92,42 @@ TEST(SocketEnd, ALeavingConnectionReadsAfterTheThreadThatDroveItHasEnded) {
     EXPECT_EQ(readToEnd(client), kMoreThanTheKernelTakes + kHeaderBytes);
 }
 
+TEST(SocketEnd, ASessionWithoutAConnectionIsLostOnce) {
+    Party server(SocketType::binder, "server");
+    const std::uint16_t port = server.bindPort();
+    HandMadePeer client(port, "client");
+    client.hello.key = {1};
+    EXPECT_EQ(client.greet().first, FrameKind::accept);
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::connected}));
+    client.raw.reset();
+    const MessagePart part(Bytes::copy(std::string_view("x")));
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    for (bool written = true; written && std::chrono::steady_clock::now() < deadline;) {
+        ASSERT_EQ(server.socket.sendNow("client", std::span(&part, 1), 1, written), ErrorCode::uninit);
+    }
+    server.socket.closeConnection("client");
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::lost}));
+    RawPeer other = RawPeer::connect(port);
+    other.write(frameOf("other"));
+    EXPECT_EQ(server.event(), (Event{"other", PeerEvent::connected}));
+}
+
+TEST(SocketEnd, ASessionWhoseLastMessagesDoNotLeaveIsLostOnce) {
+    Party server(SocketType::binder, "server");
+    const std::uint16_t port = server.bindPort();
+    RawPeer client = greeted(server, port);
+    EXPECT_EQ(server.send("client", std::string(kMoreThanTheKernelTakes, 'x'), 7), ErrorCode::uninit);
+    server.socket.closeConnection("client");
+    EXPECT_EQ(server.event(), (Event{"client", PeerEvent::lost}));
+    RawPeer again = greeted(server, port);
+    client.reset();
+    EXPECT_EQ(server.completion()->first, 7U);
+    again.writeFrame("still here");
+    EXPECT_EQ(server.message(), (From{"client", "still here"}));
+    EXPECT_FALSE(server.event(1ms).has_value());
+    EXPECT_EQ(server.socket.statistics().peers, 1U);
+}
+
 TEST(SocketEnd, ASlowReaderOfTheLastBytesGetsThemAll) {
     SocketOptions options = Party::optionsOf(SocketType::binder, "server");
     options.leave_patience = 1s;
