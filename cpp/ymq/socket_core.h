@@ -1,10 +1,10 @@
 // The state of one socket, shared by the calling threads and its I/O thread.
 //
 // One lock guards the peers, their sessions and what is written to their connections. It is never held while waiting,
-// and no user code runs under it; the lock of the inbox is taken inside it. User threads append messages and write;
-// everything else, and above all every change of a peer's state, happens on "the I/O thread": whichever thread runs the
-// loop (io_loop.h). Stopping goes: requestStop
-// (no new peers, goodbye to all), connections end when all is written, close() ends what is left after its linger.
+// and no user code runs under it; the lock of the inbox is taken inside it. User threads make the
+// peer that is to be connected to, append messages and write; everything else, and above all every change of the state
+// of a peer, happens on "the I/O thread": whichever thread runs the loop (io_loop.h). Stopping goes: requestStop (no
+// new peers, goodbye to all), connections end when all is written, close() ends what is left after its linger.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -111,6 +111,7 @@ private:
     void establishLocked(Link& link, const PeerPointer& peer);
     void dropLinkLocked(Link& link);
     void detachLocked(PeerPointer peer);
+    void stopDialingLocked();
     void dropQueuedLocked(Peer& peer, ErrorCode code);
     void endLocked(PeerPointer peer, PeerEvent event, ErrorCode code);
     void dialLocked(Clock::time_point deadline, std::size_t delays_to_skip);

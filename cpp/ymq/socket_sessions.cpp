@@ -245,6 +245,17 @@ void SocketCore::dialLocked(Clock::time_point deadline, std::size_t delays_to_sk
     if (dialer_ != nullptr) dialer_->start(deadline, delays_to_skip);
 }
 
+// A connection in its greeting goes too: its hello named the session that is over, and the answer would be taken for
+// one to the next session.
+void SocketCore::stopDialingLocked() {
+    dialed_peer_.reset();
+    if (dialer_ != nullptr) dialer_->stop();
+    const std::unordered_set<std::shared_ptr<Link>> links = links_;
+    for (const auto& link : links) {
+        if (link->isDialed() && link->stage() < Link::Stage::established) dropLinkLocked(*link);
+    }
+}
+
 void SocketCore::dropQueuedLocked(Peer& peer, ErrorCode code) {
     Outbox& outbox = peer.session.outbox();
     const std::uint64_t lost = outbox.appendedFrames() - outbox.writtenFrames();
@@ -266,8 +277,7 @@ void SocketCore::endLocked(PeerPointer peer, PeerEvent event, ErrorCode code) {
     }
     if (!stopping_) inbox_.push(Received::occurrence(peer->name, event));
     if (dialed_peer_ == peer) {
-        dialed_peer_.reset();
-        if (dialer_ != nullptr) dialer_->stop();
+        stopDialingLocked();
         // A subscriber without guaranteed delivery begins anew by itself.
         if (event == PeerEvent::lost && code != ErrorCode::connectFailed && !options_.reliable() && !peer->plain &&
             !stopping_) {

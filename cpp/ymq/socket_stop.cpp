@@ -37,10 +37,7 @@ void SocketCore::leaveLocked(PeerPointer peer) {
         only_peer_.reset();
         used_up_ = true;
     }
-    if (dialed_peer_ == peer) {
-        dialed_peer_.reset();
-        if (dialer_ != nullptr) dialer_->stop();
-    }
+    if (dialed_peer_ == peer) stopDialingLocked();
     link->leaveLocked();
     if (!stopping_) inbox_.push(Received::occurrence(peer->name, PeerEvent::lost));
 }

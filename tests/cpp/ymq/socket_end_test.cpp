@@ -150,6 +150,32 @@ TEST(SocketEnd, AReaderThatStopsIsNotWaitedFor) {
               (std::pair<std::uint64_t, ErrorCode>{7, ErrorCode::sendMessageRequestCouldNotComplete}));
 }
 
+TEST(SocketEnd, AGreetingOfAnEarlierSessionEndsWithIt) {
+    const Descriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(name);
+    ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&name), size), 0);
+    ASSERT_EQ(::listen(listener.get(), 8), 0);
+    ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&name), &size), 0);
+    SocketOptions options = Party::optionsOf(SocketType::connector, "client");
+    options.session_timeout = 1s;
+    Party client(options);
+    client.connect("tcp://127.0.0.1:" + std::to_string(ntohs(name.sin_port)));
+    RawPeer first(Descriptor(::accept(listener.get(), nullptr, nullptr)));
+    Accept accept;
+    accept.reliable = true;
+    first.write(frameOf("server") + frameOf(encode(accept), FrameKind::accept));
+    EXPECT_EQ(client.event(), (Event{"server", PeerEvent::connected}));
+    first.reset();
+    // The next connection is made for the same session, which ends before its greeting does.
+    RawPeer second(Descriptor(::accept(listener.get(), nullptr, nullptr)));
+    second.writeFrame("server");
+    EXPECT_EQ(client.event(), (Event{"server", PeerEvent::lost}));
+    EXPECT_TRUE(second.isClosedWithin(2s));
+}
+
 TEST(SocketEnd, APeerThatPingsAndDoesNotReadIsOwedOneAnswer) {
     constexpr int kPings = 1'000'000;
     Party server(SocketType::binder, "server");
