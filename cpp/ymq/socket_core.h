@@ -1,10 +1,10 @@
 // The state of one socket, shared by the calling threads and its I/O thread.
 //
 // One lock guards the peers, their sessions and what is written to their connections. It is never held while waiting,
-// and no user code runs under it; the lock of the inbox is taken inside it. User threads make the
-// peer that is to be connected to, append messages and write; everything else, and above all every change of the state
-// of a peer, happens on "the I/O thread": whichever thread runs the loop (io_loop.h). Stopping goes: requestStop (no
-// new peers, goodbye to all), connections end when all is written, close() ends what is left after its linger.
+// and no user code but the log runs under it; the lock of the inbox is taken inside it. User threads make the peer that
+// is to be connected to, append messages and write; everything else, and above all every change of the state of a peer,
+// happens on "the I/O thread": whichever thread runs the loop (io_loop.h). Stopping goes: requestStop (no new peers,
+// goodbye to all), connections end when all is written, close() ends what is left after its linger.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
