@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <exception>
 
 #include "ymq/socket_core.h"
 
@@ -52,8 +53,20 @@ void Link::read() {
                             [self = shared_from_this(), wanted](const error_code& failure, std::size_t size) {
                                 self->reading_ = false;
                                 if (wanted && !failure) self->reader_.commit(size);
-                                self->onRead(failure);
+                                try {
+                                    self->onRead(failure);
+                                } catch (const std::exception& error) {
+                                    self->onThrown(error.what());
+                                }
                             });
+}
+
+void Link::onThrown(const std::string& why) {
+    if (stage_ == Stage::established) {
+        core_->onReadingThrew(*this, why);
+    } else {
+        fail(why);
+    }
 }
 
 void Link::onRead(const error_code& failure) {

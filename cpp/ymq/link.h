@@ -66,6 +66,7 @@ private:
     // link.cpp
     void read();
     void onRead(const boost::system::error_code& failure);
+    void onThrown(const std::string& why);
     void onBytes();
     void takeFrames();
     bool checkStatus(FrameReader::Status status);

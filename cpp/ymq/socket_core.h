@@ -66,6 +66,7 @@ public:
     void refuseLocked(Link& link, const Refuse& refuse);
     void onPlainGreetingLocked(Link& link);
     void onLinkFailed(Link& link, const std::string& why);
+    void onReadingThrew(Link& link, const std::string& why);
     // In socket_core.cpp: data frames, then the other frames that came with them; false when the peer broke the
     // protocol.
     bool onFramesLocked(Link& link, std::vector<Received>& messages, std::uint64_t bytes,

@@ -221,6 +221,16 @@ void SocketCore::onLinkFailed(Link& link, const std::string& why) {
     if (isQuietLocked()) quiet_.notify_all();
 }
 
+// The session ends, too: some of what it counts as received may not have come through.
+void SocketCore::onReadingThrew(Link& link, const std::string& why) {
+    const std::lock_guard lock(mutex_);
+    const PeerPointer peer = link.peer();
+    if (peer == nullptr || peer->state != Peer::State::live) return;
+    const std::string description = link.description();
+    endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
+    log(LogLevel::warning, "ended the session with " + description + ": " + why);
+}
+
 void SocketCore::dropLinkLocked(Link& link) {
     const std::shared_ptr<Link> keep = link.shared_from_this();
     const PeerPointer peer = link.peer();

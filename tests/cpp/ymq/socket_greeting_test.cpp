@@ -1,4 +1,5 @@
 // Greetings: who is taken, who is refused and why, and what garbage does.
+#include <new>
 #include <thread>
 
 #include "ymq/hand_made_peer.h"
@@ -161,6 +162,19 @@ TEST(SocketGreeting, GarbageEndsItsConnectionOnly) {
     EXPECT_EQ(unknown.greet().first, FrameKind::accept);
     unknown.raw.write(headerOf(std::uint64_t{9} << 56));
     EXPECT_TRUE(unknown.raw.isClosedWithin(2s));
+    RawPeer good = RawPeer::connect(port);
+    good.write(frameOf("good") + frameOf("served"));
+    EXPECT_EQ(server.message(), (From{"good", "served"}));
+}
+
+TEST(SocketGreeting, WhatIsThrownWhileAConnectionIsReadEndsThatOne) {
+    SocketOptions options = Party::optionsOf(SocketType::binder, "server");
+    options.log = [](LogLevel, const std::string&) { throw std::bad_alloc(); };
+    Party server(options);
+    const std::uint16_t port = server.bindPort();
+    RawPeer peer = RawPeer::connect(port);
+    peer.write("GET / HTTP/1.1\r\n\r\n");
+    EXPECT_TRUE(peer.isClosedWithin(2s));
     RawPeer good = RawPeer::connect(port);
     good.write(frameOf("good") + frameOf("served"));
     EXPECT_EQ(server.message(), (From{"good", "served"}));
