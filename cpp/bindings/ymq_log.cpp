@@ -1,10 +1,16 @@
 // Warnings on the standard error stream, bounded in number.
 #include "bindings/ymq_log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <mutex>
+#include <string_view>
+#include <utility>
 
 namespace scaler::bindings {
 
@@ -25,29 +31,51 @@ Budget& budget() noexcept {
     return *instance;
 }
 
+// Parts of a line come from peers, which shall not write to the terminal of whoever reads it.
+std::string printable(const std::string& text) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string result;
+    for (const char letter : text) {
+        const auto byte = static_cast<unsigned char>(letter);
+        if (byte >= 0x20 && byte < 0x7f) {
+            result += letter;
+        } else {
+            result += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 0xf]};
+        }
+    }
+    return result;
+}
+
+// Leaves the line out when nobody reads the stream: the caller may hold a lock that everything else waits for.
+void writeIfThereIsRoom(std::string line) {
+    // A pipe with room has room for so much.
+    line.resize(std::min<std::size_t>(line.size(), PIPE_BUF - 1));
+    line += "\n";
+    pollfd entry{STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&entry, 1, 0) != 1 || (entry.revents & POLLOUT) == 0) return;
+    // There is nobody to tell that the stream of errors cannot be written.
+    (void)!::write(STDERR_FILENO, line.data(), line.size());
+}
+
 }  // namespace
 
 void writeLine(const std::string& text) {
     Budget& lines = budget();
-    std::string line = "scaler.ymq: " + text;
-    {
-        const std::lock_guard lock(lines.mutex);
-        const auto now = std::chrono::steady_clock::now();
-        if (now - lines.second >= std::chrono::seconds(1)) {
-            lines.second = now;
-            lines.written = 0;
-        }
-        if (lines.written == kLinesPerSecond) {
-            ++lines.left_out;
-            return;
-        }
-        ++lines.written;
-        if (lines.left_out != 0) line += " (" + std::to_string(lines.left_out) + " lines before were left out)";
-        lines.left_out = 0;
+    std::string line = "scaler.ymq: " + printable(text);
+    const std::lock_guard lock(lines.mutex);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - lines.second >= std::chrono::seconds(1)) {
+        lines.second = now;
+        lines.written = 0;
     }
-    line += "\n";
-    // There is nobody to tell that the stream of errors cannot be written.
-    (void)!::write(STDERR_FILENO, line.data(), line.size());
+    if (lines.written == kLinesPerSecond) {
+        ++lines.left_out;
+        return;
+    }
+    ++lines.written;
+    if (lines.left_out != 0) line += " (" + std::to_string(lines.left_out) + " lines before were left out)";
+    lines.left_out = 0;
+    writeIfThereIsRoom(std::move(line));
 }
 
 }  // namespace scaler::bindings

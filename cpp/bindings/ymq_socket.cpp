@@ -4,7 +4,6 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include "bindings/ymq_log.h"
 #include "bindings/ymq_payload.h"
 #include "bindings/ymq_released.h"
+#include "ymq/signals_blocked.h"
 
 namespace nb = nanobind;
 
@@ -188,24 +188,6 @@ nb::list sendMany(const Socket& self, nb::handle messages) {
 // A thread that waits runs the loop for so long before it leaves that to the I/O thread.
 constexpr std::chrono::milliseconds kLongestTurn{500};
 
-// Blocks signals in this thread until it goes out of scope.
-class SignalsBlocked {
-public:
-    SignalsBlocked() {
-        sigset_t all;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
-    const sigset_t& before() const noexcept { return before_; }
-
-private:
-    sigset_t before_;
-};
-
 // Waits, at first by running the loop. A signal that comes just before that waits does not end the wait, so it is
 // short; a longer one goes on behind a look at the signals, in a way that misses none.
 ymq::Socket::Wait waitFor(ymq::Socket& native, const std::optional<Clock::time_point>& deadline) {
@@ -216,7 +198,7 @@ ymq::Socket::Wait waitFor(ymq::Socket& native, const std::optional<Clock::time_p
         const ymq::Socket::Wait outcome = native.wait(is_last_turn ? *deadline : turn);
         if (is_last_turn || outcome != ymq::Socket::Wait::timedOut) return outcome;
     }
-    const SignalsBlocked blocked;
+    const ymq::SignalsBlocked blocked;
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
     const Unlocked unlocked;
     return native.sleep(deadline, blocked.before());

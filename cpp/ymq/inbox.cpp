@@ -18,6 +18,9 @@ namespace {
 // Handlers that are run at most by who does not wait.
 constexpr int kHandlersOfLook = 64;
 
+// What an item costs: messages without a payload are not free.
+std::uint64_t bytesOf(const Received& item) noexcept { return sizeof(Received) + item.payload.size(); }
+
 }  // namespace
 
 Inbox::Inbox(IoLoop* loop) : loop_(loop), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -28,7 +31,7 @@ Inbox::~Inbox() { setWatchedLocked(false); }
 
 void Inbox::push(Received item) {
     const std::lock_guard lock(mutex_);
-    bytes_ += item.payload.size();
+    bytes_ += bytesOf(item);
     items_.push_back(std::move(item));
     notifyLocked();
 }
@@ -38,7 +41,7 @@ void Inbox::push(std::vector<Received>& items) {
     {
         const std::lock_guard lock(mutex_);
         for (Received& item : items) {
-            bytes_ += item.payload.size();
+            bytes_ += bytesOf(item);
             items_.push_back(std::move(item));
         }
         notifyLocked();
@@ -52,7 +55,7 @@ std::vector<Received> Inbox::take(std::size_t maximum) {
     std::vector<Received> taken(std::make_move_iterator(items_.begin()),
                                 std::make_move_iterator(items_.begin() + number));
     items_.erase(items_.begin(), items_.begin() + number);
-    for (const Received& item : taken) bytes_ -= item.payload.size();
+    for (const Received& item : taken) bytes_ -= bytesOf(item);
     if (items_.empty()) unsignalLocked();
     return taken;
 }

@@ -62,7 +62,7 @@ public:
 
     bool hasItems() const;
 
-    // Bytes of messages that were not taken.
+    // Bytes of what was not taken, with those of the items themselves.
     std::uint64_t bytes() const;
 
 private:

@@ -1,21 +1,17 @@
 // The I/O threads.
 #include "ymq/io_context.h"
 
-#include <signal.h>
-
 #include <algorithm>
+
+#include "ymq/signals_blocked.h"
 
 namespace scaler::ymq {
 
 IoContext::IoContext(std::size_t number_of_threads) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const SignalsBlocked blocked;
     for (std::size_t count = 0; count < std::max<std::size_t>(number_of_threads, 1); ++count) {
         loops_.push_back(std::make_unique<IoLoop>());
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 IoContext::~IoContext() { stop(); }

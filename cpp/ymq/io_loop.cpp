@@ -129,13 +129,21 @@ void IoLoop::onHandedOver() noexcept {
 
 void IoLoop::comeWithin(std::chrono::nanoseconds delay) {
     const std::lock_guard lock(mutex_);
-    due_ = std::min<Clock::time_point>(due_, Clock::now() + delay);
+    due_.push(Clock::now() + delay);
     if (holder_ == Holder::nobody) setAlarmForLaterLocked();
 }
 
 void IoLoop::seenTo() {
     const std::lock_guard lock(mutex_);
-    if (due_ <= Clock::now()) due_ = Clock::time_point::max();
+    (void)forgetPassedLocked();
+}
+
+// Tells whether anything was due.
+bool IoLoop::forgetPassedLocked() {
+    const auto now = Clock::now();
+    const bool any = !due_.empty() && due_.top() <= now;
+    while (!due_.empty() && due_.top() <= now) due_.pop();
+    return any;
 }
 
 // Without this, what was posted while nobody runs the loop would wait for the alarm.
@@ -154,11 +162,11 @@ void IoLoop::run() {
         running_here = this;
         if (turn == Turn::brief) {
             context_.poll();
+            lock.lock();
         } else {
-            runUntilHandedOver();
+            runUntilHandedOver(lock);
         }
         running_here = nullptr;
-        lock.lock();
         holder_ = Holder::nobody;
         if (turn == Turn::brief && isNeededLocked()) {
             setAlarmLocked(std::chrono::nanoseconds(0), true);
@@ -179,33 +187,36 @@ IoLoop::Turn IoLoop::awaitTurn(std::unique_lock<std::mutex>& lock) {
         const bool is_urgent = std::exchange(urgent_, false);
         if (holder_ == Holder::driver || stopped_) continue;
         if (is_urgent) return Turn::full;
-        if (due_ <= Clock::now()) {
-            due_ = Clock::time_point::max();
-            return Turn::brief;
-        }
+        if (forgetPassedLocked()) return Turn::brief;
         if (drives_ == drives_at_alarm_) return Turn::full;
         setAlarmForLaterLocked();
     }
     return Turn::none;
 }
 
-void IoLoop::runUntilHandedOver() {
-    do {
+// Returns with the lock, which the caller keeps until the baton is given up: whoever posts or follows in between would
+// take it for granted that this thread goes on.
+void IoLoop::runUntilHandedOver(std::unique_lock<std::mutex>& lock) {
+    for (;;) {
         handed_over_ = false;
         context_.run_one();
-    } while (!context_.stopped() && !(handed_over_ && mayGiveUp()));
+        const bool stopped = context_.stopped();
+        if (!handed_over_ && !stopped) continue;
+        lock.lock();
+        if (stopped || mayGiveUpLocked()) return;
+        lock.unlock();
+    }
 }
 
-bool IoLoop::mayGiveUp() {
-    const std::lock_guard lock(mutex_);
+bool IoLoop::mayGiveUpLocked() const noexcept {
     return watchers_ == 0 && followers_ <= 1 && followings_ == followings_at_hand_over_ && posted_ == 0;
 }
 
 bool IoLoop::isNeededLocked() const noexcept { return posted_ != 0 || followers_ + watchers_ != 0; }
 
 void IoLoop::setAlarmForLaterLocked() {
-    if (due_ != Clock::time_point::max()) {
-        const auto left = std::max<Clock::duration>(due_ - Clock::now(), Clock::duration::zero());
+    if (!due_.empty()) {
+        const auto left = std::max<Clock::duration>(due_.top() - Clock::now(), Clock::duration::zero());
         if (left < kPatience) {
             setAlarmLocked(left + kTimerSlack, false);
             return;

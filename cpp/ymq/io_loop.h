@@ -21,16 +21,22 @@
 //   joins the I/O thread.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
+#include <queue>
+#include <span>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "ymq/stream_socket.h"
 
@@ -90,6 +96,9 @@ public:
     // What was to happen within a delay that has passed, has happened.
     void seenTo();
 
+    // Memory that any connection may read into what is of no interest.
+    std::span<std::byte> scratch() noexcept { return scratch_; }
+
     // Tells whether the calling thread is the holder.
     bool runsHere() const noexcept;
 
@@ -104,8 +113,9 @@ private:
 
     void run();
     Turn awaitTurn(std::unique_lock<std::mutex>& lock);
-    void runUntilHandedOver();
-    bool mayGiveUp();
+    void runUntilHandedOver(std::unique_lock<std::mutex>& lock);
+    bool mayGiveUpLocked() const noexcept;
+    bool forgetPassedLocked();
     void urge();
     bool isNeededLocked() const noexcept;
     void setAlarmForLaterLocked();
@@ -128,12 +138,15 @@ private:
     Clock::time_point rings_at_{Clock::time_point::max()};
     // The alarm means business, whoever has driven meanwhile.
     bool urgent_{false};
-    // When messages have to leave that wait for company.
-    Clock::time_point due_{Clock::time_point::max()};
+    // When messages have to leave that wait for company, earliest first: at most one time of each socket.
+    std::priority_queue<Clock::time_point, std::vector<Clock::time_point>, std::greater<>> due_{};
 
     // Of the holder.
     bool handed_over_{false};
     std::uint64_t followings_at_hand_over_{0};
+
+    // Of the loop and not of a thread, for a read may be begun by one holder and ended by another.
+    std::array<std::byte, 16 * 1024> scratch_{};
 
     // Destroyed before what is above, for handlers that are dropped with it use that.
     boost::asio::io_context context_{1};

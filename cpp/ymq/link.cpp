@@ -6,9 +6,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <exception>
 
 #include "ymq/socket_core.h"
 
@@ -20,8 +20,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A connection that leaves must make progress with its last bytes at least this often.
-constexpr auto kLeavePatience = 5s;
 constexpr auto kLongestLeaveCheck = 50ms;
 
 bool isLocal(const StreamSocket& socket) {
@@ -44,9 +42,7 @@ Link::Link(std::shared_ptr<SocketCore> core, StreamSocket socket, std::string de
 
 void Link::read() {
     if (stage_ == Stage::closed || reading_ || (paused_ && stage_ != Stage::leaving)) return;
-    // What a leaving peer still sends is of no interest, so all such connections may read into the same memory.
-    static thread_local std::array<std::byte, 16 * 1024> ignored;
-    const std::span<std::byte> memory = stage_ == Stage::leaving ? std::span<std::byte>(ignored) : reader_.prepare();
+    const std::span<std::byte> memory = stage_ == Stage::leaving ? core_->loop().scratch() : reader_.prepare();
     if (memory.empty()) {
         fail("out of memory for a frame");
         return;
@@ -57,8 +53,20 @@ void Link::read() {
                             [self = shared_from_this(), wanted](const error_code& failure, std::size_t size) {
                                 self->reading_ = false;
                                 if (wanted && !failure) self->reader_.commit(size);
-                                self->onRead(failure);
+                                try {
+                                    self->onRead(failure);
+                                } catch (const std::exception& error) {
+                                    self->onThrown(error.what());
+                                }
                             });
+}
+
+void Link::onThrown(const std::string& why) {
+    if (stage_ == Stage::established) {
+        core_->onReadingThrew(*this, why);
+    } else {
+        fail(why);
+    }
 }
 
 void Link::onRead(const error_code& failure) {
@@ -137,10 +145,9 @@ void Link::fail(const std::string& why) {
 }
 
 void Link::writeLocked() {
-    if (stage_ == Stage::closed || waiting_for_room_ || !writer_.hasUnwritten()) return;
-    if (stage_ == Stage::established && !plain_ && peer_->session.owesAcknowledgement()) {
-        writer_.appendControlFrame(FrameKind::ack, asBytes(encodeCount(peer_->session.acknowledgeNow())));
-    }
+    if (stage_ == Stage::closed || waiting_for_room_) return;
+    if (stage_ == Stage::established && !plain_) appendOwedLocked();
+    if (!writer_.hasUnwritten()) return;
     const StreamWriter::Status status = writer_.write(tokens_);
     if (peer_ != nullptr) peer_->last_sent = Clock::now();
     if (!tokens_.empty()) core_->onWrittenLocked(tokens_);
@@ -176,6 +183,23 @@ void Link::sendControlLocked(FrameKind kind, std::string_view payload) {
     writer_.appendControlFrame(kind, asBytes(payload));
 }
 
+void Link::oweLocked(FrameKind kind) {
+    owes_acknowledgement_ = owes_acknowledgement_ || kind == FrameKind::ack;
+    owes_ping_ = owes_ping_ || kind == FrameKind::ping;
+    owes_pong_ = owes_pong_ || kind == FrameKind::pong;
+}
+
+// Each of these frames acknowledges, and every write takes an acknowledgement with it.
+void Link::appendOwedLocked() {
+    Session& session = peer_->session;
+    if (std::exchange(owes_ping_, false)) sendControlLocked(FrameKind::ping, encodeCount(session.acknowledgeNow()));
+    if (std::exchange(owes_pong_, false)) sendControlLocked(FrameKind::pong, encodeCount(session.acknowledgeNow()));
+    const bool must = std::exchange(owes_acknowledgement_, false);
+    if (session.owesAcknowledgement() && (must || writer_.hasUnwritten())) {
+        sendControlLocked(FrameKind::ack, encodeCount(session.acknowledgeNow()));
+    }
+}
+
 void Link::establishLocked(const PeerPointer& peer) {
     stage_ = Stage::established;
     peer_ = peer;
@@ -195,7 +219,7 @@ void Link::leaveLocked() {
         writeLocked();
     }
     paused_ = false;
-    left_at_ = Clock::now();
+    progress_at_ = Clock::now();
     core_->loop().post([self = shared_from_this()] {
         self->read();
         self->scheduleLeaveCheck(1ms);
@@ -207,7 +231,7 @@ void Link::scheduleLeaveCheck(std::chrono::milliseconds delay) {
     timer_.expires_after(delay);
     timer_.async_wait([self = shared_from_this(), delay](const error_code& cancelled) {
         if (cancelled || self->stage_ != Stage::leaving) return;
-        if (self->everythingArrived() || Clock::now() > self->left_at_ + kLeavePatience) {
+        if (self->everythingArrived() || Clock::now() > self->progress_at_ + self->core_->options().leave_patience) {
             self->core_->onLeft(*self);
         } else {
             self->scheduleLeaveCheck(std::min<std::chrono::milliseconds>(delay * 2, kLongestLeaveCheck));
@@ -215,12 +239,18 @@ void Link::scheduleLeaveCheck(std::chrono::milliseconds delay) {
     });
 }
 
-bool Link::everythingArrived() const {
+bool Link::everythingArrived() {
     const std::lock_guard lock(core_->lock());
-    if (!half_closed_ || local_) return half_closed_;
+    // A connection closed with unread input is reset, and a reset drops what the other kernel has not yet got. What is
+    // written to a local one has arrived.
     int unsent = 0;
-    // A connection closed with unread input is reset, and a reset drops what the other kernel has not yet got.
-    return ::ioctl(writer_.descriptor(), SIOCOUTQ, &unsent) != 0 || unsent == 0;
+    if (local_ || ::ioctl(writer_.descriptor(), SIOCOUTQ, &unsent) != 0) unsent = 0;
+    const std::uint64_t left = writer_.unwrittenBytes() + static_cast<std::uint64_t>(unsent);
+    if (left < least_left_) {
+        least_left_ = left;
+        progress_at_ = Clock::now();
+    }
+    return half_closed_ && left == 0;
 }
 
 void Link::closeLocked() {

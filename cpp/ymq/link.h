@@ -6,6 +6,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +40,9 @@ public:
     // Writes what is queued, as far as the kernel takes it; an acknowledgement that is owed goes first.
     void writeLocked();
     void sendControlLocked(FrameKind kind, std::string_view payload);
+    // Owes the peer an ack, a ping or a pong, which the next write encodes: a peer that does not read is owed one of
+    // each, however many it asks for.
+    void oweLocked(FrameKind kind);
     bool allWrittenLocked() const noexcept { return half_closed_; }
 
     // With the lock, on the I/O thread:
@@ -62,12 +66,14 @@ private:
     // link.cpp
     void read();
     void onRead(const boost::system::error_code& failure);
+    void onThrown(const std::string& why);
     void onBytes();
     void takeFrames();
     bool checkStatus(FrameReader::Status status);
     void waitForRoom();
+    void appendOwedLocked();
     void scheduleLeaveCheck(std::chrono::milliseconds delay);
-    bool everythingArrived() const;
+    bool everythingArrived();
 
     // link_greeting.cpp
     bool greet();
@@ -88,6 +94,9 @@ private:
     bool paused_{false};
     bool waiting_for_room_{false};
     bool half_closed_{false};
+    bool owes_acknowledgement_{false};
+    bool owes_ping_{false};
+    bool owes_pong_{false};
     Stage stage_;
     FrameReader reader_{FrameReader::Mode::plain};
     StreamWriter writer_;
@@ -95,7 +104,9 @@ private:
     std::string peer_identity_{};
     boost::asio::steady_timer timer_;
     const Clock::time_point started_;
-    Clock::time_point left_at_{};
+    // Of a connection that leaves: the least that was left to arrive, and when it became so little.
+    std::uint64_t least_left_{UINT64_MAX};
+    Clock::time_point progress_at_{};
     std::vector<std::uint64_t> tokens_{};
     std::vector<Received> batch_{};
     std::vector<Frame> controls_{};

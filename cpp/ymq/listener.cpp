@@ -3,11 +3,13 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cerrno>
 #include <chrono>
+#include <optional>
+
+#include "ymq/socket_file_lock.h"
 
 namespace scaler::ymq {
 
@@ -74,12 +76,18 @@ Result<Address> Listener::openTcp(Address address) {
 
 Result<Address> Listener::openIpc(Address address) {
     const StreamEndpoint endpoint = ipcEndpoint(address);
-    if (!address.isAbstract() && isAbandoned(address.path, endpoint)) ::unlink(address.path.c_str());
+    // Held until the socket listens, for until then its file looks like one that nobody listens on any more.
+    std::optional<SocketFileLock> lock;
+    if (!address.isAbstract()) {
+        lock.emplace(address.path);
+        if (lock->failure() != 0) return systemError(address, "lock", lock->failure());
+        if (isAbandoned(address.path, endpoint)) ::unlink(address.path.c_str());
+    }
     Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (socket.get() < 0 || ::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
         return systemError(address, "listen on", errno);
     }
-    if (!address.isAbstract()) unlink_path_ = address.path;
+    if (!address.isAbstract() && ::stat(address.path.c_str(), &file_) == 0) unlink_path_ = address.path;
     if (::listen(socket.get(), SOMAXCONN) != 0) return systemError(address, "listen on", errno);
     listening_ = std::move(socket);
     family_ = AF_UNIX;
@@ -95,11 +103,19 @@ void Listener::start() {
 void Listener::close() {
     if (closed_) return;
     closed_ = true;
+    // Nobody replaces the file while this still listens.
+    removeFile();
     boost::system::error_code ignored;
     descriptor_.close(ignored);
     listening_ = Descriptor();
     back_off_timer_.cancel();
-    if (!unlink_path_.empty()) ::unlink(unlink_path_.c_str());
+}
+
+// Only the own one: somebody may have removed it and made another.
+void Listener::removeFile() noexcept {
+    struct stat now {};
+    if (unlink_path_.empty() || ::stat(unlink_path_.c_str(), &now) != 0) return;
+    if (now.st_dev == file_.st_dev && now.st_ino == file_.st_ino) ::unlink(unlink_path_.c_str());
 }
 
 void Listener::waitForNext() {

@@ -1,6 +1,8 @@
 // Accepts connections on one address, and survives running out of descriptors.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -42,6 +44,7 @@ private:
     void waitForNext();
     void acceptSome();
     void backOff(int failure);
+    void removeFile() noexcept;
 
     static constexpr int kAcceptsPerWakeUp = 64;
 
@@ -51,6 +54,8 @@ private:
     boost::asio::posix::stream_descriptor descriptor_;
     boost::asio::steady_timer back_off_timer_;
     std::string unlink_path_{};
+    // The socket file as it was made.
+    struct stat file_ {};
     Descriptor listening_{};
     int family_{0};
     bool closed_{false};

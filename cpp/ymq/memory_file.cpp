@@ -66,8 +66,10 @@ void takeHugePages(int descriptor, std::size_t size) {
     const std::size_t whole = size / kHugePageBytes * kHugePageBytes;
     try {
         const Mapping mapping(descriptor, whole, MAP_SHARED);
-        // Only what has a page already is made a huge one.
-        for (std::size_t offset = 0; offset < whole; offset += kHugePageBytes) mapping.memory()[offset] = std::byte{0};
+        // Only what has a page already is made a huge one. Touching memory would end the process when there is no page.
+        for (std::size_t offset = 0; offset < whole; offset += kHugePageBytes) {
+            if (::pwrite(descriptor, "", 1, static_cast<off_t>(offset)) != 1) return;
+        }
         (void)::madvise(mapping.memory(), whole, kCollapse);
     } catch (const std::system_error&) {
         return;  // no room for another mapping: it goes without

@@ -74,18 +74,19 @@ Poller::Wait Poller::wait(Deadline deadline) {
     const bool has_time = !deadline || *deadline > std::chrono::steady_clock::now();
     if (isReady() || !has_time) {
         look();
-        interrupted_ = false;
-        return isReady() ? Wait::ready : Wait::timedOut;
+        return endWait(isReady() ? Wait::ready : Wait::timedOut);
     }
     const std::optional<Wait> driven = drive(deadline);
     const Wait result = driven ? *driven : follow(deadline);
     setState(State::busy);
-    interrupted_ = false;
-    return result;
+    return endWait(result);
 }
 
+// An interruption that comes before this is used up, and makes the wait ready.
+Poller::Wait Poller::endWait(Wait result) noexcept { return interrupted_.exchange(false) ? Wait::ready : result; }
+
 bool Poller::isReady() const {
-    return descriptor_ready_ ||
+    return descriptor_ready_ || interrupted_ ||
            std::ranges::any_of(sockets_, [](const Socket* socket) { return socket->core_->inbox().hasItems(); });
 }
 

@@ -14,7 +14,7 @@
 namespace scaler::ymq {
 
 // Runs the loop of its sockets while it waits (io_loop.h), so that their messages cost no further wake-up. All calls
-// but notify() are made by one thread. Sockets are removed before they or the poller go.
+// but notify() and interrupt() are made by one thread. Sockets are removed before they or the poller go.
 class Poller {
 public:
     enum class Wait { ready, timedOut, signalled };
@@ -40,7 +40,7 @@ public:
     // An inbox has received something; on any thread.
     void notify() noexcept;
 
-    // Lets the wait under way, or the next one, end.
+    // Lets the wait under way, or the next one, end as if a socket had received something.
     void interrupt() noexcept;
 
 private:
@@ -50,6 +50,7 @@ private:
     struct Watch;
 
     bool isReady() const;
+    Wait endWait(Wait result) noexcept;
     void setState(State state);
     void look();
     std::optional<Wait> drive(Deadline deadline);

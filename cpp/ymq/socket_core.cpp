@@ -13,6 +13,7 @@ SocketCore::SocketCore(IoLoop& loop, SocketOptions options)
     : loop_(loop),
       options_(std::move(options)),
       inbox_(&loop),
+      inbound_gate_(options_.inbound_bound_bytes),
       tick_timer_(loop.context()),
       soon_timer_(loop.context(), ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {}
 
@@ -175,7 +176,7 @@ bool SocketCore::onFramesLocked(Link& link, std::vector<Received>& messages, std
         }
     }
     if (session.mustAcknowledge()) {
-        link.sendControlLocked(FrameKind::ack, encodeCount(session.acknowledgeNow()));
+        link.oweLocked(FrameKind::ack);
         answered = true;
     }
     // Otherwise what send_soon left would leave with every frame that comes in.
@@ -193,9 +194,7 @@ bool SocketCore::onControlLocked(Peer& peer, Link& link, const Frame& frame) {
         case FrameKind::pong: {
             const std::optional<std::uint64_t> count = decodeCount(frame.payload.span());
             if (!count || !peer.session.onAcknowledged(*count)) return false;
-            if (frame.kind == FrameKind::ping) {
-                link.sendControlLocked(FrameKind::pong, encodeCount(peer.session.acknowledgeNow()));
-            }
+            if (frame.kind == FrameKind::ping) link.oweLocked(FrameKind::pong);
             return true;
         }
         case FrameKind::data:
@@ -221,16 +220,21 @@ void SocketCore::completeLocked(std::uint64_t token, ErrorCode code) {
 }
 
 bool SocketCore::mustPauseReading() {
-    if (inbox_.bytes() <= options_.inbound_bound_bytes) return false;
-    // The order matters: whoever takes the last message afterwards sees the flag, or it is seen here that it was taken.
-    paused_ = true;
-    if (inbox_.bytes() > options_.inbound_bound_bytes / 2) return true;
-    return !paused_.exchange(false);
+    switch (inbound_gate_.onReceived([this] { return inbox_.bytes(); })) {
+        case InboundGate::Verdict::readOn:
+            return false;
+        case InboundGate::Verdict::pause:
+            return true;
+        case InboundGate::Verdict::resumeAll:
+            break;
+    }
+    resumeReading();
+    return false;
 }
 
 std::vector<Received> SocketCore::take(std::size_t maximum) {
     std::vector<Received> taken = inbox_.take(maximum);
-    if (paused_ && inbox_.bytes() <= options_.inbound_bound_bytes / 2 && paused_.exchange(false)) {
+    if (inbound_gate_.onTaken([this] { return inbox_.bytes(); })) {
         loop_.post([self = shared_from_this()] { self->resumeReading(); });
     }
     return taken;

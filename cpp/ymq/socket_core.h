@@ -1,13 +1,12 @@
 // The state of one socket, shared by the calling threads and its I/O thread.
 //
 // One lock guards the peers, their sessions and what is written to their connections. It is never held while waiting,
-// and no user code runs under it; the lock of the inbox is taken inside it. User threads append messages and write;
-// everything else, and above all every change of a peer's state, happens on "the I/O thread": whichever thread runs the
-// loop (io_loop.h). Stopping goes: requestStop
-// (no new peers, goodbye to all), connections end when all is written, close() ends what is left after its linger.
+// and no user code but the log runs under it; the lock of the inbox is taken inside it. User threads make the peer that
+// is to be connected to, append messages and write; everything else, and above all every change of the state of a peer,
+// happens on "the I/O thread": whichever thread runs the loop (io_loop.h). Stopping goes: requestStop (no new peers,
+// goodbye to all), connections end when all is written, close() ends what is left after its linger.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
@@ -23,6 +22,7 @@
 
 #include "ymq/address.h"
 #include "ymq/dialer.h"
+#include "ymq/inbound_gate.h"
 #include "ymq/inbox.h"
 #include "ymq/io_loop.h"
 #include "ymq/link.h"
@@ -66,6 +66,7 @@ public:
     void refuseLocked(Link& link, const Refuse& refuse);
     void onPlainGreetingLocked(Link& link);
     void onLinkFailed(Link& link, const std::string& why);
+    void onReadingThrew(Link& link, const std::string& why);
     // In socket_core.cpp: data frames, then the other frames that came with them; false when the peer broke the
     // protocol.
     bool onFramesLocked(Link& link, std::vector<Received>& messages, std::uint64_t bytes,
@@ -111,6 +112,8 @@ private:
     void establishLocked(Link& link, const PeerPointer& peer);
     void dropLinkLocked(Link& link);
     void detachLocked(PeerPointer peer);
+    void stopDialingLocked();
+    void dropQueuedLocked(Peer& peer, ErrorCode code);
     void endLocked(PeerPointer peer, PeerEvent event, ErrorCode code);
     void dialLocked(Clock::time_point deadline, std::size_t delays_to_skip);
     void onGivenUp(const std::string& why);
@@ -134,6 +137,7 @@ private:
     IoLoop& loop_;
     const SocketOptions options_;
     Inbox inbox_;
+    InboundGate inbound_gate_;
 
     std::mutex mutex_{};
     std::condition_variable quiet_{};
@@ -162,7 +166,6 @@ private:
     std::string refusal_{};
     SocketStatistics counters_{};
     std::unordered_set<std::shared_ptr<Link>> links_{};
-    std::atomic<bool> paused_{false};
 
     // On the I/O thread only.
     std::shared_ptr<Listener> listener_{};

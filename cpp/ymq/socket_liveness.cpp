@@ -83,7 +83,7 @@ Clock::time_point SocketCore::tickDialedLocked(const PeerPointer& peer, Clock::t
     const auto due = std::max(std::min(peer->last_heard, peer->last_sent), peer->last_ping) + interval;
     if (now < due) return std::min<Clock::time_point>(due, peer->last_heard + patience);
     peer->last_ping = now;
-    peer->link->sendControlLocked(FrameKind::ping, encodeCount(peer->session.acknowledgeNow()));
+    peer->link->oweLocked(FrameKind::ping);
     peer->link->writeLocked();
     return std::min<Clock::time_point>(now + interval, peer->last_heard + patience);
 }
@@ -94,7 +94,7 @@ Clock::time_point SocketCore::tickWritesLocked(Peer& peer, Clock::time_point now
     if (peer.session.owesAcknowledgement()) {
         const auto due = peer.owes_since + kAcknowledgeDelay;
         if (now >= due) {
-            peer.link->sendControlLocked(FrameKind::ack, encodeCount(peer.session.acknowledgeNow()));
+            peer.link->oweLocked(FrameKind::ack);
             peer.link->writeLocked();
         } else {
             next = due;
@@ -103,7 +103,7 @@ Clock::time_point SocketCore::tickWritesLocked(Peer& peer, Clock::time_point now
     if (peer.link->isInsideFrame() || peer.link->isPaused()) {
         const auto due = peer.last_sent + kSignOfLifeInterval;
         if (now < due) return std::min<Clock::time_point>(next, due);
-        peer.link->sendControlLocked(FrameKind::pong, encodeCount(peer.session.acknowledgeNow()));
+        peer.link->oweLocked(FrameKind::pong);
         peer.link->writeLocked();
         next = std::min<Clock::time_point>(next, now + kSignOfLifeInterval);
     }

@@ -25,9 +25,11 @@ struct SocketOptions {
     std::chrono::milliseconds ping_interval{5'000};
     std::chrono::milliseconds greeting_progress{5'000};
     std::chrono::milliseconds greeting_total{15'000};
+    // A connection that leaves must make progress with its last bytes at least this often.
+    std::chrono::milliseconds leave_patience{5'000};
     // Of one peer: what is queued or not acknowledged. One message is always accepted by an empty queue.
     std::uint64_t outbound_bound_bytes{std::uint64_t{1} << 28};
-    // Of the whole socket: what was received and not taken. Reading stops above it.
+    // Of the whole socket: what was received and not taken, payloads and the items themselves. Reading stops above it.
     std::uint64_t inbound_bound_bytes{std::uint64_t{1} << 26};
     std::uint64_t maximum_frame_bytes{std::uint64_t{1} << 42};
     // Of a binder on a loopback address: whether peers of this machine reach it by a Unix socket, too.

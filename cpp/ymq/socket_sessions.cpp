@@ -221,6 +221,16 @@ void SocketCore::onLinkFailed(Link& link, const std::string& why) {
     if (isQuietLocked()) quiet_.notify_all();
 }
 
+// The session ends, too: some of what it counts as received may not have come through.
+void SocketCore::onReadingThrew(Link& link, const std::string& why) {
+    const std::lock_guard lock(mutex_);
+    const PeerPointer peer = link.peer();
+    if (peer == nullptr || peer->state != Peer::State::live) return;
+    const std::string description = link.description();
+    endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
+    log(LogLevel::warning, "ended the session with " + description + ": " + why);
+}
+
 void SocketCore::dropLinkLocked(Link& link) {
     const std::shared_ptr<Link> keep = link.shared_from_this();
     const PeerPointer peer = link.peer();
@@ -245,25 +255,39 @@ void SocketCore::dialLocked(Clock::time_point deadline, std::size_t delays_to_sk
     if (dialer_ != nullptr) dialer_->start(deadline, delays_to_skip);
 }
 
-void SocketCore::endLocked(PeerPointer peer, PeerEvent event, ErrorCode code) {
-    if (peer->state == Peer::State::live) peers_.remove(peer);
-    peer->state = Peer::State::ended;
-    if (peer->link != nullptr) dropLinkLocked(*peer->link);
-    Outbox& outbox = peer->session.outbox();
+// A connection in its greeting goes too: its hello named the session that is over, and the answer would be taken for
+// one to the next session.
+void SocketCore::stopDialingLocked() {
+    dialed_peer_.reset();
+    if (dialer_ != nullptr) dialer_->stop();
+    const std::unordered_set<std::shared_ptr<Link>> links = links_;
+    for (const auto& link : links) {
+        if (link->isDialed() && link->stage() < Link::Stage::established) dropLinkLocked(*link);
+    }
+}
+
+void SocketCore::dropQueuedLocked(Peer& peer, ErrorCode code) {
+    Outbox& outbox = peer.session.outbox();
     const std::uint64_t lost = outbox.appendedFrames() - outbox.writtenFrames();
     counters_.dropped_messages += lost;
     if (stopping_ && lost != 0) all_written_ = false;
     for (const std::uint64_t token : outbox.clear()) {
         inbox_.push(Received::completion(token, endOfSend(options_.type, code)));
     }
+}
+
+void SocketCore::endLocked(PeerPointer peer, PeerEvent event, ErrorCode code) {
+    if (peer->state == Peer::State::live) peers_.remove(peer);
+    peer->state = Peer::State::ended;
+    if (peer->link != nullptr) dropLinkLocked(*peer->link);
+    dropQueuedLocked(*peer, code);
     if (only_peer_ == peer) {
         only_peer_.reset();
         used_up_ = true;
     }
     if (!stopping_) inbox_.push(Received::occurrence(peer->name, event));
     if (dialed_peer_ == peer) {
-        dialed_peer_.reset();
-        if (dialer_ != nullptr) dialer_->stop();
+        stopDialingLocked();
         // A subscriber without guaranteed delivery begins anew by itself.
         if (event == PeerEvent::lost && code != ErrorCode::connectFailed && !options_.reliable() && !peer->plain &&
             !stopping_) {

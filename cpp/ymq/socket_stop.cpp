@@ -20,11 +20,10 @@ void SocketCore::closeConnection(std::string identity) {
         if (peer == nullptr && name.empty() && self->options_.type == SocketType::connector) peer = self->only_peer_;
         if (peer == nullptr || peer->state != Peer::State::live || self->stopping_) return;
         self->leaveLocked(peer);
-        self->inbox_.push(Received::occurrence(peer->name, PeerEvent::lost));
     });
 }
 
-// The peer is gone for users at once; its connection still writes what is queued.
+// The peer is gone for users at once, and told to be; its connection still writes what is queued.
 void SocketCore::leaveLocked(PeerPointer peer) {
     if (peer->link == nullptr) {
         endLocked(peer, PeerEvent::lost, ErrorCode::ioSocketStopRequested);
@@ -38,11 +37,9 @@ void SocketCore::leaveLocked(PeerPointer peer) {
         only_peer_.reset();
         used_up_ = true;
     }
-    if (dialed_peer_ == peer) {
-        dialed_peer_.reset();
-        if (dialer_ != nullptr) dialer_->stop();
-    }
+    if (dialed_peer_ == peer) stopDialingLocked();
     link->leaveLocked();
+    if (!stopping_) inbox_.push(Received::occurrence(peer->name, PeerEvent::lost));
 }
 
 void SocketCore::requestStop() {
@@ -83,7 +80,8 @@ void SocketCore::onLeft(Link& link) {
     const PeerPointer peer = link.peer();
     if (!link.allWrittenLocked() && peer != nullptr) {
         all_written_ = false;
-        endLocked(peer, PeerEvent::lost, ErrorCode::sendMessageRequestCouldNotComplete);
+        // That the peer is lost was told when it left; its identity may have another session by now.
+        dropQueuedLocked(*peer, ErrorCode::sendMessageRequestCouldNotComplete);
     }
     dropLinkLocked(link);
     if (isQuietLocked()) quiet_.notify_all();

@@ -39,6 +39,10 @@ public:
         return control_offset_ != control_.size() || (outbox_ != nullptr && outbox_->hasUnwritten());
     }
 
+    std::uint64_t unwrittenBytes() const noexcept {
+        return control_.size() - control_offset_ + (outbox_ == nullptr ? 0 : outbox_->unwrittenBytes());
+    }
+
     // Makes every later write fail; for when the descriptor is about to be closed.
     void invalidate() noexcept { descriptor_ = -1; }
 

@@ -1,3 +1,4 @@
+// The inbound queue: its descriptor, its waits and its size.
 #include "ymq/inbox.h"
 
 #include <gtest/gtest.h>
@@ -32,11 +33,24 @@ TEST(Inbox, DescriptorIsReadableWhileThereIsSomething) {
     const int descriptor = inbox.descriptor();
     EXPECT_TRUE(isReadable(descriptor));
     inbox.push(message("after"));
-    EXPECT_EQ(inbox.bytes(), 11U);
     EXPECT_EQ(inbox.take(1).size(), 1U);
     EXPECT_TRUE(isReadable(descriptor));
     EXPECT_EQ(inbox.take(10).size(), 1U);
     EXPECT_FALSE(isReadable(descriptor));
+}
+
+TEST(Inbox, BytesCountWhatAnItemNeedsBesideItsPayload) {
+    Inbox inbox;
+    inbox.push(message(""));
+    EXPECT_EQ(inbox.bytes(), sizeof(Received));
+    std::vector<Received> more;
+    more.push_back(message("12345"));
+    more.push_back(Received::completion(1, ErrorCode::uninit));
+    inbox.push(more);
+    EXPECT_EQ(inbox.bytes(), 3 * sizeof(Received) + 5);
+    (void)inbox.take(2);
+    EXPECT_EQ(inbox.bytes(), sizeof(Received));
+    (void)inbox.take(1);
     EXPECT_EQ(inbox.bytes(), 0U);
 }
 

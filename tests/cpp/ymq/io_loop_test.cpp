@@ -1,3 +1,4 @@
+// The baton of an event loop: who runs it, and when it goes to somebody else.
 #include "ymq/io_loop.h"
 
 #include <gtest/gtest.h>
@@ -8,25 +9,20 @@
 #include <future>
 #include <thread>
 
+#include "ymq/drive.h"
 #include "ymq/party.h"
 
 namespace scaler::ymq::test {
 
 namespace {
 
-// Enters as soon as the I/O thread gives the loop up to the calling thread.
-void enterWhenGivenUp(IoLoop& loop) {
+// Drives again and again without running anything, so that the I/O thread comes for what is due only.
+void comeBackUntil(IoLoop& loop, const std::atomic<bool>& happened) {
     const auto deadline = std::chrono::steady_clock::now() + 10s;
-    while (!loop.enter()) {
+    while (!happened) {
         ASSERT_LT(std::chrono::steady_clock::now(), deadline);
-        loop.follow();
-        std::promise<void> woken;
-        loop.post([&] {
-            loop.onHandedOver();
-            woken.set_value();
-        });
-        woken.get_future().wait();
-        loop.unfollow();
+        if (loop.enter()) loop.leave(false);
+        std::this_thread::sleep_for(100us);
     }
 }
 
@@ -116,12 +112,37 @@ TEST(IoLoop, WhatIsDueHappensAlthoughSomebodyKeepsComingBack) {
     timer.async_wait([&](const auto&) { expired = true; });
     loop.leave(false);
     loop.comeWithin(1ms);
-    const auto deadline = std::chrono::steady_clock::now() + 10s;
-    while (!expired) {
-        ASSERT_LT(std::chrono::steady_clock::now(), deadline);
-        if (loop.enter()) loop.leave(false);
-        std::this_thread::sleep_for(100us);
-    }
+    comeBackUntil(loop, expired);
+}
+
+TEST(IoLoop, WhatIsDueLaterIsNotForgottenWithWhatWasSeenTo) {
+    IoLoop loop;
+    enterWhenGivenUp(loop);
+    loop.comeWithin(1ms);
+    loop.comeWithin(20ms);
+    std::atomic<bool> expired{false};
+    boost::asio::steady_timer timer(loop.context(), 20ms);
+    timer.async_wait([&](const auto&) { expired = true; });
+    std::this_thread::sleep_for(2ms);
+    loop.seenTo();
+    loop.leave(false);
+    comeBackUntil(loop, expired);
+}
+
+TEST(IoLoop, WhatIsDueLaterIsNotForgottenWithWhatTheAlarmRangFor) {
+    IoLoop loop;
+    enterWhenGivenUp(loop);
+    std::atomic<bool> first{false};
+    std::atomic<bool> second{false};
+    boost::asio::steady_timer early(loop.context(), 1ms);
+    boost::asio::steady_timer late(loop.context(), 20ms);
+    early.async_wait([&](const auto&) { first = true; });
+    late.async_wait([&](const auto&) { second = true; });
+    loop.comeWithin(1ms);
+    loop.comeWithin(20ms);
+    loop.leave(false);
+    comeBackUntil(loop, first);
+    comeBackUntil(loop, second);
 }
 
 TEST(IoLoop, StopsWhileADriverWaits) {

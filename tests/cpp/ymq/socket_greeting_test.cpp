@@ -1,6 +1,8 @@
 // Greetings: who is taken, who is refused and why, and what garbage does.
+#include <new>
 #include <thread>
 
+#include "ymq/hand_made_peer.h"
 #include "ymq/party.h"
 #include "ymq/process_name.h"
 
@@ -9,40 +11,13 @@ namespace scaler::ymq {
 using test::Event;
 using test::frameOf;
 using test::From;
+using test::HandMadePeer;
 using test::headerOf;
 using test::Party;
 using test::RawPeer;
 using namespace std::chrono_literals;
 
 namespace {
-
-// A hello peer spoken by hand.
-struct HandMadePeer {
-    RawPeer raw;
-    Hello hello{};
-
-    HandMadePeer(std::uint16_t port, std::string identity) : raw(RawPeer::connect(port)) {
-        hello.identity = std::move(identity);
-        hello.reliable = true;
-        hello.epoch = 1;
-    }
-
-    // Returns the kind and the payload of the answer.
-    std::pair<FrameKind, std::string> greet() {
-        EXPECT_TRUE(raw.readFrame().has_value());
-        raw.write("YMQ\x10");
-        raw.write(frameOf(encode(hello), FrameKind::hello));
-        return frame();
-    }
-
-    std::pair<FrameKind, std::string> frame() {
-        const auto header = raw.read(8);
-        if (!header) return {FrameKind::goodbye, "closed"};
-        std::uint64_t value = 0;
-        std::memcpy(&value, header->data(), 8);
-        return {static_cast<FrameKind>(value >> 56), raw.read(value & kLengthMask).value_or("cut")};
-    }
-};
 
 RefuseCode codeOf(const std::string& payload) {
     return decodeRefuse(std::as_bytes(std::span(payload))).value_or(Refuse{}).code;
@@ -187,6 +162,19 @@ TEST(SocketGreeting, GarbageEndsItsConnectionOnly) {
     EXPECT_EQ(unknown.greet().first, FrameKind::accept);
     unknown.raw.write(headerOf(std::uint64_t{9} << 56));
     EXPECT_TRUE(unknown.raw.isClosedWithin(2s));
+    RawPeer good = RawPeer::connect(port);
+    good.write(frameOf("good") + frameOf("served"));
+    EXPECT_EQ(server.message(), (From{"good", "served"}));
+}
+
+TEST(SocketGreeting, WhatIsThrownWhileAConnectionIsReadEndsThatOne) {
+    SocketOptions options = Party::optionsOf(SocketType::binder, "server");
+    options.log = [](LogLevel, const std::string&) { throw std::bad_alloc(); };
+    Party server(options);
+    const std::uint16_t port = server.bindPort();
+    RawPeer peer = RawPeer::connect(port);
+    peer.write("GET / HTTP/1.1\r\n\r\n");
+    EXPECT_TRUE(peer.isClosedWithin(2s));
     RawPeer good = RawPeer::connect(port);
     good.write(frameOf("good") + frameOf("served"));
     EXPECT_EQ(server.message(), (From{"good", "served"}));
