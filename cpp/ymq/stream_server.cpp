@@ -156,8 +156,14 @@ void StreamServer::Shared::readLater(const ConnectionPointer& connection) {
 void StreamServer::Shared::process(const ConnectionPointer& connection) {
     if (connection->processing) return;
     connection->processing = true;
-    if (connection->state == Connection::State::open || processGreeting(connection)) processFrames(connection);
+    std::string failure;
+    try {
+        if (connection->state == Connection::State::open || processGreeting(connection)) processFrames(connection);
+    } catch (const std::exception& error) {
+        failure = error.what();
+    }
     connection->processing = false;
+    if (!failure.empty()) close(connection, "it could not be served: " + failure);
 }
 
 bool StreamServer::Shared::processGreeting(const ConnectionPointer& connection) {
@@ -269,6 +275,8 @@ void StreamServer::Shared::waitForRoom(const ConnectionPointer& connection) {
 void StreamServer::Shared::close(ConnectionPointer connection, std::string reason) {
     if (connection->state == Connection::State::closed) return;
     const bool announced = connection->state == Connection::State::open;
+    // Who only looks whether somebody listens has sent nothing.
+    const bool is_probe = connection->state == Connection::State::magic && connection->reader.buffered().empty();
     connection->state = Connection::State::closed;
     connections.erase(connection->id);
     connection->greeting_timer.cancel();
@@ -276,6 +284,7 @@ void StreamServer::Shared::close(ConnectionPointer connection, std::string reaso
     error_code ignored;
     connection->socket.close(ignored);
     if (!announced) {
+        if (is_probe) return;
         log(LogLevel::warning, "refused a connection from " + connection->peer + ": " + reason);
         return;
     }

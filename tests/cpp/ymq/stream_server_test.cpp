@@ -167,6 +167,26 @@ TEST_F(StreamServerTest, RefusesGreetingsOfOthersWithAReason) {
     EXPECT_TRUE(giant.isClosedWithin(2s));
 }
 
+TEST_F(StreamServerTest, WhoOnlyLooksWhetherSomebodyListensIsNotWarnedOf) {
+    RawPeer::connect(port_);
+    greeted("alice");
+    ASSERT_TRUE(recorder_.waitFor("connected"));
+    for (const std::string& event : recorder_.events()) EXPECT_FALSE(event.starts_with("log")) << event;
+}
+
+TEST_F(StreamServerTest, WhatIsThrownForAFrameCostsItsConnectionOnly) {
+    RawPeer bob = greeted("bob");
+    RawPeer alice = greeted("alice");
+    recorder_.on_frame = [](ConnectionId, const Bytes& frame) {
+        if (frame.view() == "too much") throw std::bad_alloc();
+    };
+    ASSERT_TRUE(alice.writeFrame("too much"));
+    EXPECT_TRUE(recorder_.waitFor("closed 2"));
+    EXPECT_EQ(alice.read(1), std::nullopt);
+    ASSERT_TRUE(bob.writeFrame("one more"));
+    EXPECT_TRUE(recorder_.waitFor("frame 1 one more"));
+}
+
 TEST_F(StreamServerTest, SlowGreetingEnds) {
     RawPeer silent = RawPeer::connect(port_);
     EXPECT_TRUE(silent.isClosedWithin(2s));
