@@ -42,7 +42,7 @@ BUDGETS = {
         "import scaler.worker.agent.agent, scaler.utility.event_loop, scaler.utility.logging.utility",
         "scaler.worker.agent.agent",
         {*NO_PICKLER, "scaler.config", "scaler.scheduler", "json", RUNS_TASKS},
-        190,
+        193,
     ),
     "scheduler": (
         "import scaler.cluster.preparation as p; p.prepare_scheduler()",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from scaler.client.nesting import next_level
 from scaler.client.new_object import NewObject
@@ -20,12 +20,15 @@ _VALUE = int(ArgumentType.value)
 _OBJECT_ID = int(ArgumentType.objectID)
 
 
-class NewTask(NamedTuple):
+class NewTask:
     """A task that is ready to be sent once its objects are stored."""
 
-    task_id: TaskID
-    frame: bytes
-    objects: list[NewObject]
+    __slots__ = ("frame", "objects", "task_id")
+
+    def __init__(self, task_id: TaskID, frame: bytes, objects: list[NewObject]) -> None:
+        self.task_id = task_id
+        self.frame = frame
+        self.objects = objects
 
 
 class TaskFactory:

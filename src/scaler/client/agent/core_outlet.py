@@ -46,13 +46,14 @@ class CoreOutlet:
     def _run_endings(self) -> None:
         endings = self._core.endings
         while endings:
-            with self._lock:
-                ending = endings[0] if endings else None
-            if ending is not None:
-                self._run_ending(ending)
+            try:
+                ending = endings[0]
+            except IndexError:  # another thread was faster
+                return
+            self._run_ending(ending)
             with self._lock:
                 if endings and endings[0] is ending:
-                    del endings[0]
+                    endings.popleft()
 
     def _run_ending(self, ending: Callable[[], None]) -> None:
         try:
