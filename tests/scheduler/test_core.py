@@ -87,6 +87,17 @@ def test_queue_size_bounds_the_prefetch(scheduler: SchedulerFixture) -> None:
     assert len(scheduler.tasks_sent_to(worker)) == 1
 
 
+def test_a_full_worker_does_not_hide_one_with_room(scheduler: SchedulerFixture) -> None:
+    client, small = scheduler.client(), scheduler.worker("small", queue_size=1)
+    scheduler.submit(client)
+    large = scheduler.worker("large")
+    scheduler.submit(client, 3)
+    # The small one has the fewest tasks, and no room.
+    assert len(scheduler.tasks_sent_to(small)) == 1
+    assert len(scheduler.tasks_sent_to(large)) == 2
+    assert scheduler.core.gauges()["waiting_tasks"] == 1
+
+
 def test_tasks_are_spread_over_workers(scheduler: SchedulerFixture) -> None:
     workers = [scheduler.worker(name) for name in "abc"]
     client = scheduler.client()
@@ -375,6 +386,32 @@ def test_duplicate_task_is_dropped(scheduler: SchedulerFixture) -> None:
     assert scheduler.tasks_sent_to(worker) == [task]
 
 
+@pytest.mark.parametrize("end", ["finished", "cancelled", "its client has left", "unknown"])
+def test_late_messages_about_a_task_change_nothing(scheduler: SchedulerFixture, end: str) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    if end == "finished":
+        scheduler.finish(worker, task)
+    else:
+        scheduler.lose(client) if end == "its client has left" else scheduler.cancel(client, task)
+        scheduler.confirm(worker, task, TaskCancelConfirmType.canceled)
+    if end == "unknown":
+        task = TaskID.generate_task_id()
+    scheduler.take(client)
+    log = codec.TaskLog(task_id=task, log_type=codec.LogType.stdout, content="late")
+    scheduler.say(worker, log.encode())
+    scheduler.finish(worker, task)
+    for kind in TaskCancelConfirmType:
+        scheduler.confirm(worker, task, kind)
+    assert scheduler.take(client) == []
+    assert_at_rest(scheduler)
+    other = scheduler.client("other")
+    [served] = scheduler.submit(other)
+    scheduler.say(worker, codec.TaskLog(task_id=served, log_type=codec.LogType.stdout, content="in time").encode())
+    scheduler.finish(worker, served)
+    assert [type(sent) for sent in scheduler.take(other)] == [codec.TaskLog, codec.TaskResult]
+
+
 def test_more_waiting_tasks_than_allowed_are_refused() -> None:
     scheduler = SchedulerFixture(max_number_of_tasks_waiting=2)
     client = scheduler.client()
@@ -438,6 +475,25 @@ def test_idle_worker_gets_the_unstarted_tasks_of_a_slow_one(scheduler: Scheduler
     scheduler.finish(idle, behind)
     assert len(scheduler.take(client)) == 2
     assert_at_rest(scheduler)
+
+
+def test_idle_workers_share_what_one_worker_holds_also_when_they_are_more_than_the_tasks() -> None:
+    scheduler = SchedulerFixture(load_balance_seconds=0.1, load_balance_trigger_times=1)
+    client, loaded = scheduler.client(), scheduler.worker("loaded")
+    scheduler.submit(client, 60)
+    held = scheduler.tasks_sent_to(loaded)
+    for _ in range(20):  # very short ones, so that many more are held ahead of need
+        scheduler.finish(loaded, held.pop(0), seconds=0.00001)
+        held += scheduler.tasks_sent_to(loaded)
+    assert len(held) == 40
+    idle = [scheduler.worker(f"idle{number}") for number in range(50)]
+    for tenth in range(100, 120):
+        scheduler.tick(tenth / 10)
+        for cancel in scheduler.take(loaded):
+            scheduler.confirm(loaded, cancel.task_id, TaskCancelConfirmType.canceled)
+    moved = [scheduler.tasks_sent_to(worker) for worker in idle]
+    assert sorted(len(tasks) for tasks in moved) == [0] * 11 + [1] * 39
+    assert {task for tasks in moved for task in tasks} == set(held[1:])
 
 
 def test_started_task_stays_when_it_is_asked_back(scheduler: SchedulerFixture) -> None:
