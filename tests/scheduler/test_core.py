@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from scheduler_fixture import SchedulerFixture, failure_of, result_frame
@@ -124,6 +125,18 @@ def test_cancel_of_a_waiting_task_is_confirmed_at_once(scheduler: SchedulerFixtu
     assert_at_rest(scheduler)
     worker = scheduler.worker()
     assert scheduler.tasks_sent_to(worker) == []
+
+
+def test_cancelling_many_waiting_tasks_looks_for_none_of_them(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    tasks = scheduler.submit(client, 50_000)
+    start = time.monotonic()
+    for task in reversed(tasks):
+        scheduler.core.on_message(client, codec.TaskCancel(task_id=task, force=True).encode())
+    assert time.monotonic() - start < 8  # to look through the queue each time takes minutes
+    scheduler.end_batch()
+    assert len(scheduler.take(client)) == 50_000
+    assert_at_rest(scheduler)
 
 
 def test_cancel_of_a_placed_task_waits_for_the_workers_verdict(scheduler: SchedulerFixture) -> None:
