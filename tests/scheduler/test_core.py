@@ -571,3 +571,14 @@ def test_monitor_hears_of_placements_and_ends_only_while_somebody_listens(schedu
     [(member, fields)] = [report for report in scheduler.reports if report[0] == "stateScheduler"]
     decoded = message.decode(message.encode(member, **fields))[1]
     assert decoded.workerManager.workers[0].sent == 1
+
+
+def test_a_report_on_thousands_of_workers_holds_nobody_up(scheduler: SchedulerFixture) -> None:
+    for number in range(5000):
+        scheduler.worker(str(number))
+    scheduler.core.outbox.monitored = True
+    start = time.monotonic()
+    scheduler.core.publish({"cpu": 1, "rss": 2}, 3)
+    [(member, fields)] = scheduler.core.outbox.reports
+    assert len(message.encode(member, **fields)) < 1_500_000
+    assert time.monotonic() - start < 0.5
