@@ -5,6 +5,7 @@ import gc
 import math
 import operator
 import os
+import signal
 import socket
 import time
 from concurrent.futures import CancelledError
@@ -107,6 +108,16 @@ def test_waiting_for_workers_that_never_come(leftovers):
         combo.wait_for_workers()
         with pytest.raises(TimeoutError, match=r"0 of 1 workers have registered within 0\.3 seconds"):
             combo.wait_for_workers(1, timeout_seconds=0.3)
+
+
+def test_waiting_for_workers_says_how_many_there_are_also_when_the_scheduler_is_slow(leftovers):
+    with SchedulerClusterCombo(n_workers=0, **QUIET) as combo:
+        os.kill(combo._scheduler.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(TimeoutError, match=r"0 of 1 workers have registered within 0\.3 seconds"):
+                combo.wait_for_workers(1, timeout_seconds=0.3)
+        finally:
+            os.kill(combo._scheduler.pid, signal.SIGCONT)
 
 
 def test_waiting_for_workers_of_a_dead_cluster(leftovers):
