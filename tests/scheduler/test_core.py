@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
+import tracemalloc
 
 import pytest
 from scheduler_fixture import SchedulerFixture, failure_of, result_frame
@@ -137,6 +139,29 @@ def test_cancelling_many_waiting_tasks_looks_for_none_of_them(scheduler: Schedul
     scheduler.end_batch()
     assert len(scheduler.take(client)) == 50_000
     assert_at_rest(scheduler)
+
+
+def test_tasks_are_light_and_leave_nothing(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+
+    def work(count: int) -> float:
+        """Let some tasks come and go; return how many bytes were in use while they waited."""
+        tasks = scheduler.submit(client, count)
+        used = tracemalloc.get_traced_memory()[0]
+        for task in tasks:
+            scheduler.finish(worker, task)
+        scheduler.take(client), scheduler.take(worker)
+        return used
+
+    tracemalloc.start()
+    work(1_000)  # tables keep the size that they have had
+    before = tracemalloc.get_traced_memory()[0]
+    used = [work(1_000) - before for _ in range(10)]
+    gc.collect()
+    left = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert max(used) / 1_000 < 1_500
+    assert left / 10_000 < 10
 
 
 def test_cancel_of_a_placed_task_waits_for_the_workers_verdict(scheduler: SchedulerFixture) -> None:
