@@ -428,6 +428,28 @@ def test_failing_row_raises_and_leaves_the_client_usable(client: Client, schedul
     assert client.submit(identity, 1).result(10) == 1
 
 
+def test_a_graph_is_known_before_it_is_sent(client: Client, scheduler: StandInScheduler) -> None:
+    """Its results, and its end, may be back before the call that sends it returns."""
+
+    def answer_at_once(frames: Any, is_stopping: Any, may_wait: bool = False) -> None:
+        for frame in frames:
+            graph = codec.decode(frame)
+            if isinstance(graph, codec.GraphTask):
+                success = codec.TaskResultType.success
+                value = pickle.dumps(7)
+                for target in graph.targets:
+                    scheduler.deliver(codec.TaskResult(task_id=target, result_type=success, value=value).encode())
+                scheduler.deliver(codec.TaskResult(task_id=graph.task_id, result_type=success).encode())
+                assert eventually(lambda: scheduler._inbox.empty() and client._agent._core.sizes()["graphs"] == 0)
+            else:
+                scheduler.send([frame])
+
+    scheduler.send_all = answer_at_once  # type: ignore[method-assign]
+    futures = client.get({"a": 3, "b": (identity, "a")}, ["b"], block=False)
+    assert futures["b"].result(10) == 7
+    assert client._agent._core.counters["results of unknown tasks"] == 0
+
+
 # --- objects
 
 

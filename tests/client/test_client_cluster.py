@@ -395,6 +395,21 @@ def test_profile(client: Client) -> None:
     assert future.profiling_info().duration_s > 0.1
 
 
+def work_for(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def test_profile_of_work_and_of_waiting(client: Client) -> None:
+    busy = client.submit(work_for, 0.3, profiling=True)  # a keyword that older programs pass
+    waiting = client.submit(lambda: time.sleep(0.3), profiling=True)  # which imports nothing
+    busy.result()
+    waiting.result()
+    assert busy.profiling_info().cpu_time_s > 0.2
+    assert waiting.profiling_info().cpu_time_s < 0.2
+
+
 # --- sessions
 
 

@@ -2,15 +2,21 @@
 
 import dataclasses
 import gc
+import math
+import operator
+import os
+import signal
 import socket
 import time
+from concurrent.futures import CancelledError
 
 import pytest
 
 from scaler import Client, Cluster, SchedulerClusterCombo
 from scaler.cluster.readiness import ProcessStartError
-from scaler.config.types.worker import WorkerNames
+from scaler.config.types.worker import WorkerCapabilities, WorkerNames
 from scaler.config.types.zmq import ZMQConfig
+from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 
 QUIET = {"logging_level": "ERROR"}
 
@@ -104,6 +110,16 @@ def test_waiting_for_workers_that_never_come(leftovers):
             combo.wait_for_workers(1, timeout_seconds=0.3)
 
 
+def test_waiting_for_workers_says_how_many_there_are_also_when_the_scheduler_is_slow(leftovers):
+    with SchedulerClusterCombo(n_workers=0, **QUIET) as combo:
+        os.kill(combo._scheduler.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(TimeoutError, match=r"0 of 1 workers have registered within 0\.3 seconds"):
+                combo.wait_for_workers(1, timeout_seconds=0.3)
+        finally:
+            os.kill(combo._scheduler.pid, signal.SIGCONT)
+
+
 def test_waiting_for_workers_of_a_dead_cluster(leftovers):
     with SchedulerClusterCombo(n_workers=1, **QUIET) as combo:
         combo._cluster.kill()
@@ -134,6 +150,67 @@ def test_separate_cluster(leftovers):
         cluster.join(10)
         assert cluster.exitcode == 0
         cluster.close()
+
+
+def square(value: int) -> int:
+    return value * value
+
+
+def sleep_and_name_the_processor(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_tasks_and_graphs_wait_for_a_worker_that_offers_what_they_need(leftovers):
+    graph = {"a": 2, "b": (square, "a"), "c": (square, "b"), "d": (operator.sub, "c", "b")}
+    with (
+        SchedulerClusterCombo(n_workers=1, allocate_policy=AllocatePolicy.capability, **QUIET) as combo,
+        Client(address=combo.get_address()) as client,
+    ):
+        combo.wait_for_workers()
+        task = client.submit_verbose(math.sqrt, (9,), {}, {"gpu": 1})
+        node = client.get(graph, ["d"], block=False, capabilities={"gpu": 1})["d"]
+        for future in (task, node):
+            with pytest.raises(TimeoutError):
+                future.result(timeout=0.5)
+        assert client.submit(math.sqrt, 4).result(timeout=20) == 2.0
+        cluster = make_cluster(combo, ["gpu"], per_worker_capabilities=WorkerCapabilities({"gpu": -1}))
+        cluster.start()
+        assert (task.result(timeout=20), node.result(timeout=20)) == (3.0, 12)
+        cluster.terminate()
+        cluster.join(10)
+        cluster.close()
+
+
+def test_workers_that_come_later_take_their_share(leftovers):
+    with (
+        SchedulerClusterCombo(n_workers=1, per_worker_task_queue_size=8, **QUIET) as combo,
+        Client(address=combo.get_address()) as client,
+    ):
+        combo.wait_for_workers()
+        futures = [client.submit(sleep_and_name_the_processor, 5.0) for _ in range(8)]
+        cluster = make_cluster(combo, [f"later{number}" for number in range(7)])
+        cluster.start()
+        assert len({future.result(timeout=40) for future in futures}) == 8
+        cluster.terminate()
+        cluster.join(10)
+        cluster.close()
+
+
+def test_a_task_whose_worker_leaves_waits_for_another(leftovers):
+    with SchedulerClusterCombo(n_workers=0, **QUIET) as combo, Client(address=combo.get_address()) as client:
+        cluster = make_cluster(combo, ["leaving"])
+        cluster.start()
+        combo.wait_for_workers(1)
+        future = client.submit(time.sleep, 60)
+        time.sleep(1)
+        cluster.terminate()
+        cluster.join(10)
+        cluster.close()
+        assert future.running()
+        client.clear()
+        with pytest.raises(CancelledError):
+            future.result()
 
 
 def test_cluster_without_workers_ends_at_once(leftovers):

@@ -3,6 +3,8 @@
 import argparse
 import dataclasses
 import enum
+import subprocess
+import sys
 import typing
 
 import pytest
@@ -209,6 +211,18 @@ def test_worker_names_and_number(arguments, number, names):
 
 def test_some_worker_by_default():
     assert read_command_line(ClusterConfig, "p", "cluster", "", ["tcp://127.0.0.1:1"]).num_of_workers >= 1
+
+
+def test_one_worker_on_one_core():
+    code = (
+        "import os\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from scaler.config.command_line import read_command_line\n"
+        "from scaler.config.section.cluster import ClusterConfig\n"
+        "config = read_command_line(ClusterConfig, 'p', 'cluster', '', ['tcp://127.0.0.1:1'])\n"
+        "assert config.num_of_workers == 1, config\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
 
 
 @pytest.mark.parametrize(

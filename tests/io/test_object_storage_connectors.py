@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from raw_storage_peer import RawStoragePeer, frame, header, object_id
 
@@ -344,6 +345,23 @@ def test_large_object_travels_whole(server):
         assert connector.get_info_total() == (1, 1, 600_000_000)
         assert hashlib.blake2b(connector.get_object(FIRST)).digest() == digest.digest()
         assert connector.delete_object(FIRST)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.skipif(psutil.virtual_memory().available < 8 << 30, reason="takes more than 4 GiB of memory")
+@pytest.mark.parametrize("shared_memory", [False, True])
+def test_object_larger_than_one_system_call_writes(tmp_path, shared_memory):
+    """A write takes no more than 2 GiB less a page; the rest has to follow."""
+    part = memoryview(os.urandom(1 << 24))
+    count, rest = (1 << 31) // len(part), part[:5]
+    with running_server(tmp_path, shared_memory=shared_memory) as server, connected(server) as connector:
+        connector.set_object(FIRST, [*[part] * count, rest])
+        assert connector.get_info_total() == (1, 1, (1 << 31) + 5)
+        received = memoryview(connector.get_object(FIRST))
+        assert len(received) == (1 << 31) + 5
+        for position in range(0, count * len(part), len(part)):
+            assert received[position : position + len(part)] == part
+        assert received[-5:] == rest
 
 
 def test_processor_side_imports_stay_light():

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from scaler import Client, SchedulerClusterCombo
+from scaler.cluster.scheduler_gauges import SchedulerGauges
 from scaler.utility.exceptions import ProcessorDiedError
 
 pytestmark = pytest.mark.timeout(150)
@@ -104,6 +105,17 @@ def test_clients_find_the_scheduler_in_tasks_and_in_their_threads(narrow: Schedu
         assert client.submit(with_a_client_of_its_own, None, 5).result(60) == 25
         assert client.submit(with_a_client_of_its_own, narrow.get_address(), 7).result(60) == 49
         assert client.submit(in_a_thread, 6).result(60) == 36
+
+
+def identity_of(client: Client) -> bytes:
+    return bytes(client.identity)
+
+
+def test_tasks_of_one_processor_share_the_client_they_are_given(narrow: SchedulerClusterCombo) -> None:
+    with Client(narrow.get_address()) as client, SchedulerGauges(narrow.get_address()) as gauges:
+        identities = set(client.map(identity_of, [(client,) for _ in range(10)]))
+        assert len(identities) == 1 and identities != {bytes(client.identity)}
+        assert gauges.read(10)["clients"] == 2
 
 
 def test_graphs_in_tasks(narrow: SchedulerClusterCombo) -> None:

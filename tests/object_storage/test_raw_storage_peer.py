@@ -187,3 +187,19 @@ def test_sizes_around_the_steps_of_the_transport(server):
             assert peer.answer().kind == SET_OK
             peer.get(object_id(number))
             assert peer.answer().payload == content
+
+
+def test_contents_of_one_hash_are_told_apart(server):
+    """These have the same std::hash, with its fixed key; equal contents are found by a hash with a key of its own."""
+    contents = (
+        bytes.fromhex("f5b165224a58b791df6af1d8303e61cd"),
+        bytes.fromhex("c4bb86c3d1c427101aea311ea5f1a162"),
+    )
+    with RawStoragePeer(server.port) as peer:
+        for identifier, content in zip((FIRST, SECOND), contents, strict=True):
+            peer.set(identifier, content)
+            assert peer.answer().kind == SET_OK
+        for identifier, content in zip((FIRST, SECOND), contents, strict=True):
+            peer.get(identifier)
+            assert peer.answer().payload == content
+        assert peer.info() == (2, 2, 32)

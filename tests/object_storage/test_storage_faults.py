@@ -6,6 +6,8 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from raw_storage_peer import (
@@ -178,6 +180,41 @@ def test_slow_reader_is_not_read_until_it_reads(server):
             answer = slow.answer()
             assert (answer.request_id, len(answer.payload)) == (number, size)
         assert slow.answer().kind == SET_OK
+
+
+def test_busy_peer_does_not_hold_others_up(server):
+    """Somebody who never stops sending is read in turn with others."""
+    is_over = threading.Event()
+    with RawStoragePeer(server.port) as busy, RawStoragePeer(server.port) as other:
+        reader = threading.Thread(target=_read_until, args=(busy, b"end"))
+        writer = threading.Thread(target=_send_until, args=(busy, is_over))
+        reader.start()
+        writer.start()
+        other.set(SECOND, b"second")
+        assert other.answer().kind == SET_OK
+        worst, number, end = 0.0, 0, time.monotonic() + 1
+        while (start := time.monotonic()) < end:
+            number += 1
+            other.get(SECOND, request_id=number)
+            assert other.answer().request_id == number
+            worst = max(worst, time.monotonic() - start)
+        is_over.set()
+        writer.join()
+        reader.join()
+        assert number > 10 and worst < 0.5
+
+
+def _send_until(peer: RawStoragePeer, is_over: threading.Event) -> None:
+    request = frame(header(SET, FIRST, 100_000)) + frame(bytes(100_000))
+    while not is_over.is_set():
+        peer.socket.sendall(request * 10)
+    peer.set(THIRD, b"end")
+    peer.get(THIRD)
+
+
+def _read_until(peer: RawStoragePeer, content: bytes) -> None:
+    while peer.answer().payload != content:
+        pass
 
 
 def test_memory_limit_is_answered(tmp_path):

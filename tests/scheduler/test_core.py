@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import time
+import tracemalloc
 
 import pytest
 from scheduler_fixture import SchedulerFixture, failure_of, result_frame
@@ -87,6 +90,17 @@ def test_queue_size_bounds_the_prefetch(scheduler: SchedulerFixture) -> None:
     assert len(scheduler.tasks_sent_to(worker)) == 1
 
 
+def test_a_full_worker_does_not_hide_one_with_room(scheduler: SchedulerFixture) -> None:
+    client, small = scheduler.client(), scheduler.worker("small", queue_size=1)
+    scheduler.submit(client)
+    large = scheduler.worker("large")
+    scheduler.submit(client, 3)
+    # The small one has the fewest tasks, and no room.
+    assert len(scheduler.tasks_sent_to(small)) == 1
+    assert len(scheduler.tasks_sent_to(large)) == 2
+    assert scheduler.core.gauges()["waiting_tasks"] == 1
+
+
 def test_tasks_are_spread_over_workers(scheduler: SchedulerFixture) -> None:
     workers = [scheduler.worker(name) for name in "abc"]
     client = scheduler.client()
@@ -113,6 +127,41 @@ def test_cancel_of_a_waiting_task_is_confirmed_at_once(scheduler: SchedulerFixtu
     assert_at_rest(scheduler)
     worker = scheduler.worker()
     assert scheduler.tasks_sent_to(worker) == []
+
+
+def test_cancelling_many_waiting_tasks_looks_for_none_of_them(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    tasks = scheduler.submit(client, 50_000)
+    start = time.monotonic()
+    for task in reversed(tasks):
+        scheduler.core.on_message(client, codec.TaskCancel(task_id=task, force=True).encode())
+    assert time.monotonic() - start < 8  # to look through the queue each time takes minutes
+    scheduler.end_batch()
+    assert len(scheduler.take(client)) == 50_000
+    assert_at_rest(scheduler)
+
+
+def test_tasks_are_light_and_leave_nothing(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+
+    def work(count: int) -> float:
+        """Let some tasks come and go; return how many bytes were in use while they waited."""
+        tasks = scheduler.submit(client, count)
+        used = tracemalloc.get_traced_memory()[0]
+        for task in tasks:
+            scheduler.finish(worker, task)
+        scheduler.take(client), scheduler.take(worker)
+        return used
+
+    tracemalloc.start()
+    work(1_000)  # tables keep the size that they have had
+    before = tracemalloc.get_traced_memory()[0]
+    used = [work(1_000) - before for _ in range(10)]
+    gc.collect()
+    left = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert max(used) / 1_000 < 1_500
+    assert left / 10_000 < 10
 
 
 def test_cancel_of_a_placed_task_waits_for_the_workers_verdict(scheduler: SchedulerFixture) -> None:
@@ -375,6 +424,32 @@ def test_duplicate_task_is_dropped(scheduler: SchedulerFixture) -> None:
     assert scheduler.tasks_sent_to(worker) == [task]
 
 
+@pytest.mark.parametrize("end", ["finished", "cancelled", "its client has left", "unknown"])
+def test_late_messages_about_a_task_change_nothing(scheduler: SchedulerFixture, end: str) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    if end == "finished":
+        scheduler.finish(worker, task)
+    else:
+        scheduler.lose(client) if end == "its client has left" else scheduler.cancel(client, task)
+        scheduler.confirm(worker, task, TaskCancelConfirmType.canceled)
+    if end == "unknown":
+        task = TaskID.generate_task_id()
+    scheduler.take(client)
+    log = codec.TaskLog(task_id=task, log_type=codec.LogType.stdout, content="late")
+    scheduler.say(worker, log.encode())
+    scheduler.finish(worker, task)
+    for kind in TaskCancelConfirmType:
+        scheduler.confirm(worker, task, kind)
+    assert scheduler.take(client) == []
+    assert_at_rest(scheduler)
+    other = scheduler.client("other")
+    [served] = scheduler.submit(other)
+    scheduler.say(worker, codec.TaskLog(task_id=served, log_type=codec.LogType.stdout, content="in time").encode())
+    scheduler.finish(worker, served)
+    assert [type(sent) for sent in scheduler.take(other)] == [codec.TaskLog, codec.TaskResult]
+
+
 def test_more_waiting_tasks_than_allowed_are_refused() -> None:
     scheduler = SchedulerFixture(max_number_of_tasks_waiting=2)
     client = scheduler.client()
@@ -440,6 +515,25 @@ def test_idle_worker_gets_the_unstarted_tasks_of_a_slow_one(scheduler: Scheduler
     assert_at_rest(scheduler)
 
 
+def test_idle_workers_share_what_one_worker_holds_also_when_they_are_more_than_the_tasks() -> None:
+    scheduler = SchedulerFixture(load_balance_seconds=0.1, load_balance_trigger_times=1)
+    client, loaded = scheduler.client(), scheduler.worker("loaded")
+    scheduler.submit(client, 60)
+    held = scheduler.tasks_sent_to(loaded)
+    for _ in range(20):  # very short ones, so that many more are held ahead of need
+        scheduler.finish(loaded, held.pop(0), seconds=0.00001)
+        held += scheduler.tasks_sent_to(loaded)
+    assert len(held) == 40
+    idle = [scheduler.worker(f"idle{number}") for number in range(50)]
+    for tenth in range(100, 120):
+        scheduler.tick(tenth / 10)
+        for cancel in scheduler.take(loaded):
+            scheduler.confirm(loaded, cancel.task_id, TaskCancelConfirmType.canceled)
+    moved = [scheduler.tasks_sent_to(worker) for worker in idle]
+    assert sorted(len(tasks) for tasks in moved) == [0] * 11 + [1] * 39
+    assert {task for tasks in moved for task in tasks} == set(held[1:])
+
+
 def test_started_task_stays_when_it_is_asked_back(scheduler: SchedulerFixture) -> None:
     client, slow = scheduler.client(), scheduler.worker("slow")
     _, behind = scheduler.submit(client, 2)
@@ -502,3 +596,14 @@ def test_monitor_hears_of_placements_and_ends_only_while_somebody_listens(schedu
     [(member, fields)] = [report for report in scheduler.reports if report[0] == "stateScheduler"]
     decoded = message.decode(message.encode(member, **fields))[1]
     assert decoded.workerManager.workers[0].sent == 1
+
+
+def test_a_report_on_thousands_of_workers_holds_nobody_up(scheduler: SchedulerFixture) -> None:
+    for number in range(5000):
+        scheduler.worker(str(number))
+    scheduler.core.outbox.monitored = True
+    start = time.monotonic()
+    scheduler.core.publish({"cpu": 1, "rss": 2}, 3)
+    [(member, fields)] = scheduler.core.outbox.reports
+    assert len(message.encode(member, **fields)) < 1_500_000
+    assert time.monotonic() - start < 0.5

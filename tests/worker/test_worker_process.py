@@ -12,7 +12,7 @@ import pytest
 import worker_test_tasks as tasks
 from worker_bench import SchedulerStandIn, StorageThread, make_worker, processors_of, wait_gone
 
-from scaler.protocol import codec
+from scaler.protocol import codec, message
 from scaler.utility.exceptions import (
     DeserializeObjectError,
     ObjectStorageException,
@@ -144,6 +144,16 @@ def test_runs_tasks_in_the_main_thread_of_their_own_process_group(worker, schedu
 def test_processor_loads_no_heavy_modules(worker, scheduler):
     modules = set(scheduler.call(tasks.modules_loaded))
     assert modules.isdisjoint({"asyncio", "capnp", "psutil", "argparse", "ssl", "scaler.client.client"})
+
+
+def test_passes_over_messages_that_make_no_sense(worker, scheduler):
+    pid = scheduler.call(os.getpid)
+    echo = message.encode("workerHeartbeatEcho", objectStorageAddress={"host": "h" * 100, "port": 1})
+    task = codec.Task(task_id=bytes(16), source=scheduler.client, func_object_id=bytes(32)).encode()
+    log = codec.TaskLog(task_id=bytes(16), log_type=codec.LogType.stdout, content="not for workers").encode()
+    for frame in (b"", b"garbage", task[:-8], echo[:-8], log, message.encode("clientHeartbeat"), task[:16]):
+        scheduler.send(frame)
+    assert scheduler.call(os.getpid) == pid
 
 
 # -- cancel

@@ -149,7 +149,10 @@ class SchedulerClusterCombo:
         with SchedulerGauges(self.get_address()) as gauges:
             while time.monotonic() < deadline:
                 self._check_processes()
-                registered = gauges.read(max(0.001, deadline - time.monotonic()))["workers"]
+                try:
+                    registered = gauges.read(max(0.001, deadline - time.monotonic()))["workers"]
+                except TimeoutError:
+                    break  # the time was up before the scheduler had answered
                 if registered >= wanted:
                     return
                 time.sleep(_ASKING_PERIOD_SECONDS)

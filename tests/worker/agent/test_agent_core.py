@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import signal
+import time
 
 import pytest
 from agent_fixture import AgentFixture, make_task, task_id
@@ -231,6 +232,18 @@ def test_slots_of_revoked_tasks_are_used_again_without_a_result():
     agent.flush_results()
     assert agent.processor.start_next()
     assert agent.processor.started == [0, 1000]
+
+
+def test_taking_many_queued_tasks_back_looks_for_none_of_them():
+    agent = AgentFixture(fed_limit=1).ready().tasks(*range(30_000))
+    start = time.monotonic()
+    for number in range(29_999, 0, -1):
+        agent.core.on_task_cancel(codec.TaskCancel(task_id=task_id(number), force=False).encode())
+    assert time.monotonic() - start < 8  # to look through the queue each time takes minutes
+    agent.settle()
+    assert len(agent.verdicts()) == 29_999
+    agent.run()
+    assert agent.results() == [0] and len(agent.core.tasks) == 0
 
 
 # -- the end of a processor

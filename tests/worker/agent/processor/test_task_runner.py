@@ -173,6 +173,17 @@ def test_returns_small_results_in_the_message_and_stores_large_ones(bench):
     assert create.object_names == [f"<res {object_id!r}>".encode()]
 
 
+def test_announces_a_large_result_before_it_is_stored(bench):
+    """So that whoever deletes what a lost worker leaves behind knows of it."""
+    function_id = bench.store(bytes)
+    bench.returned(function_id, 1)
+    bench.storage.is_down = True
+    bench.raised(function_id, INLINE_VALUE_BYTES + 1, cause=codec.TaskEndCause.objectUnavailable)
+    (create,) = bench.announced
+    assert create.instruction_type == codec.ObjectInstructionType.create
+    assert not set(create.object_ids) & set(bench.storage.objects)
+
+
 def test_returns_large_arrays(bench):
     numpy = pytest.importorskip("numpy")
     array = bench.returned(numpy.arange, 100_000)
