@@ -58,29 +58,16 @@ class TaskFactory:
         task_id = self._next_task_id()
         objects: list[NewObject] = []
         values = itertools.chain(arguments, keywords.values()) if keywords else arguments
-        encoded = self._encode(values, objects)
-        names, level = tuple(keywords), next_level()
-        if options.fields:
-            task = Task(
-                task_id=task_id,
-                source=self._identity,
-                func_object_id=function_id,
-                function_args=encoded,
-                metadata=self._metadata,
-                level=level,
-                keyword_names=names,
-                **options.fields,
-            )
-        else:  # unpacking nothing would cost as much as all the rest
-            task = Task(
-                task_id=task_id,
-                source=self._identity,
-                func_object_id=function_id,
-                function_args=encoded,
-                metadata=self._metadata,
-                level=level,
-                keyword_names=names,
-            )
+        task = Task(
+            task_id=task_id,
+            source=self._identity,
+            func_object_id=function_id,
+            function_args=self._encode(values, objects),
+            metadata=self._metadata,
+            level=next_level(),
+            keyword_names=tuple(keywords),
+            **options.fields,
+        )
         return NewTask(task_id, task.encode(), objects)
 
     def next_id(self) -> TaskID:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -40,31 +40,27 @@ def wait_until_it_stands_still(depth: int = 1) -> None:
             return
 
 
-def run_until(done: threading.Event) -> None:
-    """Do what a task does: run Python code."""
-    while not done.is_set():
-        pass
+def run_beside(agent: Callable[[], None]) -> None:
+    """Do what a task does, run Python code, until the agent, on another thread, has ended."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(agent)
+        while not future.done():
+            pass
+        future.result()
 
 
 def test_it_goes_on_when_it_is_told_to(suspension: Suspension) -> None:
-    done = threading.Event()
-
     def agent() -> None:
         for _ in range(20):
             suspension.suspend()
             wait_until_it_stands_still()
             suspension.resume()
-        done.set()
 
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(agent)
-        run_until(done)
-        future.result()
+    run_beside(agent)
 
 
 def test_a_second_signal_interrupts_nothing(suspension: Suspension) -> None:
     """The processor was told to go on and to stand still again before it could do anything."""
-    done = threading.Event()
 
     def agent() -> None:
         suspension.suspend()
@@ -72,12 +68,8 @@ def test_a_second_signal_interrupts_nothing(suspension: Suspension) -> None:
         os.kill(os.getpid(), signal.SIGUSR1)
         wait_until_it_stands_still(2)
         suspension.resume()
-        done.set()
 
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(agent)
-        run_until(done)
-        future.result()
+    run_beside(agent)
 
 
 _AGENT = """
