@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 
 try:
+    import setuptools  # noqa: F401  # mypyc needs it and does not ask for it
     from mypyc.build import include_dir, mypycify
 except ImportError:
-    sys.exit(f"mypyc is missing in {sys.executable}: pip install mypy")
+    sys.exit(f"mypyc or setuptools is missing in {sys.executable}: pip install mypy setuptools")
 
 GROUP = "scaler._compiled"
 
