@@ -5,7 +5,6 @@
 
 set(SCALER_COMPILED_PYTHON
     scaler.client.agent.core
-    scaler.client.agent.core_outlet
     scaler.client.agent.dispatcher
     scaler.client.agent.object_registry
     scaler.client.agent.pending_graph
