@@ -14,12 +14,12 @@ import threading
 import time
 import warnings
 import weakref
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import pytest
 from client_stand_ins import StandInScheduler, StandInStorage
+from interruption import Interruption
 
 from scaler.client.client import Client
 from scaler.client.object_reference import ObjectReference
@@ -303,34 +303,6 @@ def test_unexpected_end_of_the_thread_fails_every_future(
     assert str(info.value.__cause__) == "a bug"
 
 
-class Interruption:
-    """Raises KeyboardInterrupt in this thread at the n-th place in the client's code at which Ctrl-C may do so.
-
-    The interpreter looks for signals when a function begins, and when a native one has returned.
-    """
-
-    def __init__(self, place: int, within: str = "/scaler/client/") -> None:
-        self._left = place
-        self._within = within
-        self.has_struck = False
-
-    def __enter__(self) -> Interruption:
-        self._before = sys.getprofile()
-        sys.setprofile(self._profile)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(self._before)
-
-    def _profile(self, frame: FrameType, event: str, argument: object) -> None:
-        is_place = event in ("call", "c_return") and self._within in frame.f_code.co_filename
-        if is_place and not self.has_struck:
-            self._left -= 1
-            if self._left < 0:
-                self.has_struck = True
-                raise KeyboardInterrupt
-
-
 def test_a_wait_that_is_interrupted_anywhere_loses_nothing(client: Client, scheduler: StandInScheduler) -> None:
     reception, main = client._agent._reception, threading.get_ident()
     take = reception._take
@@ -338,7 +310,7 @@ def test_a_wait_that_is_interrupted_anywhere_loses_nothing(client: Client, sched
     assert client.submit(identity, 1).result(10) == 1  # after which the client's thread receives no more
     for place in range(10_000):
         future, other = client.submit(identity, place), client.submit(identity, b"x" * 2000)
-        interruption = Interruption(place)
+        interruption = Interruption(place, "/scaler/client/")
         with contextlib.suppress(KeyboardInterrupt), interruption:
             future.result(10)
         assert future.result(10) == place

@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 
 import pytest
+from interruption import Interruption
 from raw_storage_peer import object_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "object_storage"))
@@ -105,34 +105,10 @@ def test_closing_in_the_midst_of_a_call(connector: SyncObjectStorageConnector) -
         connector.delete_objects(ids())
 
 
-class Interruption:
-    """Raises KeyboardInterrupt at the n-th place of the storage's client at which Ctrl-C may do so."""
-
-    def __init__(self, place: int) -> None:
-        self._left = place
-        self.has_struck = False
-
-    def __enter__(self) -> Interruption:
-        self._before = sys.getprofile()
-        sys.setprofile(self._profile)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(self._before)
-
-    def _profile(self, frame: FrameType, event: str, argument: object) -> None:
-        is_place = event in ("call", "c_return") and "/scaler/io/" in frame.f_code.co_filename
-        if is_place and not self.has_struck:
-            self._left -= 1
-            if self._left < 0:
-                self.has_struck = True
-                raise KeyboardInterrupt
-
-
 def test_a_call_that_is_interrupted_anywhere_harms_no_other(connector: SyncObjectStorageConnector) -> None:
     for place in range(1_000):
         content = b"%d" % place
-        with contextlib.suppress(KeyboardInterrupt), Interruption(place) as interruption:
+        with contextlib.suppress(KeyboardInterrupt), Interruption(place, "/scaler/io/") as interruption:
             connector.delete_object(THIRD)
         connector.set_objects([(FIRST, content)])
         assert connector.delete_objects([THIRD]) == [False]
