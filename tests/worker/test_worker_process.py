@@ -20,6 +20,7 @@ from scaler.utility.exceptions import (
     TaskTimeoutError,
 )
 from scaler.utility.metadata.profile_result import ProfileResult
+from scaler.utility.metadata.task_flags import TaskFlags
 
 CANCELED = codec.TaskCancelConfirmType.canceled
 SERVES_AGAIN_SECONDS = 2.0
@@ -127,6 +128,37 @@ def test_reports_failures_and_goes_on_with_the_same_processor(worker, scheduler)
     assert isinstance(scheduler.failure(scheduler.submit(tasks.exit_by_exception)), SystemExit)
     assert isinstance(scheduler.failure(scheduler.submit(tasks.add, 1)), TypeError)
     assert scheduler.call(os.getpid) == pid
+
+
+def test_streams_what_everything_in_a_task_prints_where_that_is_wanted(start, scheduler):
+    start(capture_native_output=True, logging_paths=("/dev/stdout",))
+    scheduler.wait_ready()
+    streamed = TaskFlags(stream_output=True).serialize()
+    first = scheduler.submit(tasks.print_in_every_way, metadata=streamed)
+    failing = scheduler.submit(tasks.exit_by_exception, metadata=streamed)
+    quiet = scheduler.submit(tasks.print_in_every_way)
+    for task_id in (first, failing, quiet):
+        scheduler.end(task_id)
+    assert sorted(scheduler.printed.pop(first)) == ["native", "python\n", "subprocess\n"]
+    assert scheduler.printed == {}, "what the processor logs is no output of the task"
+
+
+def test_gives_each_task_arguments_of_its_own_where_that_is_wanted(start, scheduler):
+    start(isolated_arguments=True)
+    scheduler.wait_ready()
+    shared = scheduler.store([])
+    assert [scheduler.call(tasks.append_and_count, shared) for _ in range(3)] == [1, 1, 1]
+
+
+def test_has_as_many_io_threads_as_it_is_told(start, scheduler):
+    def thread_count(**fields):
+        worker = start(**fields)
+        scheduler.wait_until(lambda: scheduler.worker_id == worker.identity)
+        count = psutil.Process(worker.pid).num_threads()
+        worker.close()
+        return count
+
+    assert thread_count(io_threads=4) - thread_count(io_threads=1) == 3
 
 
 def test_tells_tasks_their_processor(worker, scheduler):

@@ -85,3 +85,15 @@ def preload_failure():
 
 def get_preloaded():
     return preloaded
+
+
+def print_in_every_way():
+    """Print as Python, as a subprocess and as native code, which ends without the end of its line."""
+    print("python")
+    subprocess.run(["/bin/echo", "subprocess"], check=True)
+    ctypes.CDLL(None).printf(b"native")
+
+
+def append_and_count(items):
+    items.append(0)
+    return len(items)

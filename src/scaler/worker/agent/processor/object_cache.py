@@ -28,6 +28,9 @@ class ObjectCache:
     def __len__(self) -> int:
         return len(self._objects)
 
+    def __contains__(self, object_id: bytes) -> bool:
+        return object_id in self._objects
+
     @property
     def size_bytes(self) -> int:
         """The serialized size of everything that is cached."""

@@ -33,7 +33,7 @@ def serve(processor: Processor, settings: ProcessorSettings, preload: Callable[[
     gate = TaskGate.attach(settings.gate_descriptor)
     os.close(settings.gate_descriptor)  # children of tasks have no use for it
     os.set_inheritable(settings.resume_descriptor, False)
-    stand_still_on_demand(settings.resume_descriptor)
+    stand_still_on_demand(settings.resume_descriptor, settings.hard_suspend)
     context = Context(1)
     socket = Socket(context, settings.processor_id, IOSocketType.Connector, role=Role.processor)
     socket.connect(settings.agent_address, CONNECT_SECONDS)
@@ -41,7 +41,8 @@ def serve(processor: Processor, settings: ProcessorSettings, preload: Callable[[
     link = AgentLink(socket)
     storage = Storage(settings.object_storage_address)
     cache = ObjectCache(settings.cache_bytes)
-    runner = TaskRunner(TaskObjects(cache, storage), storage, link.send)
+    objects = TaskObjects(cache, storage, settings.isolated_arguments)
+    runner = TaskRunner(objects, storage, link.send, settings.capture_native_output)
     trimmer = MemoryTrimmer(settings.garbage_collect_interval_seconds, settings.trim_memory_threshold_bytes)
     trimmer.start()
 

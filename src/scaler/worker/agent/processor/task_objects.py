@@ -11,6 +11,7 @@ from scaler.utility.exceptions import DeserializeObjectError
 from scaler.utility.identifiers import ClientID, ObjectID
 from scaler.utility.serialization import deserialize, payload_size
 from scaler.worker.agent.processor.object_cache import ABSENT
+from scaler.worker.agent.processor.task_profiler import running_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,11 +71,18 @@ class LoadedTask:
 
 
 class TaskObjects:
-    """Loads tasks by means of the cache and the storage."""
+    """Loads tasks by means of the cache and the storage.
 
-    def __init__(self, cache: ObjectCache, storage: Storage) -> None:
+    Tasks share what is cached. With ``isolated_arguments`` the bytes of arguments are cached instead, and each task
+    loads them anew, into memory of its own.
+    """
+
+    def __init__(self, cache: ObjectCache, storage: Storage, isolated_arguments: bool = False) -> None:
         self._cache = cache
         self._storage = storage
+        self._isolated_arguments = isolated_arguments
+        self.fetch_seconds = 0.0
+        """How long the task that was loaded last had to wait for its objects."""
         self._serializer_ids: dict[bytes, bytes] = {}  # by client; an id costs two hashes
 
     def load(self, task: codec.Task) -> LoadedTask:
@@ -116,6 +124,8 @@ class TaskObjects:
         for position, argument in enumerate(arguments):
             if argument.type == _VALUE:
                 values.append(_decoded(decode, argument.data, "argument", position))
+            elif argument.type == _OBJECT_ID and self._isolated_arguments:
+                values.append(self._copy(objects, argument.data, decode, position))
             elif argument.type == _OBJECT_ID:
                 values.append(self._take(objects, argument.data, "argument", partial(decode, is_shared=True), position))
             elif argument.type == _PREVIOUS and is_step:
@@ -129,8 +139,14 @@ class TaskObjects:
         get = self._cache.get
         objects = {each: get(each) for each in object_ids}
         missing = [each for each, value in objects.items() if value is ABSENT]
+        self.fetch_seconds = 0.0
         if missing:
-            for object_id, payload in zip(missing, self._storage.get_objects(missing), strict=True):
+            started = running_seconds()
+            try:
+                payloads = self._storage.get_objects(missing)
+            finally:
+                self.fetch_seconds = running_seconds() - started
+            for object_id, payload in zip(missing, payloads, strict=True):
                 objects[object_id] = _Payload(payload)
         return objects
 
@@ -148,6 +164,17 @@ class TaskObjects:
             payload = value.buffer
             value = _decoded(decode, payload, what, position, object_id)
             self._cache.put(object_id, value, payload_size(payload))
+            objects[object_id] = value
+        return value
+
+    def _copy(self, objects: dict[bytes, Any], object_id: bytes, decode: _Decode, position: int) -> Any:
+        """Return an object that is this task's alone, from its bytes, which are from now on cached."""
+        value = objects[object_id]
+        if type(value) is _Payload:
+            payload = value.buffer
+            if object_id not in self._cache:
+                self._cache.put(object_id, value, payload_size(payload))
+            value = _decoded(decode, bytearray(payload), "argument", position, object_id)
             objects[object_id] = value
         return value
 
