@@ -10,6 +10,7 @@ import socket
 import time
 from concurrent.futures import CancelledError
 
+import psutil
 import pytest
 
 from scaler import Client, Cluster, SchedulerClusterCombo
@@ -232,3 +233,27 @@ def test_many_starts_and_stops(leftovers):
     for _ in range(5):
         with SchedulerClusterCombo(n_workers=1, **QUIET):
             pass
+
+
+def worker_pids(cluster_pid: int) -> set[int]:
+    return {child.pid for child in psutil.Process(cluster_pid).children() if child.name() == "Agent"}
+
+
+def test_killed_workers_are_replaced_where_that_is_wanted(leftovers):
+    with SchedulerClusterCombo(n_workers=2, restart_workers=True, **QUIET) as combo:
+        combo.wait_for_workers()
+        first = worker_pids(combo._cluster.pid)
+        victim = min(first)
+        os.kill(victim, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while len(worker_pids(combo._cluster.pid) - first) < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        combo.wait_for_workers(2)
+        with Client(address=combo.get_address()) as client:
+            assert client.map(abs, [(-1,), (-2,)]) == [1, 2]
+        for pid in worker_pids(combo._cluster.pid):
+            os.kill(pid, signal.SIGTERM)  # they leave on purpose
+        combo._cluster.join(10)
+        assert combo._cluster.exitcode == 0
+    leftovers.wait_until_none(1.0)

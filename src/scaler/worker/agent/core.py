@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scaler.protocol import codec
+from scaler.utility.restarts import Restarts
 from scaler.worker.agent import task_ends
 from scaler.worker.agent.feeding import Feeding
 from scaler.worker.agent.held_tasks import HeldTask, HeldTasks, Place
 from scaler.worker.agent.outbox import Outbox, Quit, StartProcessor
 from scaler.worker.agent.processor_seat import ProcessorSeat, SeatState
-from scaler.worker.agent.restarts import Restarts
 from scaler.worker.agent.scheduler_contact import SchedulerContact
 from scaler.worker.agent.seats import Seats
 from scaler.worker.agent.task_gate import SlotState
@@ -45,6 +45,12 @@ MOST_ATTEMPTS = 3
 """How often a task whose results were lost with their processors runs in all."""
 
 
+FIRST_RESTART_SECONDS = 0.1
+LONGEST_RESTART_SECONDS = 5.0
+MOST_FUTILE_PROCESSORS = 5
+"""How soon a processor is replaced that died for nothing, and how many in a row end the worker."""
+
+
 @dataclass(frozen=True)
 class AgentSettings:
     """What the core needs to know of its worker. A time of 0 means none."""
@@ -64,7 +70,7 @@ class AgentCore:
         self._settings = settings
         self._outbox = outbox
         self._link = SchedulerContact(settings.heartbeat_interval_seconds, settings.death_timeout_seconds, now)
-        self._restarts = Restarts()
+        self._restarts = Restarts(FIRST_RESTART_SECONDS, LONGEST_RESTART_SECONDS, MOST_FUTILE_PROCESSORS)
         self._storage_known = False
         self._start_requested = False
         self._quitting = False
