@@ -50,6 +50,7 @@ set(SCALER_COMPILED_PYTHON
     scaler.worker.agent.processor.agent_link
     scaler.worker.agent.processor.object_cache
     scaler.worker.agent.processor.task_loop
+    scaler.worker.agent.processor.task_needs
     scaler.worker.agent.processor.task_objects
     scaler.worker.agent.processor.task_profiler
     scaler.worker.agent.processor.task_runner

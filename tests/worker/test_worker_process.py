@@ -106,6 +106,18 @@ def test_runs_tasks(worker, scheduler):
     scheduler.wait_until(lambda: scheduler.heartbeats[-1].heldTasks == 0)
 
 
+def test_fetches_what_the_next_task_lacks_while_one_runs(worker, scheduler):
+    """Whether that waits behind it already or comes later, and again and again."""
+    size = 1_000_000
+    first = scheduler.submit(tasks.wait_until_fetched_ahead, size)
+    arguments = [scheduler.store(bytes([number]) * size) for number in range(3)]
+    later = [scheduler.submit(tasks.wait_until_fetched_ahead, size, argument) for argument in arguments]
+    assert scheduler.result(first)
+    last = scheduler.submit(len, scheduler.store(b"x" * size))
+    assert [scheduler.result(each) for each in later] == [True] * 3
+    assert scheduler.result(last) == size
+
+
 def test_reports_held_tasks(worker, scheduler):
     for _ in range(3):
         scheduler.submit(tasks.sleep, 60)

@@ -231,6 +231,37 @@ def test_fetches_again_what_was_evicted(bench):
     assert bench.storage.gets[1:] == [[function_id]]
 
 
+class Ahead:
+    """Objects that were fetched before; remembers when it was asked to look ahead, and for what the task uses."""
+
+    def __init__(self, objects):
+        self.objects = objects
+        self.begun = []
+
+    def take(self, object_ids):
+        return {each: self.objects.pop(each) for each in object_ids if each in self.objects}
+
+    def begin(self, in_use):
+        self.begun.append(list(in_use))
+
+
+def test_takes_what_was_fetched_ahead_and_looks_ahead_only_when_it_lacked_something(bench):
+    function_id, argument = bench.store(add), bench.reference(5)
+    ahead = Ahead({argument.data: bench.storage.objects.pop(argument.data)})
+    bench.runner = TaskRunner(TaskObjects(bench.cache, bench.storage, ahead=ahead), bench.storage, bench.announce)
+    assert bench.returned(function_id, argument) == 5
+    assert [len(each) for each in bench.storage.gets] == [2], "the rest is fetched as ever"
+    assert [each[1:] for each in ahead.begun] == [[function_id, argument.data]]
+    assert bench.returned(function_id, argument) == 5
+    assert len(ahead.begun) == 1
+    bench.raised(
+        bench.store(len),
+        codec.Argument(codec.ArgumentType.value, b"rubbish"),
+        cause=codec.TaskEndCause.objectUnavailable,
+    )
+    assert len(ahead.begun) == 1
+
+
 def test_runs_tasks_whose_objects_are_larger_than_the_cache():
     bench = Bench(cache_bytes=10)
     assert bench.returned(add, bench.reference(1), bench.reference(2)) == 21

@@ -14,7 +14,9 @@ ABSENT: Final = object()
 
 
 class ObjectCache:
-    """Keeps the objects used last, bounded by the bytes of their serialized form. Not thread-safe.
+    """Keeps the objects used last, bounded by the bytes of their serialized form.
+
+    For one thread only, but for ``in`` and ``release``.
 
     Tasks share what is cached. Large arrays in it are read-only; a task that changes anything else of an object changes
     it for the later tasks of this processor.
@@ -24,12 +26,18 @@ class ObjectCache:
         self._maximum_bytes = maximum_bytes
         self._objects: OrderedDict[bytes, tuple[Any, int]] = OrderedDict()  # the oldest use first
         self._bytes = 0
+        self._reserved_bytes = 0
 
     def __len__(self) -> int:
         return len(self._objects)
 
     def __contains__(self, object_id: bytes) -> bool:
         return object_id in self._objects
+
+    @property
+    def maximum_bytes(self) -> int:
+        """The bound of all that is cached."""
+        return self._maximum_bytes
 
     @property
     def size_bytes(self) -> int:
@@ -51,9 +59,27 @@ class ObjectCache:
             return
         self._objects[object_id] = (value, size_bytes)
         self._bytes += size_bytes
-        while self._bytes > self._maximum_bytes:
+        while self._bytes > self._maximum_bytes - self._reserved_bytes and len(self._objects) > 1:
             _, (_, dropped_bytes) = self._objects.popitem(last=False)
             self._bytes -= dropped_bytes
+
+    def size_of(self, object_ids: Iterable[bytes]) -> int:
+        """Return the serialized size of those of the objects that are cached."""
+        entries = [self._objects.get(object_id) for object_id in set(object_ids)]
+        return sum(entry[1] for entry in entries if entry is not None)
+
+    def reserve(self, size_bytes: int, keep: list[bytes]) -> None:
+        """Leave so much of the bound free until ``release``, also now, but for what is to be kept."""
+        self._reserved_bytes = size_bytes
+        if self._bytes > self._maximum_bytes - size_bytes:
+            for object_id in [each for each in self._objects if each not in keep]:
+                self.discard((object_id,))
+                if self._bytes <= self._maximum_bytes - size_bytes:
+                    return
+
+    def release(self) -> None:
+        """Leave nothing free any more. Any thread may call it."""
+        self._reserved_bytes = 0
 
     def discard(self, object_ids: Iterable[bytes]) -> None:
         """Drop objects; those that are not cached do not matter."""

@@ -12,7 +12,8 @@ from scaler.utility.failures import serialize_failure
 from scaler.worker.agent.processor.agent_link import AgentLink
 from scaler.worker.agent.processor.memory_trimmer import MemoryTrimmer
 from scaler.worker.agent.processor.object_cache import ObjectCache
-from scaler.worker.agent.processor.storage import Storage
+from scaler.worker.agent.processor.prefetcher import Prefetcher
+from scaler.worker.agent.processor.storage import Storage, connect_impatiently
 from scaler.worker.agent.processor.task_loop import TaskLoop
 from scaler.worker.agent.processor.task_objects import TaskObjects
 from scaler.worker.agent.processor.task_runner import TaskRunner
@@ -41,7 +42,8 @@ def serve(processor: Processor, settings: ProcessorSettings, preload: Callable[[
     link = AgentLink(socket)
     storage = Storage(settings.object_storage_address)
     cache = ObjectCache(settings.cache_bytes)
-    objects = TaskObjects(cache, storage, settings.isolated_arguments)
+    prefetcher = Prefetcher(link, cache, Storage(settings.object_storage_address, connect_impatiently))
+    objects = TaskObjects(cache, storage, settings.isolated_arguments, prefetcher)
     runner = TaskRunner(objects, storage, link.send, settings.capture_native_output)
     trimmer = MemoryTrimmer(settings.garbage_collect_interval_seconds, settings.trim_memory_threshold_bytes)
     trimmer.start()
@@ -51,7 +53,10 @@ def serve(processor: Processor, settings: ProcessorSettings, preload: Callable[[
         trimmer.on_task()
         return result
 
-    TaskLoop(link, gate, cache, run_task).run()
+    try:
+        TaskLoop(link, gate, cache, run_task).run()
+    finally:
+        prefetcher.close()
 
 
 def last_resort(task: codec.Task, error: BaseException) -> bytes:
