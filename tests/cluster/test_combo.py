@@ -257,3 +257,34 @@ def test_killed_workers_are_replaced_where_that_is_wanted(leftovers):
         combo._cluster.join(10)
         assert combo._cluster.exitcode == 0
     leftovers.wait_until_none(1.0)
+
+
+class Marked:
+    """Makes a file when it is dropped, in another process than where it was made."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.maker = os.getpid()
+
+    def __del__(self) -> None:
+        if os.getpid() != self.maker:
+            with open(self.path, "w"):
+                pass
+
+
+def test_processors_drop_what_no_task_has_used_for_the_retention_time(leftovers, tmp_path):
+    dropped = tmp_path / "dropped"
+    with (
+        SchedulerClusterCombo(
+            n_workers=1, object_retention_seconds=0.3, heartbeat_interval_seconds=0.1, **QUIET
+        ) as combo,
+        Client(address=combo.get_address()) as client,
+    ):
+        kept = client.send_object(Marked(str(dropped)))
+        for _ in range(2):
+            assert client.submit(isinstance, kept, Marked).result(timeout=20)
+            deadline = time.monotonic() + 20
+            while not dropped.exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            dropped.unlink()

@@ -118,6 +118,19 @@ def test_fetches_what_the_next_task_lacks_while_one_runs(worker, scheduler):
     assert scheduler.result(last) == size
 
 
+@pytest.mark.parametrize("is_told_the_storage", [False, True])
+def test_drops_what_no_task_uses_and_fetches_it_again(start, scheduler, storage, tmp_path, is_told_the_storage):
+    scheduler.object_retention_ms = 300
+    start(**({"object_storage_address": storage.address} if is_told_the_storage else {}))
+    pid = scheduler.wait_ready()
+    dropped = tmp_path / "dropped"
+    argument = scheduler.store(tasks.Marked(str(dropped)))
+    assert scheduler.call(tasks.pid_with, argument) == pid
+    scheduler.wait_until(dropped.exists)
+    dropped.unlink()
+    assert scheduler.call(tasks.pid_with, argument) == pid
+
+
 def test_reports_held_tasks(worker, scheduler):
     for _ in range(3):
         scheduler.submit(tasks.sleep, 60)

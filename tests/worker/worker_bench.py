@@ -48,6 +48,7 @@ class SchedulerStandIn:
         self.client = ClientID.generate_client_id()
         self.storage = storage
         self.answers_farewell = True
+        self.object_retention_ms = 0
         self.worker_id: bytes | None = None
         self.losses = 0
         self.heartbeats: list[Any] = []
@@ -170,7 +171,12 @@ class SchedulerStandIn:
             self.worker_id = identity
             self.heartbeats.append(content)
             address = {"host": "127.0.0.1", "port": self.storage.port}
-            self._socket.send(identity, message.encode("workerHeartbeatEcho", objectStorageAddress=address))
+            echo = message.encode(
+                "workerHeartbeatEcho",
+                objectStorageAddress=address,
+                objectRetentionMilliseconds=self.object_retention_ms,
+            )
+            self._socket.send(identity, echo)
         elif member == "disconnectRequest":
             assert content.worker == identity
             self.farewells += 1

@@ -109,3 +109,20 @@ def wait_until_fetched_ahead(size_bytes, _own=b"", seconds=20):
     while prefetcher.held_bytes < size_bytes and time.monotonic() < deadline:
         time.sleep(0.01)
     return prefetcher.held_bytes >= size_bytes
+
+
+class Marked:
+    """Makes a file when it is dropped, in another process than where it was made."""
+
+    def __init__(self, path):
+        self.path = path
+        self.maker = os.getpid()
+
+    def __del__(self):
+        if os.getpid() != self.maker:
+            with open(self.path, "w"):
+                pass
+
+
+def pid_with(_marked):
+    return os.getpid()

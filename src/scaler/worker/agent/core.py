@@ -75,6 +75,7 @@ class AgentCore:
         self._start_requested = False
         self._quitting = False
         self._last_tick = now
+        self._echo_for_processors: Frame | None = None
         self.tasks = HeldTasks()
         self.seats = Seats()
         self.dropped: Counter[str] = Counter()
@@ -119,6 +120,11 @@ class AgentCore:
         """Take note that the scheduler lives."""
         self._link.on_echo(now)
 
+    def on_object_retention(self, echo: Frame) -> None:
+        """Tell all processors, also later ones, for how long they keep objects that no task uses."""
+        self._echo_for_processors = echo
+        self._outbox.to_processor.extend((seat.processor_id, echo) for seat in self.seats if seat.hears)
+
     def on_task(self, frame: Frame) -> None:
         """Hold a task. Raise CodecError for a frame that is none."""
         if self._hold(frame):
@@ -146,7 +152,7 @@ class AgentCore:
         One that runs a task does not listen, however long that takes; then it is told no more. Ids never come again.
         """
         for seat in self.seats:
-            if seat.state not in (SeatState.ready, SeatState.suspended):
+            if not seat.hears:
                 continue
             if not seat.fed:
                 seat.instruction_bytes = 0
@@ -203,6 +209,8 @@ class AgentCore:
         if seat is not None and seat.state is SeatState.starting:
             seat.state = SeatState.ready
             seat.initialized = True
+            if self._echo_for_processors is not None:
+                self._outbox.to_processor.append((processor_id, self._echo_for_processors))
             self._go_on()
 
     def on_task_result(self, processor_id: bytes, frame: Frame) -> None:
@@ -231,7 +239,7 @@ class AgentCore:
 
     def on_undelivered(self, processor_id: bytes, frame: Frame, now: float, *, is_queue_full: bool) -> None:
         """Take note that a frame could not be sent to a processor. Raise CodecError."""
-        if is_queue_full and codec.which(frame) == codec.MessageKind.objectInstruction:
+        if is_queue_full and codec.which(frame) != codec.MessageKind.task:  # about its cache, which has a bound anyway
             self.dropped["object instruction"] += 1
         else:
             self.on_processor_link_lost(processor_id, now)

@@ -312,9 +312,9 @@ def test_the_link_shows_nothing_while_it_waits() -> None:
     shown = []
 
     class Socket(ScriptedSocket):
-        def recv_batch(self):
+        def recv_batch(self, timeout_seconds=None):
             shown.append(link.ahead())
-            return super().recv_batch()
+            return super().recv_batch(timeout_seconds)
 
     link = AgentLink(Socket([make_task(b"a")], [PeerEvent.lost]))
     assert len(list(link.frames())) == 1

@@ -21,20 +21,27 @@ _FULL_QUEUE_SECONDS: Final = 0.001
 class LinkSocket(Protocol):
     """What is needed of the connected socket."""
 
-    def recv_batch(self) -> list[Any]: ...
+    def recv_batch(self, timeout_seconds: float | None) -> list[Any]: ...
     def drain(self) -> list[Any]: ...
     def send(self, address: None, payload: bytes) -> None: ...
     def send_soon(self, address: None, payload: bytes) -> None: ...
 
 
+def _no_work() -> float | None:
+    return None
+
+
 class AgentLink:
     """Receives in batches, and sends results in batches when there is more to do.
 
-    For the main thread only, but for ``send``, ``ahead`` and ``taken``, which any thread may use.
+    ``on_idle`` is called whenever the main thread is about to wait, and returns after how many seconds it is to be
+    called again, should it still wait. For the main thread only, but for ``send``, ``ahead`` and ``taken``, which any
+    thread may use.
     """
 
-    def __init__(self, socket: LinkSocket) -> None:
+    def __init__(self, socket: LinkSocket, on_idle: Callable[[], float | None] = _no_work) -> None:
         self._socket = socket
+        self._on_idle = on_idle
         self._inbox: deque[tuple[Any, Any]] = deque()
         # Who receives holds the lock, so that messages come into the inbox in their order; the main thread also waits
         # with it, and says so.
@@ -76,12 +83,13 @@ class AgentLink:
         return [self._current, *frames] if self._current is not None else frames
 
     def _wait(self) -> None:
+        timeout_seconds = self._on_idle()
         with self._receiving:
             if self._inbox:
                 return  # somebody has looked ahead
             self._current = None
             self._is_waiting = True
-            self._inbox.extend(self._socket.recv_batch())
+            self._inbox.extend(self._socket.recv_batch(timeout_seconds))
             self._is_waiting = False
 
     def send(self, frame: bytes) -> None:

@@ -39,18 +39,27 @@ def serve(processor: Processor, settings: ProcessorSettings, preload: Callable[[
     socket = Socket(context, settings.processor_id, IOSocketType.Connector, role=Role.processor)
     socket.connect(settings.agent_address, CONNECT_SECONDS)
     preload()
-    link = AgentLink(socket)
     storage = Storage(settings.object_storage_address)
     cache = ObjectCache(settings.cache_bytes)
-    prefetcher = Prefetcher(link, cache, Storage(settings.object_storage_address, connect_impatiently))
-    objects = TaskObjects(cache, storage, settings.isolated_arguments, prefetcher)
-    runner = TaskRunner(objects, storage, link.send, settings.capture_native_output)
     trimmer = MemoryTrimmer(settings.garbage_collect_interval_seconds, settings.trim_memory_threshold_bytes)
     trimmer.start()
 
+    def on_idle() -> float | None:
+        cached = len(cache)
+        look_again_seconds = cache.drop_unused()
+        if len(cache) < cached:
+            trimmer.on_work()  # its memory can be given back
+        return look_again_seconds
+
+    link = AgentLink(socket, on_idle)
+    prefetcher = Prefetcher(link, cache, Storage(settings.object_storage_address, connect_impatiently))
+    objects = TaskObjects(cache, storage, settings.isolated_arguments, prefetcher)
+    runner = TaskRunner(objects, storage, link.send, settings.capture_native_output)
+
     def run_task(task: codec.Task) -> bytes:
         result = processor.run_task(task, runner.run)
-        trimmer.on_task()
+        cache.on_task_end()
+        trimmer.on_work()
         return result
 
     try:
