@@ -140,6 +140,34 @@ def make_cluster(combo: SchedulerClusterCombo, names: list[str], **changes) -> C
     return Cluster.from_config(config)
 
 
+def test_a_cluster_is_cloned_by_its_attributes(leftovers):
+    with SchedulerClusterCombo(n_workers=0, worker_io_threads=2, task_timeout_seconds=7, **QUIET) as combo:
+        original = combo._cluster
+        clone = Cluster(
+            address=original._address,
+            object_storage_address=None,
+            preload=None,
+            worker_io_threads=original._worker_io_threads,
+            worker_names=["clone"],
+            per_worker_capabilities={},
+            per_worker_task_queue_size=original._per_worker_task_queue_size,
+            heartbeat_interval_seconds=original._heartbeat_interval_seconds,
+            task_timeout_seconds=original._task_timeout_seconds,
+            death_timeout_seconds=original._death_timeout_seconds,
+            garbage_collect_interval_seconds=original._garbage_collect_interval_seconds,
+            trim_memory_threshold_bytes=original._trim_memory_threshold_bytes,
+            hard_processor_suspend=original._hard_processor_suspend,
+            event_loop=original._event_loop,
+            logging_paths=original._logging_paths,
+            logging_level=original._logging_level,
+            logging_config_file=original._logging_config_file,
+        )
+        assert (clone._worker_io_threads, clone._task_timeout_seconds) == (2, 7)
+        assert clone._config == dataclasses.replace(
+            original._config, object_storage_address=None, num_of_workers=1, worker_names=WorkerNames(["clone"])
+        )
+
+
 def test_separate_cluster(leftovers):
     with SchedulerClusterCombo(n_workers=0, **QUIET) as combo:
         cluster = make_cluster(combo, ["a", "a"])

@@ -186,6 +186,24 @@ def test_has_as_many_io_threads_as_it_is_told(start, scheduler):
     assert thread_count(io_threads=4) - thread_count(io_threads=1) == 3
 
 
+def test_agent_and_processor_log_as_their_configuration_file_says(start, scheduler, tmp_path):
+    path, configuration = tmp_path / "log", tmp_path / "logging.ini"
+    configuration.write_text(
+        "[loggers]\nkeys=root\n[handlers]\nkeys=file\n[formatters]\nkeys=plain\n"
+        "[logger_root]\nlevel=INFO\nhandlers=file\n"
+        f"[handler_file]\nclass=FileHandler\nformatter=plain\nargs=({str(path)!r},)\n"
+        "[formatter_plain]\nformat=%(processName)s %(process)d %(message)s\n"
+    )
+    worker = start(logging_config_file=str(configuration))
+    pid = scheduler.wait_ready()
+    scheduler.call(tasks.log, "of a task")
+    worker.terminate()
+    scheduler.wait_until(lambda: not worker.is_alive())
+    lines = path.read_text().splitlines()
+    assert any(line.split(" ", 1)[1] == f"{pid} of a task" for line in lines)
+    assert any(f" {worker.pid} worker " in line and "leaves" in line for line in lines)
+
+
 def test_tells_tasks_their_processor(worker, scheduler):
     task_id = scheduler.submit(tasks.current_processors)
     same, current_id, address = scheduler.result(task_id)

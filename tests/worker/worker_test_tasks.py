@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import ctypes
 import gc
+import logging
 import os
 import subprocess
 import sys
@@ -126,3 +127,7 @@ class Marked:
 
 def pid_with(_marked):
     return os.getpid()
+
+
+def log(text):
+    logging.getLogger().warning(text)

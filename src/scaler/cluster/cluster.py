@@ -21,6 +21,22 @@ from scaler.utility.process import ChildProcess
 if TYPE_CHECKING:
     from scaler.worker.worker import Worker
 
+_CLONED = (
+    "worker_io_threads",
+    "per_worker_task_queue_size",
+    "heartbeat_interval_seconds",
+    "task_timeout_seconds",
+    "death_timeout_seconds",
+    "garbage_collect_interval_seconds",
+    "trim_memory_threshold_bytes",
+    "hard_processor_suspend",
+    "event_loop",
+    "logging_paths",
+    "logging_level",
+    "logging_config_file",
+)
+"""Settings that older programs read from a cluster, with an underscore before the name, to make another one like it."""
+
 STOP_GRACE_SECONDS = 4.0
 """How long workers have to end their work, their processors and themselves."""
 
@@ -83,6 +99,9 @@ class Cluster(ChildProcess):
             logging_level=logging_level,
             logging_config_file=logging_config_file,
         )
+        self._address = self._config.scheduler_address
+        for name in _CLONED:
+            setattr(self, f"_{name}", getattr(self._config, name))
 
     @classmethod
     def from_config(cls, config: ClusterConfig) -> Cluster:

@@ -63,6 +63,7 @@ class Processors:
                 capture_native_output=settings.capture_native_output,
                 logging_paths=settings.logging_paths,
                 logging_level=settings.logging_level,
+                logging_config_file=settings.logging_config_file,
             )
         )
         processor.start(interpreter=prepared.interpreter)

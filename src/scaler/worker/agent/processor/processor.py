@@ -116,7 +116,7 @@ class Processor(ChildProcess):
         from scaler.utility.logging.utility import paths_of_process, setup_logger
 
         paths = paths_of_process(self._settings.logging_paths, os.getpid())
-        setup_logger(paths, None, self._settings.logging_level)
+        setup_logger(paths, self._settings.logging_config_file, self._settings.logging_level)
 
 
 def _ignore_interrupts() -> None:

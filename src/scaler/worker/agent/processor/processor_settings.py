@@ -25,3 +25,4 @@ class ProcessorSettings(NamedTuple):
     capture_native_output: bool = False
     logging_paths: tuple[str, ...] = ("/dev/stdout",)
     logging_level: str = "INFO"
+    logging_config_file: str | None = None
