@@ -128,7 +128,8 @@ class ObjectCache:
         """Leave so much of the bound free until ``release``, also now, but for what is to be kept."""
         self._reserved_bytes = size_bytes
         if self._bytes > self._maximum_bytes - size_bytes:
-            for object_id in [each for each in self._objects if each not in keep]:
+            kept = set(keep)
+            for object_id in [each for each in self._objects if each not in kept]:
                 self.discard((object_id,))
                 if self._bytes <= self._maximum_bytes - size_bytes:
                     return
