@@ -29,6 +29,10 @@ class WaitingQueue:
         """Return the needs of the tasks that wait."""
         return list(self._lines)
 
+    def count(self, needs: Needs) -> int:
+        """Return how many tasks with the needs wait."""
+        return sum(len(line.records) - line.ended for line in self._lines.get(needs, {}).values())
+
     def append(self, record: TaskRecord) -> None:
         """Add a new task behind all others of its needs and rank."""
         self._line(record).records.append(record)
@@ -44,11 +48,13 @@ class WaitingQueue:
         lines = self._lines.get(needs)
         while lines:
             priority = next(iter(lines)) if len(lines) == 1 else max(lines)
-            records = lines[priority].records
+            line = lines[priority]
+            records = line.records
             while records:
                 if records[0].state is TaskState.waiting:
                     return records[0]
                 records.popleft()
+                line.ended -= 1
             del lines[priority]
         self._lines.pop(needs, None)
         return None
@@ -76,7 +82,7 @@ class WaitingQueue:
 
 
 class _Line:
-    """Tasks of one needs and rank, with the number of those that ended while they waited (at most)."""
+    """Tasks of one needs and rank, with the number of those among them that have ended."""
 
     __slots__ = ("ended", "records")
 
