@@ -122,11 +122,15 @@ class SchedulerFixture:
         self.deleted += outbox.take_storage_deletes()
         self.deleted_owners += outbox.take_owner_deletes()
         for subscriber, member, fields in outbox.take_reports():
-            if subscriber:
-                self.snapshots.setdefault(subscriber, []).append((member, fields))
-            else:
-                self.reports.append((member, fields))
+            self.on_report(subscriber, member, fields)
         self.stopped = self.stopped or outbox.stop_requested
+
+    def on_report(self, subscriber: bytes, member: str, fields: dict[str, Any]) -> None:
+        """Keep a message of the monitor stream, by who gets it."""
+        if subscriber:
+            self.snapshots.setdefault(subscriber, []).append((member, fields))
+        else:
+            self.reports.append((member, fields))
 
     def take(self, peer: bytes) -> list[Any]:
         """Return and forget what was sent to a peer: hot messages decoded, others as their member's name."""

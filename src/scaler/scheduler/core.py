@@ -164,7 +164,7 @@ class SchedulerCore:
         return len(self._tasks) > 0
 
     def gauges(self) -> dict[str, int]:
-        """Return the size of every table; all but ``workers`` and ``clients`` are zero when nothing goes on."""
+        """Return the size of every table; all but those of peers are zero when nothing goes on."""
         states = self._tasks.state_counts()
         return {
             "clients": len(self._clients),
