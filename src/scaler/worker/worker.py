@@ -24,7 +24,11 @@ _EVENT_LOOPS = ("builtin", "uvloop")
 
 
 class Worker(ChildProcess):
-    """One slot that runs tasks. Its process ends with exit code 0 only when it was told to leave."""
+    """One slot that runs tasks. Its process ends with exit code 0 only when it was told to leave.
+
+    SIGTERM and SIGINT let it leave at once, and its tasks run elsewhere. With ``drain_seconds`` above 0, the first
+    SIGTERM lets it end what it has started and give the rest to other workers, for so long at most.
+    """
 
     preparation = "scaler.worker.preparation:prepare"
 
@@ -47,9 +51,12 @@ class Worker(ChildProcess):
         logging_paths: Iterable[str],
         logging_level: str,
         logging_config_file: str | None = None,
+        drain_seconds: float = 0.0,
     ) -> None:
         super().__init__(name="Agent")
         _check_event_loop(event_loop)
+        if not 0 <= drain_seconds < float("inf"):
+            raise ValueError(f"drain_seconds must be a number of seconds, 0 for none, got {drain_seconds!r}")
         self._identity = WorkerID.generate_worker_id(name)
         self._settings = WorkerSettings(
             worker_id=self._identity,
@@ -66,6 +73,7 @@ class Worker(ChildProcess):
             task_timeout_seconds=task_timeout_seconds,
             death_timeout_seconds=death_timeout_seconds,
             hard_processor_suspend=hard_processor_suspend,
+            drain_seconds=drain_seconds,
             logging_paths=tuple(logging_paths),
             logging_level=logging_level,
             logging_config_file=logging_config_file,

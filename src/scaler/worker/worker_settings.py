@@ -23,6 +23,7 @@ class WorkerSettings:
     task_timeout_seconds: float = 0.0
     death_timeout_seconds: float = 300.0
     hard_processor_suspend: bool = False
+    drain_seconds: float = 0.0
     logging_paths: tuple[str, ...] = ("/dev/stdout",)
     logging_level: str = "INFO"
     logging_config_file: str | None = None
