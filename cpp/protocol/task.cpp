@@ -87,14 +87,6 @@ void readRouting(::Task::Reader reader, TaskView& task) {
     }
 }
 
-void addObjects(capnp::List<::Task::Argument>::Reader arguments, std::vector<std::string_view>& objects) {
-    for (const auto argument : structs<::Task::Argument>(arguments)) {
-        if (argument.getType() == ::Task::Argument::ArgumentType::OBJECT_I_D) {
-            objects.push_back(fromData(argument.getData()));
-        }
-    }
-}
-
 void readLists(::Task::Reader reader, TaskView& task) {
     task.function_args = readArguments(reader.getFunctionArgs());
     const auto names = reader.getKeywordNames();
@@ -184,20 +176,6 @@ TaskView peekTask(const FrameReader& frame) {
         TaskView task;
         readRouting(frame.message().getTask(), task);
         return task;
-    });
-}
-
-std::vector<std::string_view> objectsOfTask(const FrameReader& frame) {
-    frame.require(MessageKind::TASK);
-    return guarded("malformed Task", [&] {
-        const auto task = frame.message().getTask();
-        std::vector<std::string_view> objects{fromData(task.getFuncObjectId())};
-        addObjects(task.getFunctionArgs(), objects);
-        for (const auto step : structs<::Task::Step>(task.getSteps())) {
-            objects.push_back(fromData(step.getFuncObjectId()));
-            addObjects(step.getFunctionArgs(), objects);
-        }
-        return objects;
     });
 }
 
