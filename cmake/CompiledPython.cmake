@@ -24,7 +24,9 @@ set(SCALER_COMPILED_PYTHON
     scaler.scheduler.controllers.client_controller
     scaler.scheduler.controllers.graph_controller
     scaler.scheduler.controllers.information_controller
+    scaler.scheduler.controllers.monitor_controller
     scaler.scheduler.controllers.object_controller
+    scaler.scheduler.controllers.shortage_controller
     scaler.scheduler.controllers.task_controller
     scaler.scheduler.controllers.task_endings
     scaler.scheduler.controllers.task_reporter

@@ -115,6 +115,16 @@ nb::tuple peekTask(nb::handle object) {
                           std::move(capabilities), task.attempt, task.level, task.deadline_milliseconds);
 }
 
+nb::list objectsOfTask(nb::handle object) {
+    const FrameBuffer buffer(object);
+    const protocol::FrameReader frame(buffer.bytes());
+    nb::list objects;
+    for (const auto object_id : protocol::objectsOfTask(frame)) {
+        objects.append(toBytes(object_id));
+    }
+    return objects;
+}
+
 nb::bytes withAttempt(nb::handle object, nb::int_ attempt) {
     const FrameBuffer buffer(object);
     const protocol::FrameReader frame(buffer.bytes());
@@ -235,6 +245,7 @@ void defineTask(nb::module_& module) {
         .def("encode", [](const Task& task) { return encodeView(toView(task)); });
     defineValue(type, kTaskFields);
     module.def("peek_task", &peekTask, "frame"_a);
+    module.def("objects_of_task", &objectsOfTask, "frame"_a);
     module.def("with_attempt", &withAttempt, "frame"_a, "attempt"_a);
 }
 

@@ -53,4 +53,7 @@ TaskView decodeTask(const FrameReader& frame);
 // Decodes only what places a task: everything but its arguments, metadata and limits.
 TaskView peekTask(const FrameReader& frame);
 
+// The objects that whoever runs the task fetches: its functions and the arguments that are objects, of all steps.
+std::vector<std::string_view> objectsOfTask(const FrameReader& frame);
+
 }  // namespace scaler::protocol

@@ -83,6 +83,9 @@ bool checkTask(Frame frame) {
         return false;
     }
     require(sameRouting(*peeked, *task), "a look tells what decoding does");
+    const FrameReader objectsReader(frame);
+    const auto objects = unlessRefused([&] { return protocol::objectsOfTask(objectsReader); });
+    require(objects && objects->front() == task->func_object_id, "what can be decoded tells its objects");
     checkEncoding(*task, frame, protocol::decodeTask);
     // A task that is placed again: everything but its attempt stays.
     ++task->attempt;

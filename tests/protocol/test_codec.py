@@ -137,6 +137,15 @@ def test_peek_task() -> None:
     assert codec.peek_task(frame) == (TASK_ID, source, function, 0, {"gpu": 1, "linux": -1}, 0, 0, 0)
 
 
+def test_objects_of_task() -> None:
+    function, first, second = (bytes([number]) * 32 for number in range(3))
+    assert codec.objects_of_task(task(func_object_id=function).encode()) == [function]
+    arguments = [codec.Argument(1, first), codec.Argument(2, b"value"), codec.Argument(0, TASK_ID)]
+    steps = [codec.Step(second, [codec.Argument(3, b""), codec.Argument(1, first)])]
+    frame = task(func_object_id=function, function_args=arguments, steps=steps).encode()
+    assert codec.objects_of_task(frame) == [function, first, second, first]
+
+
 def test_peek_result() -> None:
     frame = codec.TaskResult(
         task_id=TASK_ID, result_type=1, metadata=b"meta", results=[b"a" * 32, b"b"], attempt=4, cause=2, value=b"v"
@@ -144,7 +153,10 @@ def test_peek_result() -> None:
     assert codec.peek_result(frame) == (TASK_ID, 1, b"meta", [b"a" * 32, b"b"], 4, 2)
 
 
-@pytest.mark.parametrize("peek", [codec.peek_task, codec.peek_result, lambda frame: codec.with_attempt(frame, 1)])
+@pytest.mark.parametrize(
+    "peek",
+    [codec.peek_task, codec.objects_of_task, codec.peek_result, lambda frame: codec.with_attempt(frame, 1)],
+)
 def test_peeking_into_another_kind_is_an_error(peek: Any) -> None:
     with pytest.raises(codec.CodecError, match="expected a message of kind"):
         peek(GOLDEN_CANCEL)

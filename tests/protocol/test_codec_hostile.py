@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from scaler.protocol import codec, message
 
-READERS = [codec.which, codec.decode, codec.peek_task, codec.peek_result, codec.validate, message.decode]
+READERS = [
+    codec.which,
+    codec.decode,
+    codec.peek_task,
+    codec.objects_of_task,
+    codec.peek_result,
+    codec.validate,
+    message.decode,
+]
 
 
 def _frames() -> list[bytes]:

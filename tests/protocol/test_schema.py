@@ -125,6 +125,9 @@ _ADDED_FIELDS = {
     ],
     "message.TaskResult": ["attempt:uint32", "cause:TaskEndCause", "value:data"],
     "message.GraphTask": ["more:bool"],
+    "message.StateScheduler": ["monitor:MonitorStatus"],
+    "status.TaskManagerStatus": ["live:list(Pair)", "ended:list(Total)", "unplaceable:list(Shortage)"],
+    "status.WorkerStatus": ["draining:bool"],
     "message.WorkerHeartbeat": ["heldDigest:uint64", "heldTasks:uint32", "drain:bool"],
     "object_storage.ObjectRequestHeader": ["timeoutMilliseconds:uint32"],
 }
@@ -138,6 +141,8 @@ _LARGER_STRUCTS = {
     "message.Task": (3, 9),
     "message.TaskResult": (1, 4),
     "message.GraphTask": (1, 4),
+    "message.StateScheduler": (1, 8),
+    "status.TaskManagerStatus": (0, 4),
     "message.WorkerHeartbeat": (5, 3),
 }
 
@@ -163,7 +168,8 @@ def _type_name(kind: Any, names: dict[int, str]) -> str:
 @functools.cache
 def _names() -> dict[int, str]:
     paths = [row[0] for row in _rows(_STRUCTS)] + [row[0] for row in _rows(_ENUMS)]
-    paths += ["common.TaskEndCause", "message.Task.Step"]
+    paths += ["common.TaskEndCause", "message.Task.Step", "status.MonitorStatus"]
+    paths += ["status.TaskManagerStatus.Total", "status.TaskManagerStatus.Shortage"]
     return {_resolve(path).schema.node.id: path.rsplit(".", 1)[-1] for path in paths}
 
 

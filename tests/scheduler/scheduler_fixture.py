@@ -20,6 +20,7 @@ class SchedulerFixture:
         self.deleted: list[bytes] = []
         self.deleted_owners: list[bytes] = []
         self.reports: list[tuple[str, dict[str, Any]]] = []
+        self.snapshots: dict[bytes, list[tuple[str, dict[str, Any]]]] = {}
         self.stopped = False
         self._sent: dict[bytes, list[bytes]] = {}
 
@@ -120,8 +121,16 @@ class SchedulerFixture:
             self._sent.setdefault(bytes(peer), []).append(bytes(frame))
         self.deleted += outbox.take_storage_deletes()
         self.deleted_owners += outbox.take_owner_deletes()
-        self.reports += outbox.take_reports()
+        for subscriber, member, fields in outbox.take_reports():
+            self.on_report(subscriber, member, fields)
         self.stopped = self.stopped or outbox.stop_requested
+
+    def on_report(self, subscriber: bytes, member: str, fields: dict[str, Any]) -> None:
+        """Keep a message of the monitor stream, by who gets it."""
+        if subscriber:
+            self.snapshots.setdefault(subscriber, []).append((member, fields))
+        else:
+            self.reports.append((member, fields))
 
     def take(self, peer: bytes) -> list[Any]:
         """Return and forget what was sent to a peer: hot messages decoded, others as their member's name."""

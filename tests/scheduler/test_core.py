@@ -399,6 +399,8 @@ def test_deleted_objects_leave_storage_and_caches_once(scheduler: SchedulerFixtu
     client, other, worker = scheduler.client("a"), scheduler.client("b"), scheduler.worker()
     object_id = ObjectID.generate_object_id(client)
     scheduler.create_objects(client, client, [object_id])
+    scheduler.submit(client, function_args=[codec.Argument(int(codec.ArgumentType.objectID), object_id)])
+    scheduler.take(worker)
     scheduler.delete_objects(other, [object_id])  # not its own
     assert scheduler.deleted == []
     scheduler.delete_objects(client, [object_id])
@@ -613,6 +615,6 @@ def test_a_report_on_thousands_of_workers_holds_nobody_up(scheduler: SchedulerFi
     scheduler.core.outbox.monitored = True
     start = time.monotonic()
     scheduler.core.publish({"cpu": 1, "rss": 2}, 3)
-    [(member, fields)] = scheduler.core.outbox.reports
+    [(_, member, fields)] = scheduler.core.outbox.reports
     assert len(message.encode(member, **fields)) < 1_500_000
     assert time.monotonic() - start < 0.5

@@ -9,19 +9,32 @@ import pytest
 from scheduler_fixture import SchedulerFixture
 
 from scaler.io.ymq.ymq import ErrorCode
-from scaler.protocol import message
+from scaler.protocol import codec, message
 from scaler.scheduler.delivery import Delivery
 from scaler.scheduler.isolation import Isolation
 from scaler.scheduler.outbox import Frame, Outbox
 
 
+class MonitorModel:
+    """The socket of the monitor stream; notes what it is told, and for whom."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, str]] = []
+        self.calls = 0
+
+    def send_many(self, messages: Sequence[tuple[bytes, bytes]], /) -> list[tuple[int, ErrorCode]]:
+        self.calls += 1
+        self.sent += [(subscriber, message.decode(frame)[0]) for subscriber, frame in messages]
+        return []
+
+
 class WorldModel:
-    """Both sockets and the deleter; notes what it is told."""
+    """The socket of the peers and the deleter; notes what it is told."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[bytes, Frame]] = []
         self.closed: list[bytes] = []
-        self.reports: list[str] = []
+        self.monitor = MonitorModel()
         self.deleted: list[bytes] = []
         self.stops = 0
         self.full: set[bytes] = set()
@@ -35,9 +48,6 @@ class WorldModel:
 
     def close_connection(self, identity: bytes, /) -> None:
         self.closed.append(identity)
-
-    def send(self, address: bytes, payload: bytes, /) -> None:
-        self.reports.append(message.decode(payload)[0])
 
     def delete(self, object_ids: list[bytes]) -> None:
         self.deleted += object_ids
@@ -60,31 +70,33 @@ def worker_report(state: str) -> dict[str, Any]:
 
 def test_report_that_cannot_be_encoded_costs_nothing_but_itself(world: WorldModel) -> None:
     outbox, isolation = Outbox(), Isolation()
-    delivery = Delivery(world, world, world, world.stop, isolation)
-    outbox.send(b"peer", b"frame")
+    delivery = Delivery(world, world.monitor, world, world.stop, isolation)
+    outbox.send(b"peer", b"frame", codec.MessageKind.task)
     outbox.report("stateWorker", worker_report("no such state"))
     outbox.report("stateWorker", worker_report("connected"))
+    outbox.report_to(b"new", "stateWorker", worker_report("connected"))
     outbox.delete_from_storage([b"o" * 32])
     outbox.delete_owner_from_storage(b"h" * 16)
     for _ in range(2):
         delivery.carry_out(outbox)
     assert world.sent == [(b"peer", b"frame")]
-    assert world.reports == ["stateWorker"]
+    assert world.monitor.sent == [(b"", "stateWorker"), (b"new", "stateWorker")]
+    assert world.monitor.calls == 1  # all that a batch has to tell is written together
     assert world.deleted == [b"o" * 32, b"h" * 16]
     assert isolation.failures == 1
 
 
 def test_nothing_is_carried_out_twice_when_sending_fails(world: WorldModel) -> None:
     outbox = Outbox()
-    delivery = Delivery(world, world, world, world.stop, Isolation())
-    outbox.send(b"peer", b"first")
+    delivery = Delivery(world, world.monitor, world, world.stop, Isolation())
+    outbox.send(b"peer", b"first", codec.MessageKind.task)
     outbox.delete_from_storage([b"o" * 32])
     outbox.stop_requested = True
     world.sending_fails = True
     with pytest.raises(RuntimeError):
         delivery.carry_out(outbox)
     world.sending_fails = False
-    outbox.send(b"peer", b"second")
+    outbox.send(b"peer", b"second", codec.MessageKind.task)
     delivery.carry_out(outbox)
     assert world.sent == [(b"peer", b"second")]
     assert world.deleted == [b"o" * 32]
@@ -94,17 +106,17 @@ def test_nothing_is_carried_out_twice_when_sending_fails(world: WorldModel) -> N
 def test_peer_that_does_not_read_is_cut_off(world: WorldModel) -> None:
     outbox = Outbox()
     world.full.add(b"deaf")
-    outbox.send(b"deaf", b"frame")
-    outbox.send(b"peer", b"frame")
-    Delivery(world, world, world, world.stop, Isolation()).carry_out(outbox)
+    outbox.send(b"deaf", b"frame", codec.MessageKind.task)
+    outbox.send(b"peer", b"frame", codec.MessageKind.task)
+    Delivery(world, world.monitor, world, world.stop, Isolation()).carry_out(outbox)
     assert (world.closed, world.sent) == ([b"deaf"], [(b"peer", b"frame")])
 
 
 def test_report_fits_after_billions_of_messages() -> None:
     scheduler = SchedulerFixture()
     scheduler.core.outbox.monitored = True
-    scheduler.core._information.received["task"] = 2**32 + 5
+    scheduler.core.received[codec.MessageKind.task] = 2**32 + 5
     scheduler.core.publish({"cpu": 1, "rss": 1}, 1)
-    [(member, fields)] = scheduler.core.outbox.take_reports()
+    [(_, member, fields)] = scheduler.core.outbox.take_reports()
     _, report = message.decode(message.encode(member, **fields))
-    assert {pair.client: pair.number for pair in report.binder.received}["task"] == 5
+    assert {pair.client: pair.number for pair in report.binder.received}["Task"] == 5

@@ -3,6 +3,8 @@
 import itertools
 
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
+from scaler.scheduler.controllers.client_controller import ClientController
+from scaler.scheduler.controllers.object_controller import ObjectController
 from scaler.scheduler.controllers.task_controller import TaskController
 from scaler.scheduler.controllers.task_reporter import TaskReporter
 from scaler.scheduler.outbox import Outbox
@@ -20,6 +22,8 @@ def test_every_action_is_used() -> None:
 
 def test_every_action_is_carried_out_by_somebody() -> None:
     outbox = Outbox()
-    controller = TaskController(outbox, WorkerPool(), TaskReporter(outbox, lambda object_id: object_id))
+    pool = WorkerPool()
+    objects = ObjectController(outbox, ClientController(), pool)
+    controller = TaskController(outbox, pool, TaskReporter(outbox, objects.name), objects)
     elsewhere = {Action.stale, Action.deliver_result}  # where all events are counted, and where results are taken
     assert set(controller.actions) | elsewhere == set(Action)

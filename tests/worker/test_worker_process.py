@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -351,6 +352,52 @@ def test_leaves_also_when_the_scheduler_does_not_answer(worker, scheduler):
     worker.terminate()
     scheduler.wait_until(lambda: not worker.is_alive(), 5)
     assert worker.exitcode == 0
+
+
+def test_drains_at_the_first_sigterm_when_it_may(start, scheduler):
+    worker = start(drain_seconds=60)
+    scheduler.wait_ready()
+    running = scheduler.submit(tasks.sleep, 1)
+    waiting = scheduler.submit(tasks.sleep, 60)
+    scheduler.serve(0.5)
+    worker.terminate()
+    scheduler.wait_until(lambda: scheduler.heartbeats[-1].drain, 5)
+    scheduler.cancel(waiting, force=False)
+    assert scheduler.end(waiting).cancel_confirm_type == codec.TaskCancelConfirmType.canceled
+    assert scheduler.end(running).result_type == codec.TaskResultType.success
+    assert worker.is_alive()
+    scheduler.shut_down()
+    scheduler.wait_until(lambda: not worker.is_alive(), 5)
+    assert (worker.exitcode, scheduler.farewells) == (0, 1)
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,)])
+def test_leaves_at_once_at_the_second_sigterm_and_at_sigint(start, scheduler, numbers):
+    worker = start(drain_seconds=60)
+    scheduler.wait_ready()
+    scheduler.submit(tasks.sleep, 60)
+    scheduler.serve(0.2)
+    for number in numbers:
+        os.kill(worker.pid, number)
+        scheduler.serve(0.2)
+    scheduler.wait_until(lambda: not worker.is_alive(), 5)
+    assert (worker.exitcode, scheduler.farewells) == (0, 1)
+
+
+def test_leaves_when_the_time_to_drain_is_over(start, scheduler):
+    worker = start(drain_seconds=0.5)
+    scheduler.wait_ready()
+    scheduler.submit(tasks.sleep, 60)
+    scheduler.serve(0.2)
+    worker.terminate()
+    scheduler.wait_until(lambda: not worker.is_alive(), 10)
+    assert (worker.exitcode, scheduler.farewells) == (0, 1)
+
+
+@pytest.mark.parametrize("seconds", [-1, math.inf, math.nan])
+def test_a_time_to_drain_that_is_none_is_refused(seconds):
+    with pytest.raises(ValueError, match="drain_seconds must be a number of seconds"):
+        make_worker("tcp://127.0.0.1:1", drain_seconds=seconds)
 
 
 def test_does_not_wait_for_a_scheduler_that_went_first(start, scheduler, tmp_path):

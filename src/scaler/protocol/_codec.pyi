@@ -297,6 +297,12 @@ def peek_task(frame: Buffer) -> tuple[bytes, bytes, bytes, int, dict[str, int] |
     milliseconds to its deadline, 0 without one.
     """
 
+def objects_of_task(frame: Buffer) -> list[bytes]:
+    """Return the ids of the objects that whoever runs a Task frame fetches.
+
+    They are its functions and the arguments that are objects, of all steps; an object may be named several times.
+    """
+
 def peek_result(frame: Buffer) -> tuple[bytes, int, bytes, list[bytes], int, int]:
     """Return (task id, result type, metadata, result object ids, attempt, cause) of a TaskResult frame."""
 

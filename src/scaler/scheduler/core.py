@@ -22,7 +22,9 @@ from scaler.scheduler.controllers.balance_controller import BalanceController
 from scaler.scheduler.controllers.client_controller import ClientController, ClientRecord
 from scaler.scheduler.controllers.graph_controller import GraphController
 from scaler.scheduler.controllers.information_controller import InformationController
+from scaler.scheduler.controllers.monitor_controller import MonitorController
 from scaler.scheduler.controllers.object_controller import ObjectController
+from scaler.scheduler.controllers.shortage_controller import ShortageController
 from scaler.scheduler.controllers.task_controller import TaskController
 from scaler.scheduler.controllers.task_reporter import TaskReporter
 from scaler.scheduler.controllers.worker_controller import WorkerController
@@ -64,14 +66,26 @@ class SchedulerCore:
         self._pool = WorkerPool(settings.allocate_policy)
         self._objects = ObjectController(self.outbox, self._clients, self._pool)
         self._reporter = TaskReporter(self.outbox, self._objects.name)
-        self._tasks = TaskController(self.outbox, self._pool, self._reporter, settings.max_number_of_tasks_waiting)
+        self._tasks = TaskController(
+            self.outbox, self._pool, self._reporter, self._objects, settings.max_number_of_tasks_waiting
+        )
         self._graphs = GraphController(self.outbox, self._tasks, self._objects, self._reporter)
         self._workers = WorkerController(self.outbox, self._pool, self._tasks, self._objects)
         self._balance = BalanceController(
             self.outbox, self._pool, self._tasks, settings.load_balance_seconds, settings.load_balance_trigger_times
         )
-        self._information = InformationController(
-            self.outbox, self._clients, self._objects, self._tasks, self._pool, self._reporter, self.gauges
+        self._shortages = ShortageController(self._pool, self._tasks)
+        self._information = InformationController(self.outbox, self._shortages, self.gauges)
+        self.received = [0] * len(MessageKind)
+        self._monitor = MonitorController(
+            self.outbox,
+            self._clients,
+            self._objects,
+            self._tasks,
+            self._pool,
+            self._reporter,
+            self._shortages,
+            self.received,
         )
         address = {"host": settings.object_storage_host, "port": settings.object_storage_port}
         self._client_echo = message.encode("clientHeartbeatEcho", objectStorageAddress=address)
@@ -106,7 +120,7 @@ class SchedulerCore:
                 raise ValueError(
                     f"message {_KIND_NAMES[kind] if kind < len(_KIND_NAMES) else kind} is not for a scheduler"
                 )
-            self._information.received[_KIND_NAMES[kind]] += 1
+            self.received[kind] += 1
             handler(peer, frame)
         except ValueError as error:  # CodecError is one
             self.dropped_messages += 1
@@ -119,9 +133,10 @@ class SchedulerCore:
         self.isolation.attempt(f"{event.name} of {peer!r}", lambda: self._on_peer_event(peer, event, role))
 
     def on_batch_end(self) -> None:
-        """Go on with graphs and place what waits, once per batch of events."""
+        """Go on with graphs, place what waits, and dismiss who has drained, once per batch of events."""
         self.isolation.attempt("going on with graphs", self._graphs.on_batch_end)
         self.isolation.attempt("placing what waits", self._tasks.place_waiting)
+        self.isolation.attempt("dismissing workers", self._workers.dismiss_drained)
 
     def on_tick(self) -> None:
         """Do what time asks for: balance, delete and forget what is not needed."""
@@ -129,11 +144,26 @@ class SchedulerCore:
         self.isolation.attempt("balancing", lambda: self._balance.balance(now))
         self.isolation.attempt("looking at deadlines", lambda: self._tasks.on_tick(now))
         self.isolation.attempt("deleting again", lambda: self._objects.on_tick(now))
+        self.isolation.attempt("looking for shortages", lambda: self._shortages.on_tick(now))
         self._pool.forget_classes(self._tasks.waiting_classes())
 
-    def publish(self, resource: dict[str, int], rss_free_bytes: int) -> None:
-        """Put the periodic report into the outbox."""
-        self._information.publish(resource, rss_free_bytes, self.now_seconds)
+    def drain_worker(self, worker_id: bytes, reason: str) -> bool:
+        """Let a worker end what it runs and leave; see ``WorkerController.drain``. Part of a batch, as every event."""
+        return self._workers.drain(worker_id, reason)
+
+    def on_subscriber_joined(
+        self, subscriber: bytes, resource: dict[str, int], rss_free_bytes: int, dropped: int = 0
+    ) -> None:
+        """Put all that is into the outbox, for a new subscriber of the monitor stream."""
+        self._monitor.on_joined(subscriber, resource, rss_free_bytes, dropped, self.now_seconds)
+
+    def on_subscriber_left(self, subscriber: bytes) -> None:
+        """Forget a subscriber of the monitor stream."""
+        self._monitor.on_left(subscriber)
+
+    def publish(self, resource: dict[str, int], rss_free_bytes: int, dropped: int = 0) -> None:
+        """Put the periodic report into the outbox, if anybody subscribes."""
+        self._monitor.publish(resource, rss_free_bytes, dropped, self.now_seconds)
 
     @property
     def is_busy(self) -> bool:
@@ -141,15 +171,18 @@ class SchedulerCore:
         return len(self._tasks) > 0
 
     def gauges(self) -> dict[str, int]:
-        """Return the size of every table; all but ``workers`` and ``clients`` are zero when nothing goes on."""
+        """Return the size of every table; all but those of peers are zero when nothing goes on."""
         states = self._tasks.state_counts()
         return {
             "clients": len(self._clients),
             "workers": len(self._workers),
+            "draining_workers": len(self._pool.draining()),
+            "subscribers": len(self._monitor),
             "departed_workers": self._workers.departed,
             "tasks": len(self._tasks),
             "graphs": len(self._graphs),
             "waiting_tasks": self._tasks.waiting,
+            "unplaceable_tasks": sum(shortage.tasks for shortage in self._shortages.shortages()),
             "placed_tasks": sum(len(worker.tasks) for worker in self._pool.workers()),
             "open_cancels": sum(count for state, count in states.items() if state.name in ("retracting", "canceling")),
             "objects": len(self._objects),
@@ -199,7 +232,7 @@ class SchedulerCore:
         worker = self._worker(peer)
         client = self._tasks.owner_of(log.task_id, worker) if worker is not None else None
         if client is not None:
-            self.outbox.send(client.client_id, frame)
+            self.outbox.send(client.client_id, frame, MessageKind.taskLog)
 
     def on_object_instruction(self, peer: bytes, frame: Frame) -> None:
         """Note objects that exist, or are needed no more. A client speaks for itself, a worker for clients."""
@@ -223,7 +256,7 @@ class SchedulerCore:
     def on_client_heartbeat(self, peer: bytes, frame: Frame) -> None:
         """Answer a client's heartbeat with the address of the object storage."""
         self._client(peer)
-        self.outbox.send(peer, self._client_echo)
+        self.outbox.send(peer, self._client_echo, MessageKind.clientHeartbeatEcho)
 
     def on_worker_heartbeat(self, peer: bytes, frame: Frame) -> None:
         """Register a worker or note its figures, and answer with the address of the object storage."""
@@ -231,14 +264,15 @@ class SchedulerCore:
             raise ValueError("a heartbeat of a worker must come from one")
         _, heartbeat = message.decode(frame)
         if self._workers.on_heartbeat(peer, heartbeat, self.now_seconds):
-            self.outbox.send(peer, self._worker_echo)
+            self.outbox.send(peer, self._worker_echo, MessageKind.workerHeartbeatEcho)
 
     def on_disconnect_request(self, peer: bytes, frame: Frame) -> None:
         """Let a worker leave. It speaks for itself, whatever the message names."""
         if self._roles.get(peer) is not Role.worker:
             raise ValueError("only a worker asks to disconnect so")
         self._workers.on_leave(peer)
-        self.outbox.send(peer, message.encode("disconnectResponse", worker=peer))
+        frame = message.encode("disconnectResponse", worker=peer)
+        self.outbox.send(peer, frame, MessageKind.disconnectResponse)
 
     def on_client_disconnect(self, peer: bytes, frame: Frame) -> None:
         """Let a client leave, or end the cluster for it."""
@@ -248,7 +282,7 @@ class SchedulerCore:
             self._remove_client(client)
         elif self._settings.protected:
             _logger.warning("client %r may not shut the cluster down: the scheduler is in protected mode", peer)
-            self.outbox.send(peer, message.encode("clientShutdownResponse", accepted=False))
+            self._answer_shutdown(peer, accepted=False)
         else:
             _logger.info("client %r shuts the cluster down", peer)
             self._shut_down(peer)
@@ -299,8 +333,12 @@ class SchedulerCore:
         self._tasks.on_client_gone(client)
         self._objects.on_client_gone(client.client_id, self.now_seconds)
 
+    def _answer_shutdown(self, peer: bytes, *, accepted: bool) -> None:
+        frame = message.encode("clientShutdownResponse", accepted=accepted)
+        self.outbox.send(peer, frame, MessageKind.clientShutdownResponse)
+
     def _shut_down(self, peer: bytes) -> None:
-        self.outbox.send(peer, message.encode("clientShutdownResponse", accepted=True))
+        self._answer_shutdown(peer, accepted=True)
         self._graphs.fail_everything("cluster shutting down")
         self._tasks.fail_everything("cluster shutting down")
         self._workers.stop_all()

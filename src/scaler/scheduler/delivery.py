@@ -24,7 +24,7 @@ class PeerSocket(Protocol):
 class ReportSocket(Protocol):
     """What is needed of the socket of the monitor stream."""
 
-    def send(self, address: bytes, payload: bytes, /) -> None: ...
+    def send_many(self, messages: Sequence[tuple[bytes, bytes]], /) -> list[tuple[int, ErrorCode]]: ...
 
 
 class Deleter(Protocol):
@@ -64,14 +64,27 @@ class Delivery:
         if messages:
             for index, code in self._peers.send_many(messages):
                 self._on_rejected(messages[index][0], code)
-        for member, fields in reports:
-            self._publish(member, fields)
+        if reports:
+            self._publish(reports)
 
-    def _publish(self, member: str, fields: dict[str, Any]) -> None:
+    def _publish(self, reports: list[tuple[bytes, str, dict[str, Any]]]) -> None:
+        """Send reports; the address is a prefix of who gets each, so that an empty one is all subscribers.
+
+        Nobody is waited for: what a subscriber has no room for, it does not get, and the socket counts it.
+        """
+        encoded = [(subscriber, self._encode(member, fields)) for subscriber, member, fields in reports]
+        frames = [(subscriber, frame) for subscriber, frame in encoded if frame is not None]
+        self._isolation.attempt("publishing", lambda: self._send_reports(frames))
+
+    def _send_reports(self, frames: list[tuple[bytes, bytes]]) -> None:
+        self._monitor.send_many(frames)
+
+    def _encode(self, member: str, fields: dict[str, Any]) -> bytes | None:
         try:
-            self._monitor.send(b"", message.encode(member, **fields))
+            return message.encode(member, **fields)
         except Exception:  # of the outermost kind: a report is worth nothing compared with what follows it
             self._isolation.failed(f"publishing {member}")
+            return None
 
     def _on_rejected(self, peer: bytes, code: ErrorCode) -> None:
         """A peer that has gone is reported as lost anyway; one that does not read what it asked for is cut off."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from scaler.io.ymq.ymq import Bytes
+from scaler.protocol.codec import MessageKind
 
 Frame: TypeAlias = Bytes | bytes
 
@@ -12,24 +13,34 @@ Frame: TypeAlias = Bytes | bytes
 class Outbox:
     """Effects of a batch of events, in order; the shell takes them out and carries them out once per batch.
 
-    ``monitored`` says whether anybody subscribes to the monitor stream; nothing is reported otherwise.
+    ``monitored`` says whether anybody subscribes to the monitor stream; nothing is reported otherwise. Each report has
+    the subscriber it is for, none when it is for all of them; ``published`` counts the latter. ``sent`` counts messages
+    to clients and workers, by kind.
     """
 
     def __init__(self) -> None:
         self.messages: list[tuple[bytes, Frame]] = []
-        self.reports: list[tuple[str, dict[str, Any]]] = []
+        self.sent = [0] * len(MessageKind)
+        self.reports: list[tuple[bytes, str, dict[str, Any]]] = []
+        self.published = 0
         self.storage_deletes: list[bytes] = []
         self.owner_deletes: list[bytes] = []
         self.stop_requested = False
         self.monitored = False
 
-    def send(self, peer: bytes, frame: Frame) -> None:
-        """Send a frame to a client or worker."""
+    def send(self, peer: bytes, frame: Frame, kind: int) -> None:
+        """Send a frame, which is a message of that kind, to a client or worker."""
         self.messages.append((peer, frame))
+        self.sent[kind] += 1
 
     def report(self, member: str, fields: dict[str, Any]) -> None:
         """Publish a message of the monitor stream, given as the union member and its fields."""
-        self.reports.append((member, fields))
+        self.reports.append((b"", member, fields))
+        self.published += 1
+
+    def report_to(self, subscriber: bytes, member: str, fields: dict[str, Any]) -> None:
+        """Send a message of the monitor stream to one subscriber."""
+        self.reports.append((subscriber, member, fields))
 
     def delete_from_storage(self, object_ids: list[bytes]) -> None:
         """Delete objects from the object storage."""
@@ -44,7 +55,7 @@ class Outbox:
         messages, self.messages = self.messages, []
         return messages
 
-    def take_reports(self) -> list[tuple[str, dict[str, Any]]]:
+    def take_reports(self) -> list[tuple[bytes, str, dict[str, Any]]]:
         """Return the reports and forget them."""
         reports, self.reports = self.reports, []
         return reports

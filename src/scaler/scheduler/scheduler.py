@@ -24,6 +24,8 @@ _TICK_SECONDS: Final = 0.1
 _IDLE_TICK_SECONDS: Final = 1.0
 _REPORT_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 2.0
+_SUBSCRIBER_BOUND_BYTES: Final = 1 << 26
+"""What is kept for a subscriber of the monitor stream that does not read; a snapshot of a large cluster fits."""
 
 
 class Scheduler:
@@ -64,7 +66,7 @@ class _Service:
     def __init__(self, config: SchedulerConfig, context: Context, stopped: asyncio.Event) -> None:
         self._stopped = stopped
         self._socket = _make_socket(context, config)
-        self._monitor = Socket(context, b"monitor|" + os.urandom(16).hex().encode(), IOSocketType.Multicast)
+        self._monitor = _make_monitor_socket(context)
         scheduler_address = self._socket.bind(config.scheduler_address.to_address())
         storage_address = _storage_address(config, scheduler_address)
         monitor_address = self._monitor.bind(_monitor_address(config, scheduler_address))
@@ -91,7 +93,7 @@ class _Service:
         loop = asyncio.get_running_loop()
         deleting = loop.create_task(self._deleter.run())
         loop.add_reader(self._socket, self._on_readable)
-        loop.add_reader(self._monitor, self._monitor.drain)
+        loop.add_reader(self._monitor, self._on_monitor_readable)
         ticking = loop.create_task(self._tick_forever())
         try:
             await self._stopped.wait()
@@ -119,6 +121,26 @@ class _Service:
         core.on_batch_end()
         self._delivery.carry_out(core.outbox)
 
+    def _on_monitor_readable(self) -> None:
+        """Note who subscribes; what subscribers send is passed over."""
+        core = self._core
+        core.now_seconds = time.monotonic()
+        for peer, event in self._monitor.drain(_BATCH):
+            if event is PeerEvent.connected and isinstance(peer, bytes):
+                core.isolation.attempt("telling a subscriber all", partial(self._on_joined, peer))
+            elif event is PeerEvent.lost and isinstance(peer, bytes):
+                core.on_subscriber_left(peer)
+        self._delivery.carry_out(core.outbox)
+
+    def _on_joined(self, subscriber: bytes) -> None:
+        self._core.on_subscriber_joined(subscriber, *self._figures())
+
+    def _figures(self) -> tuple[dict[str, int], int, int]:
+        """Return the scheduler's own load and memory, the free memory, and the reports that were dropped."""
+        usage = self._meter.measure()
+        resource = {"cpu": usage.cpu_permille, "rss": usage.rss_bytes}
+        return resource, available_memory_bytes(), self._monitor.statistics().dropped_messages
+
     async def _tick_forever(self) -> None:
         while True:
             self._core.isolation.attempt("a tick", self._tick)
@@ -127,12 +149,10 @@ class _Service:
     def _tick(self) -> None:
         core = self._core
         core.now_seconds = time.monotonic()
-        core.outbox.monitored = self._monitor.statistics().peers > 0
         core.on_tick()
         if core.outbox.monitored and core.now_seconds >= self._next_report_seconds:
             self._next_report_seconds = core.now_seconds + _REPORT_SECONDS
-            usage = self._meter.measure()
-            core.publish({"cpu": usage.cpu_permille, "rss": usage.rss_bytes}, available_memory_bytes())
+            core.publish(*self._figures())
         core.on_batch_end()
         self._delivery.carry_out(core.outbox)
 
@@ -143,6 +163,13 @@ def _make_socket(context: Context, config: SchedulerConfig) -> Socket:
     socket.set_session_timeout(Role.client, config.client_timeout_seconds)
     socket.set_session_timeout(Role.worker, config.worker_timeout_seconds)
     return socket
+
+
+def _make_monitor_socket(context: Context) -> Socket:
+    identity = b"monitor|" + os.urandom(16).hex().encode()
+    return Socket(
+        context, identity, IOSocketType.Multicast, role=Role.monitor, outbound_bound_bytes=_SUBSCRIBER_BOUND_BYTES
+    )
 
 
 def _storage_address(config: SchedulerConfig, scheduler_address: str) -> ObjectStorageConfig:

@@ -24,7 +24,11 @@ _EVENT_LOOPS = ("builtin", "uvloop")
 
 
 class Worker(ChildProcess):
-    """One slot that runs tasks. Its process ends with exit code 0 only when it was told to leave."""
+    """One slot that runs tasks. Its process ends with exit code 0 only when it was told to leave.
+
+    SIGTERM and SIGINT let it leave at once, and its tasks run elsewhere. With ``drain_seconds`` above 0, the first
+    SIGTERM lets it end what it has started and give the rest to other workers, for so long at most.
+    """
 
     preparation = "scaler.worker.preparation:prepare"
 
@@ -49,9 +53,12 @@ class Worker(ChildProcess):
         logging_config_file: str | None = None,
         isolated_arguments: bool = False,
         capture_native_output: bool = False,
+        drain_seconds: float = 0.0,
     ) -> None:
         super().__init__(name="Agent")
         _check_event_loop(event_loop)
+        if not 0 <= drain_seconds < float("inf"):
+            raise ValueError(f"drain_seconds must be a number of seconds, 0 for none, got {drain_seconds!r}")
         self._identity = WorkerID.generate_worker_id(name)
         self._settings = WorkerSettings(
             worker_id=self._identity,
@@ -70,6 +77,7 @@ class Worker(ChildProcess):
             hard_processor_suspend=hard_processor_suspend,
             isolated_arguments=isolated_arguments,
             capture_native_output=capture_native_output,
+            drain_seconds=drain_seconds,
             logging_paths=tuple(logging_paths),
             logging_level=logging_level,
             logging_config_file=logging_config_file,

@@ -25,6 +25,7 @@ class WorkerSettings:
     hard_processor_suspend: bool = False
     isolated_arguments: bool = False
     capture_native_output: bool = False
+    drain_seconds: float = 0.0
     logging_paths: tuple[str, ...] = ("/dev/stdout",)
     logging_level: str = "INFO"
     logging_config_file: str | None = None

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "protocol/codec_error.h"
 #include "protocol/encoding.h"
@@ -77,6 +79,16 @@ TEST(Messages, PeekingReadsWhatPlacesATask) {
     EXPECT_EQ(peeked.capabilities.size(), 2U);
     EXPECT_EQ(peeked.level, 4U);
     EXPECT_TRUE(peeked.function_args.empty());
+}
+
+TEST(Messages, ObjectsOfATaskAreThoseOfAllItsSteps) {
+    auto task = sampleTask();
+    task.func_object_id = "function";
+    task.function_args = {{0, "task"}, {1, "first"}, {2, "value"}, {1, "second"}};
+    task.steps = {{"step", {{3, ""}, {1, "third"}}}, {"last", {}}};
+    Encoded frame(task);
+    const std::vector<string_view> expected{"function", "first", "second", "step", "third", "last"};
+    EXPECT_EQ(objectsOfTask(FrameReader(frame.bytes())), expected);
 }
 
 TEST(Messages, ViewsPointIntoTheFrame) {

@@ -573,3 +573,46 @@ def test_a_full_queue_costs_a_processor_word_of_deleted_objects_and_no_more():
     agent.core.on_undelivered(busy.identity, delete_of(1), agent.now, is_queue_full=False)
     agent.tick(10.0)
     assert busy.killed
+
+
+# -- draining
+
+
+def test_says_at_once_that_it_drains_and_leaves_when_it_is_told_to():
+    agent = AgentFixture().ready()
+    agent.core.link.take_heartbeat(agent.now)
+    assert not agent.core.link.take_heartbeat(agent.now + 0.1)
+    agent.core.on_drain_requested("received SIGTERM", 60.0, agent.now)
+    assert agent.core.is_draining
+    assert agent.core.link.take_heartbeat(agent.now + 0.1)
+    agent.tick(59.0)
+    assert not agent.quits
+    agent.core.on_shutdown()
+    agent.settle()
+    assert [quit.exit_code for quit in agent.quits] == [0]
+
+
+def test_leaves_when_it_drains_for_too_long():
+    agent = AgentFixture().ready()
+    agent.tasks(1)
+    agent.core.on_drain_requested("received SIGTERM", 60.0, agent.now)
+    agent.core.on_drain_requested("received SIGTERM", 600.0, agent.now)  # the first one counts
+    agent.tick(60.0)
+    assert [(quit.reason, quit.exit_code) for quit in agent.quits] == [
+        ("it still holds 1 task(s) at the end of the time to drain", 0)
+    ]
+
+
+def test_has_nothing_to_drain_without_a_scheduler():
+    agent = AgentFixture()
+    agent.core.on_drain_requested("received SIGTERM", 60.0, agent.now)
+    agent.settle()
+    assert [quit.reason for quit in agent.quits] == ["received SIGTERM"]
+
+
+def test_leaves_when_the_scheduler_is_lost_while_it_drains():
+    agent = AgentFixture().ready()
+    agent.core.on_drain_requested("received SIGTERM", 60.0, agent.now)
+    agent.core.on_scheduler_lost(agent.now)
+    agent.settle()
+    assert [quit.exit_code for quit in agent.quits] == [0]

@@ -172,6 +172,9 @@ struct StateScheduler {
   taskManager @5 :Status.TaskManagerStatus;
   workerManager @6 :Status.WorkerManagerStatus;
   scalingManager @7 :Status.ScalingManagerStatus;
+
+  # additions
+  monitor @8 :Status.MonitorStatus;
 }
 
 struct StateWorker {

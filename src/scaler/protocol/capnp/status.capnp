@@ -1,5 +1,7 @@
 @0xa4dfa1212ad2d0f0;
-# What the monitor stream reports.
+# What the monitor stream reports. Fields after the marker "additions" are ours; see docs/protocol.md.
+
+using CommonType = import "common.capnp";
 
 struct Resource {
   cpu @0 :UInt16;  # tenths of a percent of one core, at most 1000
@@ -20,11 +22,27 @@ struct ClientManagerStatus {
 }
 
 struct TaskManagerStatus {
-  stateToCount @0 :List(Pair);
+  stateToCount @0 :List(Pair);  # live tasks and ends in one list
+
+  # additions
+  live @1 :List(Pair);              # how many tasks are in each state now
+  ended @2 :List(Total);            # how many have ended in each state since the start
+  unplaceable @3 :List(Shortage);   # what waits although no connected worker can ever run it
 
   struct Pair {
     state @0 :UInt8;
     count @1 :UInt32;
+  }
+
+  struct Total {  # addition
+    state @0 :UInt8;
+    count @1 :UInt64;
+  }
+
+  struct Shortage {  # addition
+    capabilities @0 :List(CommonType.TaskCapability);  # what the tasks need, an amount of -1 is any
+    tasks @1 :UInt32;                                  # how many
+    waitsFor @2 :Text;                                 # in words
   }
 }
 
@@ -48,6 +66,9 @@ struct WorkerStatus {
   lastS @8 :UInt8;
   itl @9 :Text;
   processorStatuses @10 :List(ProcessorStatus);
+
+  # additions
+  draining @11 :Bool;  # it gets no new tasks and leaves when it has none
 }
 
 struct WorkerManagerStatus {
@@ -71,4 +92,12 @@ struct BinderStatus {
     client @0 :Text;
     number @1 :UInt32;
   }
+}
+
+struct MonitorStatus {  # addition
+  published @0 :UInt64;         # messages to all subscribers before this one, since the start
+  dropped @1 :UInt64;           # messages that did not reach a subscriber, because it did not read or has left
+  subscribers @2 :UInt32;
+  isSnapshot @3 :Bool;          # this message and the next ones tell a new subscriber all that is
+  snapshotMessages @4 :UInt32;  # how many of the next ones
 }

@@ -25,6 +25,11 @@ class LoadBuckets:
     def __len__(self) -> int:
         return len(self._load_of)
 
+    @property
+    def has_workers(self) -> bool:
+        """Return whether any worker may run these tasks, busy ones included."""
+        return bool(self._eligible)
+
     def add(self, worker: WorkerRecord) -> None:
         """Know a worker from now on, if it offers what is needed."""
         if offers(worker.capabilities, self._needs):

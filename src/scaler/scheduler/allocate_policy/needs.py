@@ -28,6 +28,11 @@ def offers(capabilities: Mapping[str, int], needs: Needs) -> bool:
     return True
 
 
+def capabilities_of(needs: Needs) -> list[dict[str, str | int]]:
+    """Return the needs as the capabilities of a message; an amount of -1 is any."""
+    return [{"name": name, "value": amount or -1} for name, amount in sorted(needs)]
+
+
 def describe(needs: Needs) -> str:
     """Return the needs as a person would write them."""
     return ", ".join(name if amount == 0 else f"{name}={amount}" for name, amount in sorted(needs)) or "nothing special"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import Final
 
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
@@ -30,6 +31,9 @@ class WorkerPool:
         self._classes: dict[tuple[Needs, int], LoadBuckets] = {}
         self._interned: dict[Needs, Needs] = {}
         self._loaded: dict[bytes, WorkerRecord] = {}  # with a task behind the one that runs
+        self._draining: dict[bytes, WorkerRecord] = {}
+        self._numbered: list[WorkerRecord | None] = []  # by number
+        self._free_numbers: list[int] = []  # a heap
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -45,6 +49,7 @@ class WorkerPool:
     def add(self, worker: WorkerRecord) -> None:
         """Let a worker take tasks."""
         self._workers[worker.worker_id] = worker
+        self._give_number(worker)
         for buckets in self._classes.values():
             buckets.add(worker)
         self.changed(worker)
@@ -52,9 +57,24 @@ class WorkerPool:
     def remove(self, worker: WorkerRecord) -> None:
         """Forget a worker; its tasks are the caller's business."""
         del self._workers[worker.worker_id]
+        self._numbered[worker.number] = None
+        heapq.heappush(self._free_numbers, worker.number)
         self._loaded.pop(worker.worker_id, None)
+        self._draining.pop(worker.worker_id, None)
         for buckets in self._classes.values():
             buckets.remove(worker)
+
+    def numbered(self, numbers: int) -> list[WorkerRecord]:
+        """Return the workers with the numbers whose bits are set."""
+        workers: list[WorkerRecord] = []
+        while numbers:
+            lowest = numbers & -numbers
+            numbers ^= lowest
+            number = lowest.bit_length() - 1
+            worker = self._numbered[number] if number < len(self._numbered) else None
+            if worker is not None:
+                workers.append(worker)
+        return workers
 
     def changed(self, worker: WorkerRecord) -> None:
         """Take note of the present tasks of a worker."""
@@ -68,8 +88,9 @@ class WorkerPool:
             buckets.changed(worker)
 
     def drain(self, worker: WorkerRecord) -> None:
-        """Give a worker no more tasks."""
+        """Give a worker no more tasks, but for those of ``find_for_parent``."""
         worker.draining = True
+        self._draining[worker.worker_id] = worker
         for buckets in self._classes.values():
             buckets.remove(worker)
 
@@ -90,6 +111,34 @@ class WorkerPool:
             buckets.leave_out(worker)
         return None
 
+    def find_for_parent(self, needs: Needs, level: int) -> WorkerRecord | None:
+        """Return a draining worker for a nested task that no other worker may ever run, or None.
+
+        It runs a task that is nested less deep, which may be waiting for just this one, and would never end otherwise.
+        """
+        if level == 0 or not self._draining or self.is_offered(needs, level):
+            return None
+        for worker in self._draining.values():
+            if (
+                offers(worker.capabilities, needs)
+                and worker.held(level) < min(worker.queue_size, LEAST_PREFETCH)
+                and any(record.is_started and record.level < level for record in worker.tasks.values())
+            ):
+                return worker
+        return None
+
+    def is_offered(self, needs: Needs, level: int) -> bool:
+        """Return whether a worker that stays may run tasks with the needs, now or when it has room."""
+        return self._buckets(needs, level).has_workers
+
+    def is_hopeless(self, needs: Needs, level: int) -> bool:
+        """Return whether only a worker that is yet to come can ever run tasks with the needs."""
+        return not self._draining and not self.is_offered(needs, level)
+
+    def draining(self) -> list[WorkerRecord]:
+        """Return the workers that get no more tasks."""
+        return list(self._draining.values())
+
     @property
     def classes(self) -> list[tuple[Needs, int]]:
         """Return the pairs of needs and level that there are buckets for."""
@@ -107,13 +156,19 @@ class WorkerPool:
         if len(self._interned) > _MOST_INTERNED:
             self._interned = {needs: needs for needs in waiting}
 
-    def describe_wait(self, needs: Needs) -> str:
+    def describe_wait(self, needs: Needs, level: int) -> str:
         """Return, in words, what a task with the needs waits for."""
+        if self.is_offered(needs, level):
+            return "all workers that may run it were busy"
+        return self.describe_shortage(needs)
+
+    def describe_shortage(self, needs: Needs) -> str:
+        """Return, in words, why no worker may ever run a task with the needs."""
         if not self._workers:
             return "no worker is connected"
-        if not any(offers(worker.capabilities, needs) and not worker.draining for worker in self._workers.values()):
-            return f"no connected worker offers what it needs: {describe(needs)}"
-        return "all workers that may run it were busy"
+        if len(self._draining) == len(self._workers):
+            return "every connected worker is about to leave"
+        return f"no connected worker offers what it needs: {describe(needs)}"
 
     def idle(self, needs: Needs) -> list[WorkerRecord]:
         """Return the workers without any task that may run tasks with the needs."""
@@ -122,6 +177,14 @@ class WorkerPool:
     def loaded(self) -> list[WorkerRecord]:
         """Return the workers that hold more than one task."""
         return list(self._loaded.values())
+
+    def _give_number(self, worker: WorkerRecord) -> None:
+        if self._free_numbers:
+            worker.number = heapq.heappop(self._free_numbers)
+            self._numbered[worker.number] = worker
+        else:
+            worker.number = len(self._numbered)
+            self._numbered.append(worker)
 
     def _buckets(self, needs: Needs, level: int) -> LoadBuckets:
         buckets = self._classes.get((needs, level))

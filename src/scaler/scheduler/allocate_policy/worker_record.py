@@ -18,17 +18,21 @@ class WorkerRecord:
     ``estimated_seconds`` is the time its tasks are expected to take. A task that waits for tasks of its own lends them
     its place: what is nested deeper does not find the worker full of what is not.
     ``announced`` are the objects, with their owners, that it is about to store and that no result has named yet.
+    One that is ``draining`` gets no new tasks; it is ``dismissed``, told to leave, when it holds none any more.
+    ``number`` is the lowest that no other connected worker has: a place for it where there is one for each worker.
     """
 
     __slots__ = (
         "announced",
         "capabilities",
         "digest_mismatches",
+        "dismissed",
         "draining",
         "estimated_seconds",
         "heartbeat",
         "last_heartbeat_seconds",
         "nested",
+        "number",
         "queue_size",
         "seen_version",
         "tasks",
@@ -42,12 +46,14 @@ class WorkerRecord:
         self.capabilities = capabilities
         self.tasks: dict[bytes, TaskRecord] = {}
         self.announced: dict[bytes, bytes] = {}
+        self.number = -1  # until it is in the pool
         self.nested: dict[int, int] = {}  # how many tasks there are of each level above 0
         self.estimated_seconds = 0.0
         self.version = 0
         self.seen_version = -1
         self.digest_mismatches = 0
         self.draining = False
+        self.dismissed = False
         self.heartbeat: dict[str, Any] = {}
         self.last_heartbeat_seconds = 0.0
 

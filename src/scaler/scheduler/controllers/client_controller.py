@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaler.utility.identifiers import ClientID
+from scaler.utility.identifiers import ClientID, ObjectID
 
 if TYPE_CHECKING:
     from scaler.scheduler.task.task_record import TaskRecord
 
 
 class ClientRecord:
-    """One connected client and its live tasks. The ids of its objects begin with the hash of its own."""
+    """One connected client and its live tasks. The ids of its objects begin with the hash of its own.
 
-    __slots__ = ("client_id", "owner_hash", "tasks")
+    ``serializer_id`` is that of the serializer which whoever runs its tasks fetches.
+    """
+
+    __slots__ = ("client_id", "owner_hash", "serializer_id", "tasks")
 
     def __init__(self, client_id: bytes) -> None:
         self.client_id = client_id
         self.owner_hash = ClientID(client_id).owner_hash()
+        self.serializer_id = bytes(ObjectID.generate_serializer_object_id(ClientID(client_id)))
         self.tasks: dict[bytes, TaskRecord] = {}
 
     def __repr__(self) -> str:

@@ -26,6 +26,8 @@ _TASK: Final = int(codec.ArgumentType.task)
 _OBJECT_ID: Final = int(codec.ArgumentType.objectID)
 _VALUE: Final = int(codec.ArgumentType.value)
 _PREVIOUS: Final = codec.Argument(int(codec.ArgumentType.previous), b"")
+_TASK_RESULT: Final = int(codec.MessageKind.taskResult)
+_CANCEL_CONFIRM: Final = int(codec.MessageKind.taskCancelConfirm)
 _MOST_STEPS: Final = 64
 """Nodes in a row that run as one task; the loss of its worker costs all of them."""
 
@@ -104,7 +106,8 @@ class GraphController:
     def fail_everything(self, message: str) -> None:
         """End every graph with a failure, before the cluster stops."""
         for graph in self._graphs.values():
-            self._outbox.send(graph.client.client_id, task_end.shut_down(graph.graph_id, 0, message))
+            frame = task_end.shut_down(graph.graph_id, 0, message)
+            self._outbox.send(graph.client.client_id, frame, _TASK_RESULT)
         self._graphs.clear()
         self._kept.clear()
 
@@ -191,7 +194,7 @@ class GraphController:
     def _succeed(self, node: GraphNode, result: codec.TaskResult, frame: Frame) -> None:
         graph, object_ids = node.graph, result.results
         if node.is_target:
-            self._outbox.send(graph.client.client_id, frame)
+            self._outbox.send(graph.client.client_id, frame, _TASK_RESULT)
         if node.users > 0:
             if object_ids:
                 node.result = codec.Argument(_OBJECT_ID, object_ids[0])
@@ -239,7 +242,7 @@ class GraphController:
             cause=failure.cause,
             value=failure.value,
         ).encode()
-        self._outbox.send(graph.client.client_id, frame)
+        self._outbox.send(graph.client.client_id, frame, _TASK_RESULT)
         self._stop(graph, GraphState.aborting)
 
     def _stop(self, graph: GraphRecord, state: GraphState) -> None:
@@ -254,7 +257,8 @@ class GraphController:
         """End a graph that cannot be understood."""
         graph.is_complete = True
         if graph.state is GraphState.running:
-            self._outbox.send(graph.client.client_id, task_end.refused(graph.graph_id, str(error)))
+            frame = task_end.refused(graph.graph_id, str(error))
+            self._outbox.send(graph.client.client_id, frame, _TASK_RESULT)
             self._stop(graph, GraphState.aborting)
         self._close_when_over(graph)
 
@@ -265,11 +269,13 @@ class GraphController:
         del self._graphs[graph.graph_id]
         if graph.state is GraphState.running:
             end = codec.TaskResult(task_id=graph.graph_id, result_type=codec.TaskResultType.success).encode()
+            kind = _TASK_RESULT
         elif graph.state is GraphState.canceling:
             end = task_end.confirm(graph.graph_id, codec.TaskCancelConfirmType.canceled)
+            kind = _CANCEL_CONFIRM
         else:
             return
-        self._outbox.send(graph.client.client_id, end)
+        self._outbox.send(graph.client.client_id, end, kind)
 
     def _delete(self, graph: GraphRecord, object_ids: list[bytes]) -> None:
         if object_ids:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from scaler.protocol import codec
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
@@ -12,6 +12,9 @@ from scaler.scheduler.controllers.client_controller import ClientController
 from scaler.scheduler.object_usage.object_tracker import ObjectTracker, check_owned
 from scaler.scheduler.outbox import Outbox
 from scaler.utility.identifiers import ClientID
+
+if TYPE_CHECKING:
+    from scaler.scheduler.task.task_record import TaskRecord
 
 DELETE_AGAIN_SECONDS: Final = 5.0
 """How long after a client has gone its objects are deleted for the second time."""
@@ -35,8 +38,8 @@ class ObjectController:
     def __len__(self) -> int:
         return len(self._tracker)
 
-    def name(self, object_id: bytes) -> bytes:
-        """Return the name an object was announced with."""
+    def name(self, object_id: bytes) -> bytes | None:
+        """Return the name an object was announced with, None when it is not known."""
         return self._tracker.name(object_id)
 
     def on_create(
@@ -77,6 +80,18 @@ class ObjectController:
             self.on_delete(owner, [object_id])
         worker.announced.clear()
 
+    def on_placed(self, record: TaskRecord, worker: WorkerRecord) -> None:
+        """Take note that a worker gets a task: it may hold the objects of it from now on."""
+        try:
+            object_ids = codec.objects_of_task(record.frame)
+        except codec.CodecError:
+            return  # the worker cannot read it either
+        number = worker.number
+        for object_id in object_ids:
+            self._tracker.held(object_id, number)
+        if record.client is not None:
+            self._tracker.held(record.client.serializer_id, number)
+
     def on_delete(self, owner: bytes, object_ids: list[bytes]) -> None:
         """Delete objects that their owner gives up."""
         gone = self._tracker.delete(owner, object_ids)
@@ -100,10 +115,10 @@ class ObjectController:
         self._departed.append((now_seconds + DELETE_AGAIN_SECONDS, owner))
 
     def _tell_workers(self, object_ids: list[bytes]) -> None:
-        if not object_ids:
-            return
-        instruction = codec.ObjectInstruction(
-            instruction_type=codec.ObjectInstructionType.delete, object_ids=object_ids
-        ).encode()
-        for worker in self._pool.workers():
-            self._outbox.send(worker.worker_id, instruction)
+        """Let those workers drop objects that were given a task with them; what they hold besides, nobody uses."""
+        for holders, held in self._tracker.take_holders(object_ids).items():
+            instruction = codec.ObjectInstruction(
+                instruction_type=codec.ObjectInstructionType.delete, object_ids=held
+            ).encode()
+            for worker in self._pool.numbered(holders):
+                self._outbox.send(worker.worker_id, instruction, codec.MessageKind.objectInstruction)

@@ -7,17 +7,19 @@ from collections.abc import Callable
 from typing import Final
 
 from scaler.protocol import codec
-from scaler.scheduler.allocate_policy.needs import Needs
+from scaler.scheduler.allocate_policy.needs import Needs, offers
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool, hold, let_go
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.controllers.client_controller import ClientRecord
-from scaler.scheduler.controllers.task_endings import TaskEndings
+from scaler.scheduler.controllers.object_controller import ObjectController
+from scaler.scheduler.controllers.task_endings import CANCEL_CONFIRM, TaskEndings
 from scaler.scheduler.controllers.task_reporter import TaskReporter
 from scaler.scheduler.graph.graph_record import GraphNode
 from scaler.scheduler.outbox import Frame, Outbox
 from scaler.scheduler.task import task_end
 from scaler.scheduler.task.deadlines import Deadlines
 from scaler.scheduler.task.duration_estimator import DurationEstimator
+from scaler.scheduler.task.monitor_state import MonitorState
 from scaler.scheduler.task.task_record import TaskRecord
 from scaler.scheduler.task.task_state_machine import CONFIRM_EVENTS, TABLE, Action, TaskEvent, TaskState
 from scaler.scheduler.task.waiting_queue import WaitingQueue
@@ -28,6 +30,9 @@ MOST_LOSSES: Final = 3
 MOST_ATTEMPTS: Final = 2**31
 """The highest number of an attempt that is believed; the runs that may follow do not exhaust its 32 bits."""
 
+_TASK: Final = int(codec.MessageKind.task)
+_TASK_CANCEL: Final = int(codec.MessageKind.taskCancel)
+
 
 class TaskController:
     """The one owner of live tasks: who holds each, and what it waits for.
@@ -36,11 +41,17 @@ class TaskController:
     """
 
     def __init__(
-        self, outbox: Outbox, pool: WorkerPool, reporter: TaskReporter, max_number_of_tasks_waiting: int = -1
+        self,
+        outbox: Outbox,
+        pool: WorkerPool,
+        reporter: TaskReporter,
+        objects: ObjectController,
+        max_number_of_tasks_waiting: int = -1,
     ) -> None:
         self._outbox = outbox
         self._pool = pool
         self._reporter = reporter
+        self._objects = objects
         self._max_waiting = max_number_of_tasks_waiting
         self._tasks: dict[bytes, TaskRecord] = {}
         self._queue = WaitingQueue()
@@ -88,8 +99,19 @@ class TaskController:
         _check_attempt(task.task_id, task.attempt)
 
     def state_counts(self) -> Counter[TaskState]:
-        """Return how many live tasks are in each state."""
-        return Counter(record.state for record in self._tasks.values())
+        """Return how many live tasks are in each state. What waits is not looked at: it may be millions."""
+        counts = Counter(record.state for worker in self._pool.workers() for record in worker.tasks.values())
+        counts[TaskState.waiting] = len(self._queue)
+        return counts
+
+    def unplaceable(self) -> dict[Needs, int]:
+        """Return what waits although no worker may ever run it: by needs, the number of tasks."""
+        counts = {needs: self._queue.count(needs) for needs in self._queue.parked()}
+        for needs in self._queue.active():
+            record = self._queue.first(needs)
+            if record is not None and not self._pool.is_offered(needs, record.level):
+                counts[needs] = self._queue.count(needs)
+        return {needs: count for needs, count in counts.items() if count > 0}
 
     # -- events from clients
 
@@ -141,7 +163,7 @@ class TaskController:
         record = self._tasks.get(task_id)
         if record is None or record.client is not client or record.node is not None:
             confirm = task_end.confirm(task_id, codec.TaskCancelConfirmType.cancelNotFound)
-            self._outbox.send(client.client_id, confirm)
+            self._outbox.send(client.client_id, confirm, CANCEL_CONFIRM)
             return
         self._apply(record, TaskEvent.cancel)
 
@@ -231,7 +253,7 @@ class TaskController:
             if record.attempt > 0:
                 continue
             if record.state is TaskState.waiting:
-                self._fail_late(record, self._pool.describe_wait(record.needs))
+                self._fail_late(record, self._pool.describe_wait(record.needs, record.level))
                 self._queue.removed(record)
             elif record.state in (TaskState.placed, TaskState.retracting) and not record.is_started:
                 record.is_late = True
@@ -240,6 +262,16 @@ class TaskController:
     def retract(self, record: TaskRecord) -> None:
         """Ask the worker of a task for it back, if it has not started."""
         self._apply(record, TaskEvent.retract)
+
+    def retract_all(self, worker: WorkerRecord) -> int:
+        """Ask a worker for all tasks back that it has not started; return how many there may be.
+
+        The newest is asked for first: what comes back goes to the front of its line, so the oldest is first there.
+        """
+        records = [record for record in reversed(worker.tasks.values()) if not record.is_started]
+        for record in records:
+            self._apply(record, TaskEvent.retract)
+        return len(records)
 
     def probe(self, record: TaskRecord) -> None:
         """Ask the worker of a task about it, again if it was asked before: what it does not hold comes back."""
@@ -250,14 +282,24 @@ class TaskController:
 
     def place_waiting(self) -> None:
         """Place every waiting task for which a worker has room."""
-        for needs in self._queue.classes():
+        for needs in self._queue.active():
             while (record := self._queue.first(needs)) is not None:
                 seconds = self._durations.estimate(record.function_id) * record.calls
                 worker = self._pool.find(needs, record.level, seconds)
                 if worker is None:
+                    worker = self._pool.find_for_parent(needs, record.level)
+                if worker is None:
+                    if self._pool.is_hopeless(needs, record.level):
+                        self._queue.park(needs)
                     break
                 self._queue.pop_first(record)
                 self._place(record, worker, seconds)
+
+    def on_worker_joined(self, worker: WorkerRecord) -> None:
+        """Try again to place what nobody has offered so far."""
+        for needs in self._queue.parked():
+            if offers(worker.capabilities, needs):
+                self._queue.unpark(needs)
 
     def waiting_classes(self) -> list[Needs]:
         """Return the needs of the tasks that wait."""
@@ -268,7 +310,7 @@ class TaskController:
         for record in list(self._tasks.values()):
             self._endings.shut_down(record, message)
             if record.state is TaskState.waiting:
-                self._abandon_waiting(record)
+                self._end_waiting(record)
             else:
                 self._end(record)
 
@@ -287,7 +329,8 @@ class TaskController:
         record.estimated_seconds = estimated_seconds
         hold(worker, record)
         self._pool.changed(worker)
-        self._outbox.send(worker.worker_id, record.frame)
+        self._outbox.send(worker.worker_id, record.frame, _TASK)
+        self._objects.on_placed(record, worker)
         self._reporter.placed(record, worker)
 
     def _ask_back(self, record: TaskRecord) -> None:
@@ -301,13 +344,18 @@ class TaskController:
     def _send_cancel(self, record: TaskRecord, *, force: bool) -> None:
         assert record.worker is not None
         record.open_cancels += 1
-        self._outbox.send(record.worker.worker_id, codec.TaskCancel(task_id=record.task_id, force=force).encode())
+        frame = codec.TaskCancel(task_id=record.task_id, force=force).encode()
+        self._outbox.send(record.worker.worker_id, frame, _TASK_CANCEL)
 
     def _cancel_waiting(self, record: TaskRecord) -> None:
         self._endings.confirmed(record, codec.TaskCancelConfirmType.canceled)
-        self._abandon_waiting(record)
+        self._end_waiting(record)
 
     def _abandon_waiting(self, record: TaskRecord) -> None:
+        self._reporter.ended(record, MonitorState.canceled, b"")
+        self._end_waiting(record)
+
+    def _end_waiting(self, record: TaskRecord) -> None:
         self._end(record)
         self._queue.removed(record)
 
@@ -344,6 +392,7 @@ class TaskController:
         self._leave_worker(record)
         record.state = TaskState.waiting
         self._queue.put_back(record)
+        self._reporter.returned(record)
 
     def _return_to_queue(self, record: TaskRecord) -> None:
         record.is_late = False  # it may have started

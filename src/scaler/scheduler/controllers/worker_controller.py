@@ -6,8 +6,10 @@ import logging
 from typing import Any
 
 from scaler.protocol import message
+from scaler.protocol.codec import MessageKind
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
+from scaler.scheduler.controllers.monitor_controller import worker_state
 from scaler.scheduler.controllers.object_controller import ObjectController
 from scaler.scheduler.controllers.task_controller import TaskController
 from scaler.scheduler.outbox import Outbox
@@ -30,6 +32,7 @@ class WorkerController:
         self._pool = pool
         self._tasks = tasks
         self._departed: set[bytes] = set()
+        self._farewell = message.encode("clientDisconnect", disconnectType="shutdown")
 
     def __len__(self) -> int:
         return len(self._pool)
@@ -52,12 +55,13 @@ class WorkerController:
             capabilities = {capability.name: capability.value for capability in heartbeat.capabilities}
             worker = WorkerRecord(worker_id, max(1, heartbeat.queueSize), capabilities)
             self._pool.add(worker)
+            self._tasks.on_worker_joined(worker)
             _logger.info("worker %s connected", worker_id.decode(errors="replace"))
             self._publish(worker, "connected")
         worker.heartbeat = heartbeat.to_dict()
         worker.last_heartbeat_seconds = now_seconds
-        if heartbeat.drain and not worker.draining:
-            self._pool.drain(worker)
+        if heartbeat.drain:
+            self.drain(worker_id, "as it asked for")
         self._compare_views(worker, heartbeat)
         return True
 
@@ -75,11 +79,34 @@ class WorkerController:
         if worker is not None:
             self._remove(worker, lost=True)
 
+    def drain(self, worker_id: bytes, reason: str) -> bool:
+        """Let a worker end what it has started, give the rest to others, and tell it to leave when it holds nothing.
+
+        Return whether there is such a worker. It gets no new tasks, but for nested ones that a task it runs may wait
+        for and that nobody else can run. What nobody else takes waits in the queue. ``reason`` completes the line of
+        the log: "worker x drains, <reason>". A worker that drains already goes on.
+        """
+        worker = self._pool.get(worker_id)
+        if worker is None:
+            return False
+        if not worker.draining:
+            self._pool.drain(worker)
+            asked = self._tasks.retract_all(worker)
+            name = worker_id.decode(errors="replace")
+            _logger.info("worker %s drains, %s: %d task(s) are asked back", name, reason, asked)
+        return True
+
+    def dismiss_drained(self) -> None:
+        """Tell the workers to leave that were to drain and hold nothing any more."""
+        for worker in self._pool.draining():
+            if not worker.tasks and not worker.dismissed:
+                worker.dismissed = True
+                self._outbox.send(worker.worker_id, self._farewell, MessageKind.clientDisconnect)
+
     def stop_all(self) -> None:
         """Tell every worker that the cluster ends."""
-        farewell = message.encode("clientDisconnect", disconnectType="shutdown")
         for worker in self._pool.workers():
-            self._outbox.send(worker.worker_id, farewell)
+            self._outbox.send(worker.worker_id, self._farewell, MessageKind.clientDisconnect)
 
     def _remove(self, worker: WorkerRecord, *, lost: bool) -> None:
         self._pool.remove(worker)
@@ -112,12 +139,4 @@ class WorkerController:
 
     def _publish(self, worker: WorkerRecord, state: str) -> None:
         if self._outbox.monitored:
-            capabilities = worker.capabilities.items() if state == "connected" else ()
-            self._outbox.report(
-                "stateWorker",
-                {
-                    "workerId": worker.worker_id,
-                    "state": state,
-                    "capabilities": [{"name": name, "value": value} for name, value in capabilities],
-                },
-            )
+            self._outbox.report("stateWorker", worker_state(worker, state))

@@ -1,4 +1,4 @@
-"""Which objects exist, and which client each belongs to."""
+"""Which objects exist, which client each belongs to, and which workers may hold it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ def check_owned(owner_hash: bytes, object_ids: Iterable[bytes]) -> None:
 
 
 class ObjectTracker:
-    """The one owner of what is known of objects. An object belongs to the client whose hash its id begins with."""
+    """The one owner of what is known of objects. An object belongs to the client whose hash its id begins with.
+
+    Who may hold an object is one number with a bit for each worker (``WorkerRecord.number``), so that noting it costs a
+    step, and an object takes at most a bit for each worker, however many tasks use it. Numbers are used again: the
+    successor of a worker that has left may be taken for a holder, which costs a message for nothing.
+    """
 
     def __init__(self) -> None:
         self._names: dict[bytes, bytes] = {}
         self._owned: dict[bytes, set[bytes]] = {}
+        self._holders: dict[bytes, int] = {}
 
     def __len__(self) -> int:
         return len(self._names)
 
-    def name(self, object_id: bytes) -> bytes:
-        """Return the name an object was announced with, or ``<Unknown>``."""
-        return self._names.get(object_id, b"<Unknown>")
+    def name(self, object_id: bytes) -> bytes | None:
+        """Return the name an object was announced with, None when it is not known."""
+        return self._names.get(object_id)
 
     def __contains__(self, object_id: bytes) -> bool:
         return object_id in self._names
@@ -40,6 +46,23 @@ class ObjectTracker:
         check_owned(owner_hash, object_ids)
         self._owned.setdefault(owner, set()).update(object_ids)
         self._names.update(zip(object_ids, names, strict=True))
+
+    def held(self, object_id: bytes, worker_number: int) -> None:
+        """Note that a worker may hold an object from now on; unknown objects are nobody's business."""
+        if object_id not in self._names:
+            return
+        holders, bit = self._holders.get(object_id, 0), 1 << worker_number
+        if not holders & bit:
+            self._holders[object_id] = holders | bit
+
+    def take_holders(self, object_ids: list[bytes]) -> dict[int, list[bytes]]:
+        """Return, and forget, the objects by who may hold them: a bit for each worker. Those of nobody are left out."""
+        held: dict[int, list[bytes]] = {}
+        for object_id in object_ids:
+            holders = self._holders.pop(object_id, 0)
+            if holders:
+                held.setdefault(holders, []).append(object_id)
+        return held
 
     def delete(self, owner: bytes, object_ids: list[bytes]) -> list[bytes]:
         """Forget objects of a client, and return those that it really owned."""

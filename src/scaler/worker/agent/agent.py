@@ -307,7 +307,13 @@ class Agent:
 
     def _on_signal(self, number: signal.Signals) -> None:
         self._relay.recall()
-        self._core.on_stop_requested(f"received {signal.Signals(number).name}")
+        now, reason, drain_seconds = time.monotonic(), f"received {number.name}", self._settings.drain_seconds
+        if number is signal.SIGTERM and drain_seconds > 0 and not self._core.is_draining:
+            logging.info("worker %s drains: %s", self._settings.worker_id.decode(errors="replace"), reason)
+            self._core.on_drain_requested(reason, drain_seconds, now)
+            self._heartbeat(now)
+        else:
+            self._core.on_stop_requested(reason)
         self._flush()
 
     def _on_unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -74,6 +74,7 @@ class AgentCore:
         self._storage_known = False
         self._start_requested = False
         self._quitting = False
+        self._drain_until: float | None = None
         self._last_tick = now
         self._echo_for_processors: Frame | None = None
         self.tasks = HeldTasks()
@@ -95,6 +96,8 @@ class AgentCore:
     def on_scheduler_lost(self, now: float) -> None:
         """Drop all work: the scheduler places it elsewhere, and results of it would come too late."""
         self._link.on_lost()
+        if self.is_draining:
+            self._quit("the scheduler was lost while the worker drained", 0)
         self._outbox.to_scheduler.clear()
         for seat in self.seats:
             self._feeding.return_unstarted(seat)
@@ -163,12 +166,28 @@ class AgentCore:
             self._outbox.to_processor.append((seat.processor_id, frame))
 
     def on_shutdown(self) -> None:
-        """Leave, because the cluster ends."""
-        self._quit("the scheduler shuts the cluster down", 0)
+        """Leave, because the cluster ends, or because the scheduler wants this worker to leave, which is drained."""
+        self._quit("the scheduler tells it to", 0)
 
     def on_stop_requested(self, reason: str) -> None:
         """Leave, because somebody said so."""
         self._quit(reason, 0)
+
+    def on_drain_requested(self, reason: str, within_seconds: float, now: float) -> None:
+        """Ask the scheduler for no more tasks, and to take back those that have not started; leave when it says so.
+
+        Without a scheduler there is nothing to wait for. The next heartbeat, which is due at once, says it.
+        """
+        if not self._link.connected:
+            self._quit(reason, 0)
+        elif not self.is_draining:
+            self._drain_until = now + within_seconds
+            self._link.hasten_heartbeat(now)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the worker wants no more tasks, and leaves when it has none."""
+        return self._drain_until is not None
 
     # -- what the relay may do alone
 
@@ -273,6 +292,8 @@ class AgentCore:
         self._last_tick = now
         self._feeding.drop_spares(now)
         self._go_on()  # slots of revoked tasks become free without a message
+        if self._drain_until is not None and now >= self._drain_until:
+            self._quit(f"it still holds {len(self.tasks)} task(s) at the end of the time to drain", 0)
         if self._link.is_dead(now):
             self._quit(f"nothing was heard of the scheduler for {self._link.silent_seconds(now):.0f} seconds", 1)
 

@@ -39,6 +39,7 @@ class HeartbeatMaker:
             capabilities=self._capabilities,
             heldDigest=core.tasks.digest(),
             heldTasks=len(core.tasks),
+            drain=core.is_draining,
         )
 
     def _statuses(self, core: AgentCore) -> list[dict[str, Any]]:

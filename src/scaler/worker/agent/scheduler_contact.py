@@ -41,6 +41,11 @@ class SchedulerContact:
         if self._unanswered:
             self.latency_seconds = (now - self._unanswered.popleft()) / 2
 
+    def hasten_heartbeat(self, now: float) -> None:
+        """Let the next heartbeat of the session be due at once."""
+        if self._next_heartbeat is not None:
+            self._next_heartbeat = now
+
     def take_heartbeat(self, now: float) -> bool:
         """Return whether a heartbeat is to be sent now. A missing echo never stops them."""
         if self._next_heartbeat is None or now < self._next_heartbeat:
