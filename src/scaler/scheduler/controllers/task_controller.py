@@ -27,6 +27,7 @@ MOST_LOSSES: Final = 3
 """Workers that may be lost under one task before it is given up."""
 MOST_ATTEMPTS: Final = 2**31
 """The highest number of an attempt that is believed; the runs that may follow do not exhaust its 32 bits."""
+_COPIED_BYTES: Final = 4096
 
 
 class TaskController:
@@ -105,8 +106,8 @@ class TaskController:
         if self.is_full:
             self.reject(client, task_id, attempt)
             return
-        needs = self._pool.needs(capabilities)
-        record = TaskRecord(task_id, client, frame, function_id, needs, priority, attempt, level)
+        kind = client.kinds.get(function_id, self._pool.needs(capabilities), priority, level)
+        record = TaskRecord(task_id, client, _kept(frame), kind, attempt)
         self._accept(record)
         if deadline_ms > 0:
             self._deadlines.add(record, now_seconds + deadline_ms / 1000)
@@ -120,11 +121,8 @@ class TaskController:
         if task.task_id in self._tasks:
             self._endings.node_refused(node, f"task {task.task_id.hex()} is known already")
             return
-        needs = self._pool.needs(task.capabilities)
-        record = TaskRecord(
-            task.task_id, client, frame, task.func_object_id, needs, task.priority, task.attempt, task.level, node
-        )
-        self._accept(record)
+        kind = client.kinds.get(task.func_object_id, self._pool.needs(task.capabilities), task.priority, task.level)
+        self._accept(TaskRecord(task.task_id, client, frame, kind, task.attempt, node))
 
     def on_node_cancel(self, node: GraphNode) -> None:
         """Cancel a node that was accepted; how it ends is told later, also when it ends at once."""
@@ -147,7 +145,7 @@ class TaskController:
 
     def on_client_gone(self, client: ClientRecord) -> None:
         """Drop the tasks of a client that has left or was lost."""
-        for record in list(client.tasks.values()):
+        for record in client.tasks.copy():
             self._apply(record, TaskEvent.client_lost)
 
     # -- events from workers
@@ -368,7 +366,7 @@ class TaskController:
     def _accept(self, record: TaskRecord) -> None:
         assert record.client is not None
         self._tasks[record.task_id] = record
-        record.client.tasks[record.task_id] = record
+        record.client.add_task(record)
         self._queue.append(record)
 
     def _end(self, record: TaskRecord) -> None:
@@ -386,8 +384,13 @@ class TaskController:
 
     def _forget_client(self, record: TaskRecord) -> None:
         if record.client is not None:
-            record.client.tasks.pop(record.task_id, None)
+            record.client.remove_task(record)
             record.client = None
+
+
+def _kept(frame: Frame) -> Frame:
+    """Return a frame as it is kept while its task waits: a small one without the shell that it was received in."""
+    return bytes(frame) if len(frame) <= _COPIED_BYTES else frame
 
 
 def _check_attempt(task_id: bytes, attempt: int) -> None:

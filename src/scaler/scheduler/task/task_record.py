@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from scaler.scheduler.controllers.client_controller import ClientRecord
     from scaler.scheduler.graph.graph_record import GraphNode
     from scaler.scheduler.outbox import Frame
+    from scaler.scheduler.task.task_kind import TaskKind
 
 
 class TaskRecord:
@@ -30,15 +31,13 @@ class TaskRecord:
         "estimated_seconds",
         "failures",
         "frame",
-        "function_id",
         "is_late",
         "is_started",
-        "level",
+        "kind",
         "losses",
-        "needs",
         "node",
         "open_cancels",
-        "priority",
+        "position",
         "state",
         "task_id",
         "worker",
@@ -49,22 +48,17 @@ class TaskRecord:
         task_id: bytes,
         client: ClientRecord,
         frame: Frame,
-        function_id: bytes,
-        needs: Needs,
-        priority: int,
+        kind: TaskKind,
         attempt: int,
-        level: int,
         node: GraphNode | None = None,
     ) -> None:
         self.task_id = task_id
         self.client: ClientRecord | None = client
         self.frame = frame
-        self.function_id = function_id
-        self.needs = needs
-        self.priority = priority
-        self.level = level
+        self.kind = kind
         self.attempt = attempt
         self.node = node
+        self.position = 0
         self.losses = 0
         self.failures = 0
         self.is_started = False
@@ -75,9 +69,24 @@ class TaskRecord:
         self.estimated_seconds = 0.0
 
     @property
+    def function_id(self) -> bytes:
+        """Return the function that it calls first."""
+        return self.kind.function_id
+
+    @property
+    def needs(self) -> Needs:
+        """Return what it needs of a worker."""
+        return self.kind.needs
+
+    @property
+    def level(self) -> int:
+        """Return how deep it is nested."""
+        return self.kind.level
+
+    @property
     def rank(self) -> int:
-        """Return what it starts by, the highest first: what is nested deeper, then what has more priority."""
-        return (self.level << 32) + self.priority
+        """Return what it starts by, the highest first."""
+        return self.kind.rank
 
     @property
     def calls(self) -> int:
