@@ -27,7 +27,6 @@ MOST_LOSSES: Final = 3
 """Workers that may be lost under one task before it is given up."""
 MOST_ATTEMPTS: Final = 2**31
 """The highest number of an attempt that is believed; the runs that may follow do not exhaust its 32 bits."""
-_COPIED_BYTES: Final = 4096
 
 
 class TaskController:
@@ -107,7 +106,7 @@ class TaskController:
             self.reject(client, task_id, attempt)
             return
         kind = client.kinds.get(function_id, self._pool.needs(capabilities), priority, level)
-        record = TaskRecord(task_id, client, _kept(frame), kind, attempt)
+        record = TaskRecord(task_id, client, frame, kind, attempt)
         self._accept(record)
         if deadline_ms > 0:
             self._deadlines.add(record, now_seconds + deadline_ms / 1000)
@@ -180,9 +179,9 @@ class TaskController:
         """Let a task run again that has failed, if it may; return whether it does."""
         task = codec.decode(record.frame)
         assert isinstance(task, codec.Task)
-        if record.failures >= task.retries:
+        if record.progress.failures >= task.retries:
             return False
-        record.failures += 1
+        record.progress.failures += 1
         record.attempt = max(record.attempt, min(attempt, MOST_ATTEMPTS))
         self._return_to_queue(record)
         return True
@@ -198,7 +197,7 @@ class TaskController:
         event = CONFIRM_EVENTS.get(confirm.cancel_confirm_type)
         if event is None:
             raise ValueError(f"{confirm.cancel_confirm_type} is no verdict on a cancel")
-        record.open_cancels = max(0, record.open_cancels - 1)
+        record.progress.open_cancels = max(0, record.progress.open_cancels - 1)
         self._apply(record, event)
 
     def owner_of(self, task_id: bytes, worker: WorkerRecord) -> ClientRecord | None:
@@ -215,7 +214,7 @@ class TaskController:
         ran = max(records, key=lambda record: record.level, default=None)  # the first one of several
         for record in reversed(records):  # each goes to the front of its line, so the oldest comes first again
             if lost and record is ran:
-                record.losses += 1
+                record.progress.losses += 1
             self._apply(record, TaskEvent.worker_lost if lost else TaskEvent.worker_left)
 
     # -- events of the scheduler itself
@@ -231,8 +230,8 @@ class TaskController:
             if record.state is TaskState.waiting:
                 self._fail_late(record, self._pool.describe_wait(record.needs))
                 self._queue.removed(record)
-            elif record.state in (TaskState.placed, TaskState.retracting) and not record.is_started:
-                record.is_late = True
+            elif record.state in (TaskState.placed, TaskState.retracting) and not record.progress.is_started:
+                record.progress.is_late = True
                 self._apply(record, TaskEvent.retract)
 
     def retract(self, record: TaskRecord) -> None:
@@ -281,9 +280,8 @@ class TaskController:
 
     def _place(self, record: TaskRecord, worker: WorkerRecord, estimated_seconds: float) -> None:
         record.state = TaskState.placed
-        record.is_started = False
-        record.estimated_seconds = estimated_seconds
-        hold(worker, record)
+        record.progress.is_started = False
+        hold(worker, record, estimated_seconds)
         self._pool.changed(worker)
         self._outbox.send(worker.worker_id, record.frame)
         self._reporter.placed(record, worker)
@@ -297,9 +295,10 @@ class TaskController:
         self._send_cancel(record, force=True)
 
     def _send_cancel(self, record: TaskRecord, *, force: bool) -> None:
-        assert record.worker is not None
-        record.open_cancels += 1
-        self._outbox.send(record.worker.worker_id, codec.TaskCancel(task_id=record.task_id, force=force).encode())
+        worker = record.worker
+        assert worker is not None
+        record.progress.open_cancels += 1
+        self._outbox.send(worker.worker_id, codec.TaskCancel(task_id=record.task_id, force=force).encode())
 
     def _cancel_waiting(self, record: TaskRecord) -> None:
         self._endings.confirmed(record, codec.TaskCancelConfirmType.canceled)
@@ -324,34 +323,35 @@ class TaskController:
 
     def _stay_placed(self, record: TaskRecord) -> None:
         record.state = TaskState.placed
-        record.is_started = True
-        record.is_late = False
+        record.progress.is_started = True
+        record.progress.is_late = False
 
     def _refuse_cancel(self, record: TaskRecord) -> None:
-        if record.open_cancels > 0:
+        if record.progress.open_cancels > 0:
             return  # this was the verdict on an earlier retraction; the one on the cancel follows
         record.state = TaskState.placed
         self._endings.cancel_refused(record)
 
     def _wait_again(self, record: TaskRecord) -> None:
-        if record.is_late:
-            assert record.worker is not None
-            worker = record.worker.worker_id.decode(errors="replace")
-            self._fail_late(record, f"it waited behind other tasks of worker {worker}")
+        if record.progress.is_late:
+            worker = record.worker
+            assert worker is not None
+            name = worker.worker_id.decode(errors="replace")
+            self._fail_late(record, f"it waited behind other tasks of worker {name}")
             return
         self._leave_worker(record)
         record.state = TaskState.waiting
         self._queue.put_back(record)
 
     def _return_to_queue(self, record: TaskRecord) -> None:
-        record.is_late = False  # it may have started
+        record.progress.is_late = False  # it may have started
         record.attempt += 1
         record.frame = codec.with_attempt(record.frame, record.attempt)
-        record.open_cancels = 0
+        record.progress.open_cancels = 0
         self._wait_again(record)
 
     def _place_again(self, record: TaskRecord) -> None:
-        if record.losses < MOST_LOSSES:
+        if record.progress.losses < MOST_LOSSES:
             self._return_to_queue(record)
             return
         self._endings.worker_died(record)
@@ -386,11 +386,6 @@ class TaskController:
         if record.client is not None:
             record.client.remove_task(record)
             record.client = None
-
-
-def _kept(frame: Frame) -> Frame:
-    """Return a frame as it is kept while its task waits: a small one without the shell that it was received in."""
-    return bytes(frame) if len(frame) <= _COPIED_BYTES else frame
 
 
 def _check_attempt(task_id: bytes, attempt: int) -> None:
