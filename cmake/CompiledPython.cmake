@@ -39,6 +39,7 @@ set(SCALER_COMPILED_PYTHON
     scaler.scheduler.task.duration_estimator
     scaler.scheduler.task.monitor_state
     scaler.scheduler.task.task_end
+    scaler.scheduler.task.task_kind
     scaler.scheduler.task.task_record
     scaler.scheduler.task.task_state_machine
     scaler.scheduler.task.waiting_queue

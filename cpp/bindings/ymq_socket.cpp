@@ -76,13 +76,18 @@ PyObject* identityOf(ymq::PeerName& peer) {
     return static_cast<PyObject*>(peer.attachment.get());
 }
 
-nb::object toTuple(ymq::Received& item) {
+nb::object toPayload(ymq::Bytes payload, std::size_t copy_below_bytes) {
+    if (payload.size() < copy_below_bytes) return nb::bytes(payload.data(), payload.size());
+    return nb::cast(std::move(payload), nb::rv_policy::move);
+}
+
+nb::object toTuple(ymq::Received& item, std::size_t copy_below_bytes) {
     nb::object first;
     nb::object second;
     switch (item.kind) {
         case ymq::Received::Kind::message:
             first = nb::borrow(identityOf(*item.peer));
-            second = nb::cast(std::move(item.payload), nb::rv_policy::move);
+            second = toPayload(std::move(item.payload), copy_below_bytes);
             break;
         case ymq::Received::Kind::event:
             first = nb::borrow(identityOf(*item.peer));
@@ -102,16 +107,16 @@ nb::object toTuple(ymq::Received& item) {
 
 // Returns the list; every item is in it before any Python code can run, for that may raise.
 nb::list appendTo(nb::list list, std::vector<ymq::Received> items) {
-    for (ymq::Received& item : items) list.append(toTuple(item));
+    for (ymq::Received& item : items) list.append(toTuple(item, 0));
     return list;
 }
 
-nb::list toList(std::vector<ymq::Received> items) {
+nb::list toList(std::vector<ymq::Received> items, std::size_t copy_below_bytes = 0) {
     PyObject* list = PyList_New(static_cast<Py_ssize_t>(items.size()));
     if (list == nullptr) throw nb::python_error();
     nb::list result = nb::steal<nb::list>(list);
     for (std::size_t index = 0; index < items.size(); ++index) {
-        PyList_SET_ITEM(list, static_cast<Py_ssize_t>(index), toTuple(items[index]).release().ptr());
+        PyList_SET_ITEM(list, static_cast<Py_ssize_t>(index), toTuple(items[index], copy_below_bytes).release().ptr());
     }
     return result;
 }
@@ -282,8 +287,11 @@ void defineSending(nb::class_<Socket>& type) {
 void defineReceiving(nb::class_<Socket>& type) {
     type.def("fileno", [](const Socket& self) { return self.native().descriptor(); });
     type.def(
-        "drain", [](const Socket& self, std::size_t maximum) { return toList(self.native().take(maximum)); },
-        nb::arg("maximum") = 1024);
+        "drain",
+        [](const Socket& self, std::size_t maximum, std::size_t copy_below_bytes) {
+            return toList(self.native().take(maximum), copy_below_bytes);
+        },
+        nb::arg("maximum") = 1024, nb::arg("copy_below_bytes") = 0);
     type.def("recv_batch", &recvBatch, nb::arg("timeout_seconds").none() = nb::none(), nb::arg("maximum") = 1024,
              nb::arg("into").none() = nb::none());
     type.def("interrupt", [](const Socket& self) { self.native().interrupt(); });

@@ -20,6 +20,7 @@ from scaler.scheduler.storage_deleter import StorageDeleter, connect_to_storage
 from scaler.utility.process_meter import ProcessMeter, available_memory_bytes
 
 _BATCH: Final = 1024
+_COPY_BELOW_BYTES: Final = 4096  # what a copy costs is less than what it saves
 _TICK_SECONDS: Final = 0.1
 _IDLE_TICK_SECONDS: Final = 1.0
 _REPORT_SECONDS: Final = 1.0
@@ -112,8 +113,8 @@ class _Service:
     def _on_readable(self) -> None:
         core = self._core
         core.now_seconds = time.monotonic()
-        for peer, frame in self._socket.drain(_BATCH):
-            if isinstance(frame, Bytes):
+        for peer, frame in self._socket.drain(_BATCH, _COPY_BELOW_BYTES):
+            if isinstance(frame, (bytes, Bytes)):
                 core.on_message(peer, frame)  # type: ignore[arg-type]  # the peer of a frame is bytes
             elif isinstance(frame, PeerEvent):
                 assert isinstance(peer, bytes)

@@ -135,6 +135,20 @@ def test_the_descriptor_is_readable_while_there_is_something(make: Factory) -> N
     assert binder.drain() == []
 
 
+def test_drain_copies_small_messages_on_demand(make: Factory) -> None:
+    binder, connector = pair(make)
+    sent = [b"", b"1234567", b"12345678"]
+    connector.send_many([(None, message) for message in sent])
+    poller = select.poll()
+    poller.register(binder.fileno(), select.POLLIN)
+    received: list[object] = []
+    while len(received) < len(sent):
+        assert poller.poll(5000) != []
+        received += [message for _, message in binder.drain(1024, copy_below_bytes=8)]
+    assert [type(message) for message in received] == [bytes, bytes, Bytes]
+    assert [bytes(message) for message in received] == sent  # type: ignore[call-overload]  # all have a buffer
+
+
 def test_recv_batch_waits_and_is_interrupted(make: Factory) -> None:
     socket = make(b"binder", IOSocketType.Binder)
     start = time.monotonic()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 from typing_extensions import Buffer
 
@@ -201,8 +201,15 @@ class Socket:
         From then on the I/O thread does all the receiving, unless the socket is added to a ``Poller``.
         """
 
-    def drain(self, maximum: int = 1024) -> list[Received]:
-        """Return what was received, oldest first, without waiting."""
+    @overload
+    def drain(self, maximum: int = 1024) -> list[Received]: ...
+    @overload
+    def drain(self, maximum: int, copy_below_bytes: int) -> list[Received | tuple[bytes, bytes]]:
+        """Return what was received, oldest first, without waiting.
+
+        Messages of less than ``copy_below_bytes`` come as ``bytes``: where they are many, those cost less to make, to
+        look into and to keep.
+        """
 
     def recv_batch(
         self, timeout_seconds: float | None = None, maximum: int = 1024, into: list[Received] | None = None

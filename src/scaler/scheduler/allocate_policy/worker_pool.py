@@ -122,7 +122,7 @@ class WorkerPool:
             if (
                 offers(worker.capabilities, needs)
                 and worker.held(level) < min(worker.queue_size, LEAST_PREFETCH)
-                and any(record.is_started and record.level < level for record in worker.tasks.values())
+                and any(record.progress.is_started and record.level < level for record in worker.tasks.values())
             ):
                 return worker
         return None
@@ -206,14 +206,16 @@ def _has_room(worker: WorkerRecord, level: int, estimated_seconds: float) -> boo
     return held < MOST_PREFETCH and worker.estimated_seconds + estimated_seconds <= PREFETCH_SECONDS
 
 
-def hold(worker: WorkerRecord, record: TaskRecord) -> None:
-    """Book a task on a worker."""
+def hold(worker: WorkerRecord, record: TaskRecord, estimated_seconds: float) -> None:
+    """Book a task on a worker that is expected to run it for that long."""
     worker.tasks[record.task_id] = record
     if record.level > 0:
         worker.nested[record.level] = worker.nested.get(record.level, 0) + 1
-    worker.estimated_seconds += record.estimated_seconds
+    worker.estimated_seconds += estimated_seconds
     worker.version += 1
-    record.worker = worker
+    progress = record.progress
+    progress.worker = worker
+    progress.estimated_seconds = estimated_seconds
 
 
 def let_go(worker: WorkerRecord, record: TaskRecord) -> None:
@@ -223,7 +225,8 @@ def let_go(worker: WorkerRecord, record: TaskRecord) -> None:
         worker.nested[record.level] -= 1
         if worker.nested[record.level] == 0:
             del worker.nested[record.level]
+    progress = record.progress
     # Sums of floats drift; an empty worker is exactly at rest.
-    worker.estimated_seconds = worker.estimated_seconds - record.estimated_seconds if worker.tasks else 0.0
+    worker.estimated_seconds = worker.estimated_seconds - progress.estimated_seconds if worker.tasks else 0.0
     worker.version += 1
-    record.worker = None
+    progress.worker = None

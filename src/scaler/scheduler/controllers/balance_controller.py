@@ -98,7 +98,7 @@ class BalanceController:
         """Return the newest half of the tasks behind the oldest, newest first. One that runs would be refused."""
         behind = len(worker.tasks) - 1
         newest = itertools.islice(reversed(worker.tasks.values()), (behind + 1) // 2)
-        return [record for record in newest if record.state is TaskState.placed and not record.is_started]
+        return [record for record in newest if record.state is TaskState.placed and not record.progress.is_started]
 
     def _take(self, record: TaskRecord, wanted: dict[Needs, int]) -> bool:
         needs = record.needs

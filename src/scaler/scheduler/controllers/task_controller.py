@@ -127,8 +127,8 @@ class TaskController:
         if self.is_full:
             self.reject(client, task_id, attempt)
             return
-        needs = self._pool.needs(capabilities)
-        record = TaskRecord(task_id, client, frame, function_id, needs, priority, attempt, level)
+        kind = client.kinds.get(function_id, self._pool.needs(capabilities), priority, level)
+        record = TaskRecord(task_id, client, frame, kind, attempt)
         self._accept(record)
         if deadline_ms > 0:
             self._deadlines.add(record, now_seconds + deadline_ms / 1000)
@@ -142,11 +142,8 @@ class TaskController:
         if task.task_id in self._tasks:
             self._endings.node_refused(node, f"task {task.task_id.hex()} is known already")
             return
-        needs = self._pool.needs(task.capabilities)
-        record = TaskRecord(
-            task.task_id, client, frame, task.func_object_id, needs, task.priority, task.attempt, task.level, node
-        )
-        self._accept(record)
+        kind = client.kinds.get(task.func_object_id, self._pool.needs(task.capabilities), task.priority, task.level)
+        self._accept(TaskRecord(task.task_id, client, frame, kind, task.attempt, node))
 
     def on_node_cancel(self, node: GraphNode) -> None:
         """Cancel a node that was accepted; how it ends is told later, also when it ends at once."""
@@ -169,7 +166,7 @@ class TaskController:
 
     def on_client_gone(self, client: ClientRecord) -> None:
         """Drop the tasks of a client that has left or was lost."""
-        for record in list(client.tasks.values()):
+        for record in client.tasks.copy():
             self._apply(record, TaskEvent.client_lost)
 
     # -- events from workers
@@ -204,9 +201,9 @@ class TaskController:
         """Let a task run again that has failed, if it may; return whether it does."""
         task = codec.decode(record.frame)
         assert isinstance(task, codec.Task)
-        if record.failures >= task.retries:
+        if record.progress.failures >= task.retries:
             return False
-        record.failures += 1
+        record.progress.failures += 1
         record.attempt = max(record.attempt, min(attempt, MOST_ATTEMPTS))
         self._return_to_queue(record)
         return True
@@ -222,7 +219,7 @@ class TaskController:
         event = CONFIRM_EVENTS.get(confirm.cancel_confirm_type)
         if event is None:
             raise ValueError(f"{confirm.cancel_confirm_type} is no verdict on a cancel")
-        record.open_cancels = max(0, record.open_cancels - 1)
+        record.progress.open_cancels = max(0, record.progress.open_cancels - 1)
         self._apply(record, event)
 
     def owner_of(self, task_id: bytes, worker: WorkerRecord) -> ClientRecord | None:
@@ -239,7 +236,7 @@ class TaskController:
         ran = max(records, key=lambda record: record.level, default=None)  # the first one of several
         for record in reversed(records):  # each goes to the front of its line, so the oldest comes first again
             if lost and record is ran:
-                record.losses += 1
+                record.progress.losses += 1
             self._apply(record, TaskEvent.worker_lost if lost else TaskEvent.worker_left)
 
     # -- events of the scheduler itself
@@ -255,8 +252,8 @@ class TaskController:
             if record.state is TaskState.waiting:
                 self._fail_late(record, self._pool.describe_wait(record.needs, record.level))
                 self._queue.removed(record)
-            elif record.state in (TaskState.placed, TaskState.retracting) and not record.is_started:
-                record.is_late = True
+            elif record.state in (TaskState.placed, TaskState.retracting) and not record.progress.is_started:
+                record.progress.is_late = True
                 self._apply(record, TaskEvent.retract)
 
     def retract(self, record: TaskRecord) -> None:
@@ -268,7 +265,7 @@ class TaskController:
 
         The newest is asked for first: what comes back goes to the front of its line, so the oldest is first there.
         """
-        records = [record for record in reversed(worker.tasks.values()) if not record.is_started]
+        records = [record for record in reversed(worker.tasks.values()) if not record.progress.is_started]
         for record in records:
             self._apply(record, TaskEvent.retract)
         return len(records)
@@ -325,9 +322,8 @@ class TaskController:
 
     def _place(self, record: TaskRecord, worker: WorkerRecord, estimated_seconds: float) -> None:
         record.state = TaskState.placed
-        record.is_started = False
-        record.estimated_seconds = estimated_seconds
-        hold(worker, record)
+        record.progress.is_started = False
+        hold(worker, record, estimated_seconds)
         self._pool.changed(worker)
         self._outbox.send(worker.worker_id, record.frame, _TASK)
         self._objects.on_placed(record, worker)
@@ -342,10 +338,11 @@ class TaskController:
         self._send_cancel(record, force=True)
 
     def _send_cancel(self, record: TaskRecord, *, force: bool) -> None:
-        assert record.worker is not None
-        record.open_cancels += 1
+        worker = record.worker
+        assert worker is not None
+        record.progress.open_cancels += 1
         frame = codec.TaskCancel(task_id=record.task_id, force=force).encode()
-        self._outbox.send(record.worker.worker_id, frame, _TASK_CANCEL)
+        self._outbox.send(worker.worker_id, frame, _TASK_CANCEL)
 
     def _cancel_waiting(self, record: TaskRecord) -> None:
         self._endings.confirmed(record, codec.TaskCancelConfirmType.canceled)
@@ -374,20 +371,21 @@ class TaskController:
 
     def _stay_placed(self, record: TaskRecord) -> None:
         record.state = TaskState.placed
-        record.is_started = True
-        record.is_late = False
+        record.progress.is_started = True
+        record.progress.is_late = False
 
     def _refuse_cancel(self, record: TaskRecord) -> None:
-        if record.open_cancels > 0:
+        if record.progress.open_cancels > 0:
             return  # this was the verdict on an earlier retraction; the one on the cancel follows
         record.state = TaskState.placed
         self._endings.cancel_refused(record)
 
     def _wait_again(self, record: TaskRecord) -> None:
-        if record.is_late:
-            assert record.worker is not None
-            worker = record.worker.worker_id.decode(errors="replace")
-            self._fail_late(record, f"it waited behind other tasks of worker {worker}")
+        if record.progress.is_late:
+            worker = record.worker
+            assert worker is not None
+            name = worker.worker_id.decode(errors="replace")
+            self._fail_late(record, f"it waited behind other tasks of worker {name}")
             return
         self._leave_worker(record)
         record.state = TaskState.waiting
@@ -395,14 +393,14 @@ class TaskController:
         self._reporter.returned(record)
 
     def _return_to_queue(self, record: TaskRecord) -> None:
-        record.is_late = False  # it may have started
+        record.progress.is_late = False  # it may have started
         record.attempt += 1
         record.frame = codec.with_attempt(record.frame, record.attempt)
-        record.open_cancels = 0
+        record.progress.open_cancels = 0
         self._wait_again(record)
 
     def _place_again(self, record: TaskRecord) -> None:
-        if record.losses < MOST_LOSSES:
+        if record.progress.losses < MOST_LOSSES:
             self._return_to_queue(record)
             return
         self._endings.worker_died(record)
@@ -417,7 +415,7 @@ class TaskController:
     def _accept(self, record: TaskRecord) -> None:
         assert record.client is not None
         self._tasks[record.task_id] = record
-        record.client.tasks[record.task_id] = record
+        record.client.add_task(record)
         self._queue.append(record)
 
     def _end(self, record: TaskRecord) -> None:
@@ -435,7 +433,7 @@ class TaskController:
 
     def _forget_client(self, record: TaskRecord) -> None:
         if record.client is not None:
-            record.client.tasks.pop(record.task_id, None)
+            record.client.remove_task(record)
             record.client = None
 
 

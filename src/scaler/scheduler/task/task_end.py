@@ -55,7 +55,7 @@ def worker_died(record: TaskRecord, worker: WorkerRecord) -> bytes:
     """Return the end of a task whose workers were lost too often."""
     error = WorkerDiedError(
         f"worker died when processing task: {record.task_id.hex()} (worker {worker.worker_id.decode(errors='replace')} "
-        f"was lost; attempt {record.attempt + 1}, {record.losses} workers lost under it)",
+        f"was lost; attempt {record.attempt + 1}, {record.progress.losses} workers lost under it)",
         task_id=record.task_id,
         worker_id=worker.worker_id,
         attempt=record.attempt,
