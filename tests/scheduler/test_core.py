@@ -150,6 +150,16 @@ def test_cancelling_many_waiting_tasks_looks_for_none_of_them(scheduler: Schedul
     assert_at_rest(scheduler)
 
 
+def test_a_client_that_leaves_takes_along_the_tasks_it_has_left(scheduler: SchedulerFixture) -> None:
+    client, other = scheduler.client(), scheduler.client("other")
+    tasks = scheduler.submit(client, 10)
+    scheduler.submit(other, 3)
+    for index in (3, 0, 9, 5):
+        scheduler.cancel(client, tasks[index])
+    scheduler.lose(client)
+    assert scheduler.core.gauges()["tasks"] == scheduler.core.gauges()["waiting_tasks"] == 3
+
+
 def test_a_waiting_task_is_light(scheduler: SchedulerFixture) -> None:
     client = scheduler.client()
     scheduler.submit(client)
