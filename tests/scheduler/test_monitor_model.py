@@ -81,7 +81,7 @@ def act(scheduler: Watched, chance: random.Random, step: int) -> None:
     elif kind == "cancel" and clients:
         client = chance.choice(clients)
         if client.tasks:
-            scheduler.cancel(client.client_id, chance.choice(list(client.tasks)))
+            scheduler.cancel(client.client_id, chance.choice(client.tasks).task_id)
     elif kind == "go" and chance.random() < 0.5:
         leave(scheduler, chance)
     for worker in workers:

@@ -8,6 +8,7 @@ import pytest
 
 from scaler.scheduler.allocate_policy.needs import NO_NEEDS, Needs
 from scaler.scheduler.controllers.client_controller import ClientRecord
+from scaler.scheduler.task.task_kind import TaskKind
 from scaler.scheduler.task.task_record import TaskRecord
 from scaler.scheduler.task.task_state_machine import TaskState
 from scaler.scheduler.task.waiting_queue import WaitingQueue
@@ -17,7 +18,8 @@ CLIENT = ClientRecord(b"Client|c")
 
 
 def task(number: int, needs: Needs = NO_NEEDS, priority: int = 0, level: int = 0) -> TaskRecord:
-    return TaskRecord(number.to_bytes(16, "big"), CLIENT, b"frame", bytes(32), needs, priority, 0, level)
+    kind = TaskKind(bytes(32), needs, priority, level)
+    return TaskRecord(number.to_bytes(16, "big"), CLIENT, b"frame", kind, 0)
 
 
 def end(queue: WaitingQueue, record: TaskRecord) -> None:
