@@ -58,6 +58,9 @@ def test_look_that_finds_nothing_to_move_lets_the_count_begin_anew() -> None:
 def test_rounds_are_at_least_the_period_apart() -> None:
     scheduler = SchedulerFixture(load_balance_seconds=5, load_balance_trigger_times=1)
     client, first, second = scheduler.client(), scheduler.worker("1"), scheduler.worker("2")
+    [known] = scheduler.submit(client)
+    scheduler.finish(first, known, seconds=60)  # so an idle worker has time for one
+    scheduler.take(first)
     scheduler.submit(client, 4)
     tasks = {worker: scheduler.tasks_sent_to(worker) for worker in (first, second)}
     assert [len(held) for held in tasks.values()] == [2, 2]
@@ -66,8 +69,40 @@ def test_rounds_are_at_least_the_period_apart() -> None:
     scheduler.tick(10.1)
     assert asked_back(scheduler, first) + asked_back(scheduler, second) == 1
     scheduler.worker("4")
-    for tenth in range(2, 51):
+    for tenth in range(2, 50):
         scheduler.tick(10 + tenth / 10)
     assert asked_back(scheduler, first) + asked_back(scheduler, second) == 0
-    scheduler.tick(15.2)
+    scheduler.tick(15.0)
     assert asked_back(scheduler, first) + asked_back(scheduler, second) == 1
+
+
+def test_short_tasks_behind_one_that_does_not_end_move_together() -> None:
+    scheduler = SchedulerFixture(load_balance_seconds=1, load_balance_trigger_times=2)
+    client, stuck = scheduler.client(), scheduler.worker("stuck")
+    for task in scheduler.submit(client, 2, function=b"short"):
+        scheduler.finish(stuck, task, seconds=1e-6)
+    scheduler.take(stuck)
+    [endless] = scheduler.submit(client, function=b"endless")
+    behind = scheduler.submit(client, 40, function=b"short")
+    assert scheduler.tasks_sent_to(stuck) == [endless, *behind]
+    idle = scheduler.worker("idle")
+    for tick in range(3):
+        scheduler.tick(10 + tick / 10)
+    asked = [sent.task_id for sent in scheduler.take(stuck) if isinstance(sent, codec.TaskCancel)]
+    assert set(asked) == set(behind)
+    for task in asked:
+        scheduler.confirm(stuck, task, codec.TaskCancelConfirmType.canceled)
+    assert len(scheduler.tasks_sent_to(idle)) > len(behind) / 2
+
+
+def test_long_tasks_move_one_to_each_idle_worker() -> None:
+    scheduler = SchedulerFixture(load_balance_seconds=1, load_balance_trigger_times=1)
+    client, busy = scheduler.client(), [scheduler.worker(f"busy {number}") for number in range(8)]
+    scheduler.submit(client, 16)
+    for worker in busy:
+        scheduler.take(worker)
+    for number in range(2):
+        scheduler.worker(f"idle {number}")
+    scheduler.tick(10.0)
+    scheduler.tick(12.0)  # they have not ended within the period: so long the others will take, too
+    assert sum(asked_back(scheduler, worker) for worker in busy) == 2
