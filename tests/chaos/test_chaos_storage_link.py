@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from chaos_processes import more_workers
-from settle import check_ports_free, wait_until
+from settle import check_no_failed_events, check_ports_free, wait_until
 from tcp_proxy import TcpProxy
 
 from scaler import Client
@@ -124,6 +124,7 @@ def test_drops_in_the_midst_of_objects(
         assert answer == random.Random(7).randbytes(1_000_000)
     with SchedulerGauges(address) as gauges:
         wait_until(lambda: not any(gauges.read(10)[name] for name in ("tasks", "objects", "clients")), 20)
+    check_no_failed_events(address)
     with SyncObjectStorageConnector(storage.address.to_address()) as connector:
         wait_until(lambda: connector.get_info_total() == (0, 0, 0), 20, connector.get_info_total)
     assert (scheduler.pid, storage.pid) == pids and scheduler.is_alive() and storage.is_alive()
