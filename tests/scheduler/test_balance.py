@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scheduler_fixture import SchedulerFixture
 
 from scaler.protocol import codec
@@ -106,3 +108,65 @@ def test_long_tasks_move_one_to_each_idle_worker() -> None:
     scheduler.tick(10.0)
     scheduler.tick(12.0)  # they have not ended within the period: so long the others will take, too
     assert sum(asked_back(scheduler, worker) for worker in busy) == 2
+
+
+class EndlessWorker:
+    """A worker that starts its first task, never ends it, and gives up all others when it is asked to."""
+
+    def __init__(self, scheduler: SchedulerFixture, name: str) -> None:
+        self._scheduler = scheduler
+        self._identity = scheduler.worker(name, keep=True)
+        self.held: list[bytes] = []
+        self.asked = 0
+
+    def go_on(self) -> None:
+        """Take what was sent, and answer it."""
+        for sent in self._scheduler.take(self._identity):
+            if isinstance(sent, codec.Task):
+                self.held.append(sent.task_id)
+            elif isinstance(sent, codec.TaskCancel):
+                self.asked += 1
+                self._give_up(sent.task_id)
+
+    def _give_up(self, task_id: bytes) -> None:
+        if task_id == self.held[0]:
+            self._scheduler.confirm(self._identity, task_id, codec.TaskCancelConfirmType.cancelFailed)
+        else:
+            self.held.remove(task_id)
+            self._scheduler.confirm(self._identity, task_id, codec.TaskCancelConfirmType.canceled)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    early=st.integers(1, 4),
+    late=st.integers(0, 6),
+    known_seconds=st.lists(st.sampled_from([1e-6, 1e-4, 0.01, 1.0]), min_size=1, max_size=3),
+    functions=st.lists(st.integers(0, 3), max_size=120),
+)
+def test_balancing_ends_and_leaves_nobody_idle(
+    early: int, late: int, known_seconds: list[float], functions: list[int]
+) -> None:
+    """However tasks lie on workers that get nowhere, each other worker gets one, and then nothing moves any more."""
+    scheduler = SchedulerFixture()
+    client = scheduler.client()
+    teacher = scheduler.worker("teacher")
+    for number, seconds in enumerate(known_seconds):
+        [task] = scheduler.submit(client, function=b"f%d" % number)
+        scheduler.finish(teacher, task, seconds=seconds)
+    scheduler.lose(teacher)
+    workers = [EndlessWorker(scheduler, f"early {number}") for number in range(early)]
+    for function in functions:
+        scheduler.submit(client, function=b"f%d" % function)
+    workers += [EndlessWorker(scheduler, f"late {number}") for number in range(late)]
+    asked = 0
+    for tick in range(200):
+        scheduler.tick(10 + tick / 10)
+        for worker in workers:
+            worker.go_on()
+        if tick == 150:
+            asked = sum(worker.asked for worker in workers)
+    assert sum(worker.asked for worker in workers) == asked
+    assert sum(bool(worker.held) for worker in workers) == min(len(workers), len(functions))
+    held = [task for worker in workers for task in worker.held]
+    assert len(set(held)) == len(held)
+    assert len(held) + scheduler.core.gauges()["waiting_tasks"] == len(functions)
