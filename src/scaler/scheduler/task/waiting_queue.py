@@ -60,8 +60,8 @@ class WaitingQueue:
 
     def removed(self, record: TaskRecord) -> None:
         """Note that a waiting task has ended; its state says so already."""
-        self._count -= 1
         line = self._lines[record.needs][record.rank]
+        self._count -= 1
         line.ended += 1
         if line.ended > _COMPACT_AT and 2 * line.ended > len(line.records):
             line.records = deque(entry for entry in line.records if entry.state is TaskState.waiting)
