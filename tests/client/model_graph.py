@@ -31,11 +31,12 @@ class ModelGraph:
         names: list[str] = []
         for position, taken in enumerate(shape):
             name = f"n{position}"
-            takes = [names[index % position] for index in taken] if position else []
+            takes = [names[-1 - index % position] for index in taken] if position else []
             nodes[name] = (model_tasks.add, *takes) if takes else (position + 1, bytes(size))
             values[name] = model_tasks.add(*(values[take] for take in takes)) if takes else nodes[name]
             names.append(name)
-        keys = list(dict.fromkeys(names[index % len(names)] for index in sorted(wanted)))
+        # The last one is the most likely to need nodes which nobody asks for.
+        keys = list(dict.fromkeys([names[-1], *(names[index % len(names)] for index in sorted(wanted))]))
         return ModelGraph(nodes, keys, values, {key: [Outcome(values[key])] for key in keys}, {})
 
     def is_call(self, key: str) -> bool:

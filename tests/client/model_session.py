@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from call_model import Expectation, Gate, Outcome
+from call_model import WAIT_SECONDS, Expectation, Gate, Outcome
 from model_calls import Call
 from model_graph import ModelGraph
 
@@ -27,11 +29,26 @@ class ReversingSerializer(Serializer):
         return DefaultSerializer.deserialize(bytes(payload)[::-1])
 
 
+def _bounded(call: Callable[[], Any]) -> Any:
+    """Return what a call returns that has no time-out of its own; fail when it does not end."""
+    called: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            called.set_result(call())
+        except Exception as error:
+            called.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return called.result(WAIT_SECONDS)
+
+
 class Session:
     """A client, with the futures that it gave, and the references to objects that it sent, with their sizes."""
 
     def __init__(self, address: str, **settings: Any) -> None:
-        self.client = Client(address, **settings)
+        # What nobody needs any more is deleted with a heartbeat.
+        self.client = Client(address, heartbeat_interval_seconds=0.1, **settings)
         self.expectations: list[Expectation] = []
         self.references: list[tuple[ObjectReference, int]] = []
         self.cleared: list[ObjectReference] = []
@@ -51,6 +68,14 @@ class Session:
                 call.function, call.arguments, call.keywords, call.capabilities, **call.options
             )
         self.expect(future, call.outcome)
+
+    def map(self, function: Callable[..., Any], rows: list[Any]) -> list[Any]:
+        """Return what a map returns, which may take only so long."""
+        return _bounded(lambda: self.client.map(function, rows))
+
+    def get(self, nodes: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+        """Return the values of a graph, which may take only so long."""
+        return _bounded(lambda: self.client.get(nodes, keys))
 
     def expect_graph(self, graph: ModelGraph) -> None:
         """Ask for a graph's keys, and note what their futures must end as."""

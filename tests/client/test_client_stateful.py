@@ -18,10 +18,11 @@ from hypothesis.stateful import run_state_machine_as_test
 from settle import Settlement
 
 from scaler import SchedulerClusterCombo
+from scaler.cluster.scheduler_gauges import SchedulerGauges
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 
 _WANTED = int(os.environ.get("SCALER_STATEFUL_EXAMPLES", "0"))
-_EXAMPLES = _WANTED or 24
+_EXAMPLES = _WANTED or 20
 _PHASES = (Phase.generate, Phase.shrink) if _WANTED else (Phase.generate,)
 
 
@@ -39,10 +40,14 @@ def test_every_future_ends_as_the_model_says(leftovers: Any, tmp_path: Path) -> 
     try:
         combo.wait_for_workers(timeout_seconds=30)
         file_numbers = itertools.count()
-        with Settlement(combo) as settlement:
+        with Settlement(combo) as settlement, SchedulerGauges(combo.get_address()) as gauges:
             run_state_machine_as_test(
                 lambda: ClientMachine(
-                    combo.get_address(), folder, file_numbers, lambda: settlement.check(workers=WORKERS)
+                    combo.get_address(),
+                    folder,
+                    file_numbers,
+                    lambda: gauges.read(10),
+                    lambda: settlement.check(workers=WORKERS),
                 ),
                 settings=settings(
                     max_examples=_EXAMPLES,
