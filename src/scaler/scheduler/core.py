@@ -176,6 +176,8 @@ class SchedulerCore:
         """Take a worker's verdict on a cancel."""
         if (worker := self._worker(peer)) is not None:
             self._tasks.on_cancel_confirm(worker, frame)
+            if worker.announced:
+                self._objects.on_cancel_confirm(worker)
 
     def on_task_result(self, peer: bytes, frame: Frame) -> None:
         """Take the result of a task."""
