@@ -403,6 +403,19 @@ def test_what_a_killed_processor_has_announced_is_deleted_when_its_worker_has_no
     assert scheduler.core.gauges()["objects"] == 1
 
 
+def test_what_a_client_still_sends_after_its_goodbye_is_late_and_not_bad(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    scheduler.say(client, message.encode("clientDisconnect", disconnectType="disconnect"))
+    scheduler.say(client, message.encode("clientHeartbeat", resource={"cpu": 0, "rss": 0}, latencyUS=0))
+    [task] = scheduler.submit(client)
+    scheduler.cancel(client, task)
+    gauges = scheduler.core.gauges()
+    assert (gauges["stale_messages"], gauges["dropped_messages"], gauges["tasks"]) == (3, 0, 0)
+    assert (scheduler.take(client), scheduler.tasks_sent_to(worker)) == ([], [])
+    scheduler.say(b"Client|stranger", message.encode("clientHeartbeat", latencyUS=0))
+    assert scheduler.core.dropped_messages == 1
+
+
 def test_objects_announced_by_a_worker_that_has_left_are_deleted(scheduler: SchedulerFixture) -> None:
     client, worker = scheduler.client(), scheduler.worker()
     scheduler.say(worker, message.encode("disconnectRequest", worker=worker))

@@ -47,6 +47,10 @@ class CoreSettings:
     load_balance_trigger_times: int = defaults.DEFAULT_LOAD_BALANCE_TRIGGER_TIMES
 
 
+class _DepartedClientError(Exception):
+    """A client has said goodbye; one of its threads was about to send this meanwhile."""
+
+
 class SchedulerCore:
     """The table of handlers and the controllers they call. Every handler takes who sent the message and its frame."""
 
@@ -101,6 +105,8 @@ class SchedulerCore:
                 )
             self._information.received[_KIND_NAMES[kind]] += 1
             handler(peer, frame)
+        except _DepartedClientError:
+            self._tasks.stale["message of a departed client"] += 1
         except ValueError as error:  # CodecError is one
             self.dropped_messages += 1
             _logger.warning("dropped a message of %r: %s", peer, error)
@@ -258,6 +264,8 @@ class SchedulerCore:
     def _client(self, peer: bytes) -> ClientRecord:
         client = self._clients.get(peer)
         if client is None:
+            if self._roles.get(peer) is Role.client:
+                raise _DepartedClientError
             raise ValueError("it is not from a connected client")
         return client
 
