@@ -55,10 +55,18 @@ class Gate:
 class Expectation:
     """A future, and what it may end as. What was seen of it once stays so for good."""
 
-    def __init__(self, future: ScalerFuture, *outcomes: Outcome, gate: Gate | None = None) -> None:
+    def __init__(
+        self,
+        future: ScalerFuture,
+        *outcomes: Outcome,
+        gate: Gate | None = None,
+        between_attempts: Outcome | None = None,
+    ) -> None:
+        """Expect one of the outcomes; ``between_attempts`` is that of a run which a cancelled task does not repeat."""
         self.future = future
         self.gate = gate
         self._outcomes = list(outcomes)
+        self._stopped = [CANCELLED] if between_attempts is None else [CANCELLED, between_attempts]
         self._group: list[Expectation] = [self]
         self._seen: Outcome | None = None
         self._is_cancel_certain = False
@@ -92,7 +100,7 @@ class Expectation:
         self._is_cancel_certain = True
         for member in self._group:
             if member._seen is None and not member.may_be_cancelled:
-                member._outcomes.append(CANCELLED)
+                member._outcomes += member._stopped
 
     def allow_gone(self) -> None:
         """Note that a result that is stored is deleted, unless somebody has fetched it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -151,9 +152,10 @@ class ClientMachine(RuleBasedStateMachine):
         )
         # A task whose result is lost with its processor runs once more, and comes further then.
         outcomes = [Outcome(number)] if times <= 2 else []
+        failed = failure(OSError, f"not yet {number}")
         if times > retries:
-            outcomes.append(failure(OSError, f"not yet {number}"))
-        session.expect(future, *outcomes)
+            outcomes.append(failed)
+        session.expect(future, *outcomes, between_attempts=failed)
 
     # -- map and graphs
 
@@ -327,6 +329,7 @@ class ClientMachine(RuleBasedStateMachine):
                 expectation.check()
                 wait_until(lambda expectation=expectation: expectation.callbacks_missing == 0, 10, "callbacks")
             session.expectations.clear()
+        gc.collect()  # expectations refer to each other, and to futures that nobody asked for their results
         for session in self._sessions:
             session.client.clear()
         # What is left belongs to nobody but the clients: the serializer of each.

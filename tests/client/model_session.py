@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from call_model import WAIT_SECONDS, Expectation, Gate, Outcome
+from call_model import WAIT_SECONDS, Expectation, Outcome
 from model_calls import Call
 from model_graph import ModelGraph
 
@@ -53,9 +53,9 @@ class Session:
         self.references: list[tuple[ObjectReference, int]] = []
         self.cleared: list[ObjectReference] = []
 
-    def expect(self, future: Any, *outcomes: Outcome, gate: Gate | None = None) -> Expectation:
-        """Note what a future must end as."""
-        expectation = Expectation(future, *outcomes, gate=gate)
+    def expect(self, future: Any, *outcomes: Outcome, **details: Any) -> Expectation:
+        """Note what a future must end as, with the details of an expectation."""
+        expectation = Expectation(future, *outcomes, **details)
         self.expectations.append(expectation)
         return expectation
 

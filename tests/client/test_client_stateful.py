@@ -34,7 +34,7 @@ def test_every_future_ends_as_the_model_says(leftovers: Any, tmp_path: Path) -> 
         n_workers=WORKERS,
         load_balance_seconds=0.2,
         allocate_policy=AllocatePolicy.capability,
-        logging_level="ERROR",
+        logging_level="WARNING",
         logging_paths=(str(tmp_path / "log"),),
     )
     try:
