@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from types import TracebackType
 from typing import Protocol
 
 import psutil
@@ -56,6 +58,60 @@ def more_workers(combo: WaitsForWorkers, address: str, workers: int, registered:
 
     These also have a processor each then.
     """
+    cluster = _start_workers(address, workers)
+    try:
+        combo.wait_for_workers(registered, timeout_seconds=30)
+        wait_until(lambda: all(processors(agent) for agent in agents(cluster)), 30, "processors start")
+        yield cluster
+    finally:
+        _stop(cluster)
+
+
+class Fleet:
+    """Workers of which one after another is killed and replaced; a context manager. Each has a cluster of its own."""
+
+    def __init__(self, address: str, size: int) -> None:
+        self._address = address
+        self._clusters = [_start_workers(address, 1) for _ in range(size)]
+        self.killed_agents = 0
+        self.killed_processors = 0
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for cluster in self._clusters:
+            _stop(cluster)
+
+    def __len__(self) -> int:
+        return len(self._clusters)
+
+    def kill_a_processor(self, plan: random.Random, among: Container[int]) -> None:
+        """Kill one of the processors whose ids are given, if there is any in this moment."""
+        living = [process for cluster in self._clusters for agent in agents(cluster) for process in processors(agent)]
+        if candidates := [process for process in living if process.pid in among]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                plan.choice(candidates).kill()
+                self.killed_processors += 1
+
+    def replace_an_agent(self, plan: random.Random) -> None:
+        """Kill the agent of a worker, and start another worker."""
+        position = plan.randrange(len(self._clusters))
+        cluster = self._clusters[position]
+        for agent in agents(cluster):
+            agent.kill()
+            self.killed_agents += 1
+        self._clusters[position] = _start_workers(self._address, 1)
+        _stop(cluster)
+
+    def check_alive(self) -> None:
+        """Check that no worker has ended by itself."""
+        assert all(cluster.is_alive() and len(agents(cluster)) == 1 for cluster in self._clusters)
+
+
+def _start_workers(address: str, workers: int) -> Cluster:
     cluster = Cluster(
         address=ZMQConfig.from_string(address),
         object_storage_address=None,
@@ -76,11 +132,10 @@ def more_workers(combo: WaitsForWorkers, address: str, workers: int, registered:
         logging_level="WARNING",
     )
     cluster.start()
-    try:
-        combo.wait_for_workers(registered, timeout_seconds=30)
-        wait_until(lambda: all(processors(agent) for agent in agents(cluster)), 30, "processors start")
-        yield cluster
-    finally:
-        cluster.terminate()
-        cluster.join(10)
-        cluster.close()
+    return cluster
+
+
+def _stop(cluster: Cluster) -> None:
+    cluster.terminate()
+    cluster.join(10)
+    cluster.close()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from settle import check_ports_free, ports_of
+from settle import check_no_failed_events, check_ports_free, ports_of
 
 from scaler import SchedulerClusterCombo
 
@@ -23,7 +23,10 @@ def plan(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture
 def start_combo(leftovers: Any) -> Iterator[Callable[..., SchedulerClusterCombo]]:
-    """Start clusters whose workers have registered. At the end they stop, and no process and no port may be left."""
+    """Start clusters whose workers have registered.
+
+    At the end no handler of a scheduler that lives may have failed; then they stop, and no process or port may be left.
+    """
     started: list[tuple[SchedulerClusterCombo, dict[str, int]]] = []
 
     def start(n_workers: int, **settings: Any) -> SchedulerClusterCombo:
@@ -33,8 +36,13 @@ def start_combo(leftovers: Any) -> Iterator[Callable[..., SchedulerClusterCombo]
         return combo
 
     yield start
-    for combo, _ in started:
-        combo.shutdown()
+    try:
+        for combo, _ in started:
+            if combo._scheduler.is_alive():
+                check_no_failed_events(combo.get_address())
+    finally:
+        for combo, _ in started:
+            combo.shutdown()
     leftovers.wait_until_none()
     for _, ports in started:
         check_ports_free(ports.values())

@@ -51,7 +51,7 @@ def test_attacks_at_every_port(start_combo: _Start, plan: random.Random, tmp_pat
     # Sessions that were greeted well and then abandoned end with their time-out.
     combo = start_combo(2, client_timeout_seconds=10, worker_timeout_seconds=10)
     history = History(tmp_path)
-    with Settlement(combo) as settlement, contextlib.ExitStack() as stack:
+    with Settlement(combo, is_besieged=True) as settlement, contextlib.ExitStack() as stack:
         client = stack.enter_context(Client(combo.get_address()))
         other = stack.enter_context(Client(combo.get_address()))
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1))

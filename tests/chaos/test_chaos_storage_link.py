@@ -8,11 +8,13 @@ import hashlib
 import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from chaos_processes import more_workers
-from settle import check_ports_free, wait_until
+from chaos_tasks import History, measure, note_and_fill
+from settle import check_no_failed_events, check_ports_free, wait_until
 from tcp_proxy import TcpProxy
 
 from scaler import Client
@@ -62,8 +64,12 @@ def proxy(storage: ObjectStorageServerProcess) -> Iterator[TcpProxy]:
 
 
 @pytest.fixture
-def scheduler(proxy: TcpProxy) -> Iterator[SchedulerProcess]:
-    """A scheduler that tells everybody the address of the proxy for that of the storage."""
+def scheduler(request: pytest.FixtureRequest, proxy: TcpProxy) -> Iterator[SchedulerProcess]:
+    """A scheduler that tells everybody the address of the proxy for that of the storage.
+
+    Its parameter, if there is one, is the time-out of sessions in seconds.
+    """
+    timeout_seconds = getattr(request, "param", 60)
     process = SchedulerProcess(
         address=ZMQConfig(ZMQType.tcp, "127.0.0.1", 0),
         object_storage_address=ObjectStorageConfig("127.0.0.1", proxy.port),
@@ -72,8 +78,8 @@ def scheduler(proxy: TcpProxy) -> Iterator[SchedulerProcess]:
         adapter_webhook_urls=(),
         io_threads=1,
         max_number_of_tasks_waiting=-1,
-        client_timeout_seconds=60,
-        worker_timeout_seconds=60,
+        client_timeout_seconds=timeout_seconds,
+        worker_timeout_seconds=timeout_seconds,
         object_retention_seconds=60,
         load_balance_seconds=1,
         load_balance_trigger_times=2,
@@ -124,9 +130,35 @@ def test_drops_in_the_midst_of_objects(
         assert answer == random.Random(7).randbytes(1_000_000)
     with SchedulerGauges(address) as gauges:
         wait_until(lambda: not any(gauges.read(10)[name] for name in ("tasks", "objects", "clients")), 20)
+    check_no_failed_events(address)
     with SyncObjectStorageConnector(storage.address.to_address()) as connector:
         wait_until(lambda: connector.get_info_total() == (0, 0, 0), 20, connector.get_info_total)
     assert (scheduler.pid, storage.pid) == pids and scheduler.is_alive() and storage.is_alive()
+
+
+@pytest.mark.parametrize("scheduler", [4], indirect=True)
+def test_objects_on_the_way_for_longer_than_the_timeout(
+    storage: ObjectStorageServerProcess, scheduler: SchedulerProcess, proxy: TcpProxy, tmp_path: Path
+) -> None:
+    """Who moves an object over a slow link is not taken for lost: sessions do not depend on it."""
+    address, history, size = scheduler.address.to_address(), History(tmp_path), 6_000_000
+    with (
+        more_workers(_Cluster(scheduler), address, 2, registered=2),
+        Client(address, timeout_seconds=4) as client,
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+    ):
+        proxy.faults.bytes_per_second = 1_000_000
+        start = time.monotonic()
+        storing = pool.submit(client.submit, measure, bytes(size))
+        returned = client.submit(note_and_fill, history.path, 0, size)
+        assert returned.result(timeout=60) == bytes(size)
+        assert storing.result(timeout=60).result(timeout=60) == size
+        assert time.monotonic() - start > 10, "both were to be on the way twice for six seconds"
+        history.check(1)
+        with SchedulerGauges(address) as gauges:
+            read = gauges.read(10)
+            assert (read["clients"], read["workers"], read["stale_messages"]) == (1, 2, 0)
+    check_no_failed_events(address)
 
 
 class _Cluster:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from settle import check_no_failed_events
 
 from scaler import Client, SchedulerClusterCombo
 from scaler.utility.exceptions import ProcessorDiedError
@@ -43,6 +44,7 @@ def combo() -> Iterator[SchedulerClusterCombo]:
     try:
         combo.wait_for_workers(timeout_seconds=20)
         yield combo
+        check_no_failed_events(combo.get_address())
     finally:
         combo.shutdown()
 

@@ -29,8 +29,13 @@ def scheduler(storage: StandInStorage, monkeypatch: pytest.MonkeyPatch) -> Stand
 @pytest.fixture(scope="session")
 def combo() -> Iterator[Any]:
     """Run one cluster of three workers for all tests that need one."""
+    from settle import check_no_failed_events
+
     from scaler import SchedulerClusterCombo
 
     combo = SchedulerClusterCombo(n_workers=3)
     yield combo
-    combo.shutdown()
+    try:
+        check_no_failed_events(combo.get_address())
+    finally:
+        combo.shutdown()

@@ -604,6 +604,16 @@ def test_disconnect_cancels_tells_and_closes(
     assert not client._agent._thread.is_alive()
 
 
+def test_result_that_was_not_fetched_goes_with_its_client(client: Client) -> None:
+    small, large = client.submit(identity, 1), client.submit(identity, b"x" * 50_000)
+    assert eventually(lambda: small.done() and large.done())
+    client.disconnect()
+    assert small.result() == 1
+    for _ in range(2):
+        with pytest.raises(ObjectStorageException, match=r"has left.*result\(\).*before"):
+            large.result()
+
+
 def test_leaving_the_block_keeps_its_exception(scheduler: StandInScheduler) -> None:
     with pytest.raises(KeyError), Client(ADDRESS):
         raise KeyError

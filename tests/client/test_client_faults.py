@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import pytest
+from settle import check_no_failed_events
 
 from scaler import Client, SchedulerClusterCombo
 from scaler.utility.exceptions import DisconnectedError
@@ -129,7 +130,10 @@ ENDINGS = {
 def small_combo() -> Any:
     combo = SchedulerClusterCombo(n_workers=1)
     yield combo
-    combo.shutdown()
+    try:
+        check_no_failed_events(combo.get_address())
+    finally:
+        combo.shutdown()
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from settle import check_no_failed_events
 
 from scaler import Client, SchedulerClusterCombo
 from scaler.cluster.scheduler_gauges import SchedulerGauges
@@ -59,7 +60,10 @@ GRAPH: dict[str, Any] = {
 def combo() -> Iterator[SchedulerClusterCombo]:
     cluster = SchedulerClusterCombo(n_workers=2, logging_level="CRITICAL")
     yield cluster
-    cluster.shutdown()
+    try:
+        check_no_failed_events(cluster.get_address())
+    finally:
+        cluster.shutdown()
 
 
 @pytest.fixture

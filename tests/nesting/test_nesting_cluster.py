@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from settle import check_no_failed_events
 
 from scaler import Client, SchedulerClusterCombo
 from scaler.cluster.scheduler_gauges import SchedulerGauges
@@ -82,7 +83,10 @@ def narrow(request: pytest.FixtureRequest) -> Iterator[SchedulerClusterCombo]:
         n_workers=1, per_worker_task_queue_size=1, hard_processor_suspend=request.param, logging_level="WARNING"
     )
     yield cluster
-    cluster.shutdown()
+    try:
+        check_no_failed_events(cluster.get_address())
+    finally:
+        cluster.shutdown()
 
 
 def test_many_children(narrow: SchedulerClusterCombo) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scheduler_fixture import SchedulerFixture
 
 from scaler.protocol import codec
@@ -58,6 +60,9 @@ def test_look_that_finds_nothing_to_move_lets_the_count_begin_anew() -> None:
 def test_rounds_are_at_least_the_period_apart() -> None:
     scheduler = SchedulerFixture(load_balance_seconds=5, load_balance_trigger_times=1)
     client, first, second = scheduler.client(), scheduler.worker("1"), scheduler.worker("2")
+    [known] = scheduler.submit(client)
+    scheduler.finish(first, known, seconds=60)  # so an idle worker has time for one
+    scheduler.take(first)
     scheduler.submit(client, 4)
     tasks = {worker: scheduler.tasks_sent_to(worker) for worker in (first, second)}
     assert [len(held) for held in tasks.values()] == [2, 2]
@@ -66,8 +71,102 @@ def test_rounds_are_at_least_the_period_apart() -> None:
     scheduler.tick(10.1)
     assert asked_back(scheduler, first) + asked_back(scheduler, second) == 1
     scheduler.worker("4")
-    for tenth in range(2, 51):
+    for tenth in range(2, 50):
         scheduler.tick(10 + tenth / 10)
     assert asked_back(scheduler, first) + asked_back(scheduler, second) == 0
-    scheduler.tick(15.2)
+    scheduler.tick(15.0)
     assert asked_back(scheduler, first) + asked_back(scheduler, second) == 1
+
+
+def test_short_tasks_behind_one_that_does_not_end_move_together() -> None:
+    scheduler = SchedulerFixture(load_balance_seconds=1, load_balance_trigger_times=2)
+    client, stuck = scheduler.client(), scheduler.worker("stuck")
+    for task in scheduler.submit(client, 2, function=b"short"):
+        scheduler.finish(stuck, task, seconds=1e-6)
+    scheduler.take(stuck)
+    [endless] = scheduler.submit(client, function=b"endless")
+    behind = scheduler.submit(client, 40, function=b"short")
+    assert scheduler.tasks_sent_to(stuck) == [endless, *behind]
+    idle = scheduler.worker("idle")
+    for tick in range(3):
+        scheduler.tick(10 + tick / 10)
+    asked = [sent.task_id for sent in scheduler.take(stuck) if isinstance(sent, codec.TaskCancel)]
+    assert set(asked) == set(behind)
+    for task in asked:
+        scheduler.confirm(stuck, task, codec.TaskCancelConfirmType.canceled)
+    assert len(scheduler.tasks_sent_to(idle)) > len(behind) / 2
+
+
+def test_long_tasks_move_one_to_each_idle_worker() -> None:
+    scheduler = SchedulerFixture(load_balance_seconds=1, load_balance_trigger_times=1)
+    client, busy = scheduler.client(), [scheduler.worker(f"busy {number}") for number in range(8)]
+    scheduler.submit(client, 16)
+    for worker in busy:
+        scheduler.take(worker)
+    for number in range(2):
+        scheduler.worker(f"idle {number}")
+    scheduler.tick(10.0)
+    scheduler.tick(12.0)  # they have not ended within the period: so long the others will take, too
+    assert sum(asked_back(scheduler, worker) for worker in busy) == 2
+
+
+class EndlessWorker:
+    """A worker that starts its first task, never ends it, and gives up all others when it is asked to."""
+
+    def __init__(self, scheduler: SchedulerFixture, name: str) -> None:
+        self._scheduler = scheduler
+        self._identity = scheduler.worker(name, keep=True)
+        self.held: list[bytes] = []
+        self.asked = 0
+
+    def go_on(self) -> None:
+        """Take what was sent, and answer it."""
+        for sent in self._scheduler.take(self._identity):
+            if isinstance(sent, codec.Task):
+                self.held.append(sent.task_id)
+            elif isinstance(sent, codec.TaskCancel):
+                self.asked += 1
+                self._give_up(sent.task_id)
+
+    def _give_up(self, task_id: bytes) -> None:
+        if task_id == self.held[0]:
+            self._scheduler.confirm(self._identity, task_id, codec.TaskCancelConfirmType.cancelFailed)
+        else:
+            self.held.remove(task_id)
+            self._scheduler.confirm(self._identity, task_id, codec.TaskCancelConfirmType.canceled)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    early=st.integers(1, 4),
+    late=st.integers(0, 6),
+    known_seconds=st.lists(st.sampled_from([1e-6, 1e-4, 0.01, 1.0]), min_size=1, max_size=3),
+    functions=st.lists(st.integers(0, 3), max_size=120),
+)
+def test_balancing_ends_and_leaves_nobody_idle(
+    early: int, late: int, known_seconds: list[float], functions: list[int]
+) -> None:
+    """However tasks lie on workers that get nowhere, each other worker gets one, and then nothing moves any more."""
+    scheduler = SchedulerFixture()
+    client = scheduler.client()
+    teacher = scheduler.worker("teacher")
+    for number, seconds in enumerate(known_seconds):
+        [task] = scheduler.submit(client, function=b"f%d" % number)
+        scheduler.finish(teacher, task, seconds=seconds)
+    scheduler.lose(teacher)
+    workers = [EndlessWorker(scheduler, f"early {number}") for number in range(early)]
+    for function in functions:
+        scheduler.submit(client, function=b"f%d" % function)
+    workers += [EndlessWorker(scheduler, f"late {number}") for number in range(late)]
+    asked = 0
+    for tick in range(200):
+        scheduler.tick(10 + tick / 10)
+        for worker in workers:
+            worker.go_on()
+        if tick == 150:
+            asked = sum(worker.asked for worker in workers)
+    assert sum(worker.asked for worker in workers) == asked
+    assert sum(bool(worker.held) for worker in workers) == min(len(workers), len(functions))
+    held = [task for worker in workers for task in worker.held]
+    assert len(set(held)) == len(held)
+    assert len(held) + scheduler.core.gauges()["waiting_tasks"] == len(functions)

@@ -407,6 +407,44 @@ def test_the_object_of_a_result_that_nobody_wants_is_deleted(scheduler: Schedule
     assert scheduler.core.gauges()["objects"] == 0
 
 
+@pytest.mark.parametrize("ends_by", ["cancel", "death"])
+def test_what_a_killed_processor_has_announced_is_deleted_when_its_worker_has_no_task(
+    scheduler: SchedulerFixture, ends_by: str
+) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    stopped, other = scheduler.submit(client, 2)
+    orphan, kept = announce(scheduler, worker, client), announce(scheduler, worker, client)
+    if ends_by == "cancel":
+        scheduler.cancel(client, stopped)
+        scheduler.confirm(worker, stopped, TaskCancelConfirmType.canceled)
+    else:
+        failed = codec.TaskResult(task_id=stopped, result_type=codec.TaskResultType.failed, value=b"died")
+        scheduler.say(worker, failed.encode())
+    assert scheduler.deleted == []  # the other task may be about to name it
+    success = codec.TaskResult(task_id=other, result_type=codec.TaskResultType.success, results=[kept])
+    scheduler.say(worker, success.encode())
+    assert scheduler.deleted == [orphan]
+    [last] = scheduler.submit(client)
+    late = announce(scheduler, worker, client)
+    scheduler.cancel(client, last)
+    scheduler.confirm(worker, last, TaskCancelConfirmType.canceled)
+    assert scheduler.deleted == [orphan, late]
+    assert scheduler.core.gauges()["objects"] == 1
+
+
+def test_what_a_client_still_sends_after_its_goodbye_is_late_and_not_bad(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    scheduler.say(client, message.encode("clientDisconnect", disconnectType="disconnect"))
+    scheduler.say(client, message.encode("clientHeartbeat", resource={"cpu": 0, "rss": 0}, latencyUS=0))
+    [task] = scheduler.submit(client)
+    scheduler.cancel(client, task)
+    gauges = scheduler.core.gauges()
+    assert (gauges["stale_messages"], gauges["dropped_messages"], gauges["tasks"]) == (3, 0, 0)
+    assert (scheduler.take(client), scheduler.tasks_sent_to(worker)) == ([], [])
+    scheduler.say(b"Client|stranger", message.encode("clientHeartbeat", latencyUS=0))
+    assert scheduler.core.dropped_messages == 1
+
+
 def test_objects_announced_by_a_worker_that_has_left_are_deleted(scheduler: SchedulerFixture) -> None:
     client, worker = scheduler.client(), scheduler.worker()
     scheduler.say(worker, message.encode("disconnectRequest", worker=worker))

@@ -10,6 +10,7 @@ from scheduler_fixture import SchedulerFixture, result_frame
 from scaler.io.ymq.ymq import PeerEvent, Role
 from scaler.protocol import codec
 from scaler.scheduler.isolation import Isolation
+from scaler.scheduler.task.waiting_queue import WaitingQueue
 from scaler.utility.identifiers import ObjectID, TaskID
 
 
@@ -75,6 +76,16 @@ def test_defect_in_a_message_or_an_event_does_not_reach_the_loop(scheduler: Sche
     assert scheduler.core.gauges()["failed_events"] == 3
     [task] = scheduler.submit(client)
     assert scheduler.tasks_sent_to(worker) == [task]
+
+
+def test_defect_in_the_queue_leaves_its_length_right(scheduler: SchedulerFixture) -> None:
+    client, queue = scheduler.client(), WaitingQueue()
+    task = codec.Task(task_id=b"t" * 16, source=client, func_object_id=bytes(32))
+    scheduler.say(client, task.encode())
+    [record] = scheduler.core._clients.get(client).tasks.values()
+    with pytest.raises(KeyError):
+        queue.removed(record)  # which it never had
+    assert len(queue) == 0
 
 
 # -- ids of others

@@ -52,6 +52,10 @@ class CoreSettings:
     object_retention_seconds: float = defaults.DEFAULT_OBJECT_RETENTION_SECONDS
 
 
+class _DepartedClientError(Exception):
+    """A client has said goodbye; one of its threads was about to send this meanwhile."""
+
+
 class SchedulerCore:
     """The table of handlers and the controllers they call. Every handler takes who sent the message and its frame."""
 
@@ -122,6 +126,8 @@ class SchedulerCore:
                 )
             self.received[kind] += 1
             handler(peer, frame)
+        except _DepartedClientError:
+            self._tasks.stale["message of a departed client"] += 1
         except ValueError as error:  # CodecError is one
             self.dropped_messages += 1
             _logger.warning("dropped a message of %r: %s", peer, error)
@@ -216,6 +222,8 @@ class SchedulerCore:
         """Take a worker's verdict on a cancel."""
         if (worker := self._worker(peer)) is not None:
             self._tasks.on_cancel_confirm(worker, frame)
+            if worker.announced:
+                self._objects.on_cancel_confirm(worker)
 
     def on_task_result(self, peer: bytes, frame: Frame) -> None:
         """Take the result of a task."""
@@ -297,6 +305,8 @@ class SchedulerCore:
     def _client(self, peer: bytes) -> ClientRecord:
         client = self._clients.get(peer)
         if client is None:
+            if self._roles.get(peer) is Role.client:
+                raise _DepartedClientError
             raise ValueError("it is not from a connected client")
         return client
 

@@ -29,6 +29,7 @@ class ClientStorage:
     def __init__(self, identity: ClientID) -> None:
         self._identity = identity
         self._connector: SyncObjectStorageConnector | None = None
+        self._is_closed = False
 
     def connect(self, host: str, port: int, context: Context) -> None:
         """Connect to the server. Raise ObjectStorageException."""
@@ -50,10 +51,19 @@ class ClientStorage:
 
     def fetch(self, object_id: ObjectID, timeout_seconds: float | None) -> Buffer:
         """Return the bytes of an object. Raise ObjectStorageException, or its subclass that is a TimeoutError."""
-        return self._connected().get_object(object_id, timeout_seconds=timeout_seconds)
+        try:
+            return self._connected().get_object(object_id, timeout_seconds=timeout_seconds)
+        except ObjectStorageException as error:
+            if not self._is_closed:
+                raise
+            raise ObjectStorageException(
+                f"{self._identity!r} has left, and its objects are deleted: large results are fetched by result(), "
+                "which has to be called before"
+            ) from error
 
     def close(self, *, has_to_delete: bool) -> None:
         """Close the connection; before that, delete everything of the client if the scheduler may not do it."""
+        self._is_closed = True
         if self._connector is None:
             return
         if has_to_delete:

@@ -21,7 +21,8 @@ class BalanceController:
     """Retracts the newest tasks of loaded workers while others have nothing to do, and nothing waits for those.
 
     Only unstarted tasks move, and each only once its worker has given it up; a task that is asked for is not asked for
-    again. A worker counts as loaded when its tasks are expected to take long, or when it has ended none for long.
+    again. A worker counts as loaded when its tasks are expected to take long, or when it has ended none for long: then
+    it may never end the one that runs, and short tasks may lie behind it, so all of these move.
 
     Every tick is a look at what should move; looking costs little, moving a message and the time until its answer. So a
     task moves when ``trigger_times`` looks in a row have found that it should, and rounds in which tasks move are at
@@ -44,7 +45,7 @@ class BalanceController:
         return len(self._progress)
 
     def balance(self, now_seconds: float) -> None:
-        """Ask for as many tasks as there are idle workers that may run them, if it is time to."""
+        """Ask for as many tasks as idle workers may run until the next round, one each at least, if it is time to."""
         if self._period_seconds <= 0:
             return
         advice = self._advise(now_seconds)
@@ -64,11 +65,12 @@ class BalanceController:
         loaded = self._pool.loaded()
         self._note_progress(loaded, now_seconds)
         loaded.sort(key=lambda worker: len(worker.tasks), reverse=True)
-        wanted: dict[Needs, int] = {}
+        idle_seconds: dict[Needs, float] = {}
         advice = []
         for worker in loaded:
             if self._is_slow(worker, now_seconds):
-                records = [record for record in self._movable(worker) if self._take(record, wanted)]
+                movable = self._movable(worker, now_seconds)
+                records = [record for record, seconds in movable if self._take(record.needs, seconds, idle_seconds)]
                 if records:
                     advice.append((worker, records))
         return advice
@@ -89,25 +91,46 @@ class BalanceController:
             progress[worker.worker_id] = known if known is not None and known[0] == oldest else (oldest, now_seconds)
         self._progress = progress
 
+    def _stuck_seconds(self, worker: WorkerRecord, now_seconds: float) -> float:
+        """Return for how long a loaded worker has not ended its oldest task."""
+        return now_seconds - self._progress[worker.worker_id][1]
+
     def _is_slow(self, worker: WorkerRecord, now_seconds: float) -> bool:
-        waited = now_seconds - self._progress[worker.worker_id][1]
-        return max(waited, worker.estimated_seconds) >= WORTH_MOVING_SECONDS
+        return max(self._stuck_seconds(worker, now_seconds), worker.estimated_seconds) >= WORTH_MOVING_SECONDS
 
-    @staticmethod
-    def _movable(worker: WorkerRecord) -> list[TaskRecord]:
-        """Return the newest half of the tasks behind the oldest, newest first. One that runs would be refused."""
+    def _movable(self, worker: WorkerRecord, now_seconds: float) -> list[tuple[TaskRecord, float]]:
+        """Return the newest tasks, newest first, with the seconds that each is expected to take.
+
+        They are half of those behind the oldest, or all when it does not end. One that runs would be refused.
+        """
         behind = len(worker.tasks) - 1
-        newest = itertools.islice(reversed(worker.tasks.values()), (behind + 1) // 2)
-        return [record for record in newest if record.state is TaskState.placed and not record.progress.is_started]
+        stuck_seconds = self._stuck_seconds(worker, now_seconds)
+        count = behind if stuck_seconds >= WORTH_MOVING_SECONDS else (behind + 1) // 2
+        oldest = next(iter(worker.tasks.values()))
+        return [
+            # Others of the function that runs for so long will not be faster.
+            (record, max(record.progress.estimated_seconds, stuck_seconds if record.function_id == oldest.function_id else 0.0))
+            for record in itertools.islice(reversed(worker.tasks.values()), count)
+            if record.state is TaskState.placed and not record.progress.is_started
+        ]
 
-    def _take(self, record: TaskRecord, wanted: dict[Needs, int]) -> bool:
-        needs = record.needs
-        if needs not in wanted:
-            asked = sum(
-                1 for worker in self._pool.loaded() for r in worker.tasks.values() if r.state is TaskState.retracting
+    def _take(self, needs: Needs, seconds: float, idle_seconds: dict[Needs, float]) -> bool:
+        """Return whether an idle worker has time left for a task of so many seconds, and use it up."""
+        if needs not in idle_seconds:
+            asked = [
+                record
+                for worker in self._pool.loaded()
+                for record in worker.tasks.values()
+                if record.state is TaskState.retracting
+            ]
+            idle_seconds[needs] = self._period_seconds * len(self._pool.idle(needs)) - sum(
+                self._share(record.progress.estimated_seconds) for record in asked
             )
-            wanted[needs] = max(0, len(self._pool.idle(needs)) - asked)
-        if wanted[needs] <= 0:
+        if idle_seconds[needs] <= 0:
             return False
-        wanted[needs] -= 1
+        idle_seconds[needs] -= self._share(seconds)
         return True
+
+    def _share(self, seconds: float) -> float:
+        """Return how much of an idle worker's time until the next round a task takes."""
+        return min(seconds, self._period_seconds)

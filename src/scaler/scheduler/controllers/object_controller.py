@@ -73,6 +73,11 @@ class ObjectController:
             owner = worker.announced.pop(object_id, None)
             if owner is not None and not is_wanted:
                 self.on_delete(owner, [object_id])
+        self._delete_orphans(worker)
+
+    def on_cancel_confirm(self, worker: WorkerRecord) -> None:
+        """Take note that a task of the worker may have been stopped while it stored its result."""
+        self._delete_orphans(worker)
 
     def on_worker_gone(self, worker: WorkerRecord) -> None:
         """Delete what a worker has announced for results that will not come."""
@@ -109,6 +114,11 @@ class ObjectController:
             _, owner = self._departed.popleft()
             if self._clients.get(owner) is None:  # it may have come back
                 self._outbox.delete_owner_from_storage(owner.owner_hash())
+
+    def _delete_orphans(self, worker: WorkerRecord) -> None:
+        """Delete what processors announced that were killed before their results: without tasks, none will come."""
+        if not worker.tasks:
+            self.on_worker_gone(worker)
 
     def _delete_departed(self, owner: ClientID, now_seconds: float) -> None:
         self._outbox.delete_owner_from_storage(owner.owner_hash())

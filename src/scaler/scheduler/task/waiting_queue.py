@@ -89,9 +89,9 @@ class WaitingQueue:
 
     def removed(self, record: TaskRecord) -> None:
         """Note that a waiting task has ended; its state says so already."""
-        self._count -= 1
         lines = self._lines[record.needs]
         line = lines[record.rank]
+        self._count -= 1
         line.ended += 1
         if line.ended == len(line.records):
             del lines[record.rank]

@@ -115,7 +115,7 @@ class TaskRunner:
     def _store(self, task: codec.Task, payload: Buffer | Sequence[Buffer]) -> bytes:
         """Store a large result and return its id.
 
-        It is announced first: should the processor be killed in between, its owner's end removes what was stored.
+        It is announced first: should the processor be killed in between, the scheduler deletes what was stored.
         """
         object_id = ObjectID.generate_object_id(ClientID(task.source))
         announcement = codec.ObjectInstruction(

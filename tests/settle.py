@@ -7,6 +7,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
@@ -23,6 +24,7 @@ _EMPTY_TABLES = (
     "clients",
     "departed_workers",
     "tasks",
+    "graphs",
     "waiting_tasks",
     "placed_tasks",
     "open_cancels",
@@ -46,8 +48,13 @@ class Settlement:
     While it is open the memory of scheduler and object storage is sampled.
     """
 
-    def __init__(self, combo: SchedulerClusterCombo, growth_bound_bytes: int = 256 * _MEBIBYTE) -> None:
+    def __init__(
+        self, combo: SchedulerClusterCombo, growth_bound_bytes: int = 256 * _MEBIBYTE, *, is_besieged: bool = False
+    ) -> None:
+        """Look at a cluster; ``is_besieged`` when somebody sends it what its own parts never would."""
         self._combo = combo
+        self._is_besieged = is_besieged
+        self._seen_counts: Counter[str] = Counter()
         self._growth_bound_bytes = growth_bound_bytes
         self._servers = [psutil.Process(self._pid(server)) for server in (combo._scheduler, combo._object_storage)]
         self._first_bytes = [server.memory_info().rss for server in self._servers]
@@ -76,6 +83,11 @@ class Settlement:
             assert server.is_running() and server.status() != psutil.STATUS_ZOMBIE, f"{server} has ended"
         with SchedulerGauges(address) as gauges:
             wait_until(lambda: self._is_at_rest(gauges.read(10), workers), 20, lambda: gauges.read(10))
+            counts = Counter(gauges.read(10))
+        new = counts - self._seen_counts  # since the last check
+        self._seen_counts = counts
+        assert new["failed_events"] == 0, f"handlers have failed, its log says which: {new}"
+        assert new["dropped_messages"] == 0 or self._is_besieged, f"its own parts sent bad messages: {new}"
         wait_until(lambda: self._stored() == (0, 0, 0), 10, lambda: f"in the object storage: {self._stored()}")
         start = time.monotonic()
         with Client(address) as client:
@@ -111,6 +123,12 @@ class Settlement:
     def _pid(process: Any) -> int:
         assert process.pid is not None
         return int(process.pid)
+
+
+def check_no_failed_events(address: str) -> None:
+    """Check that no handler of the scheduler has failed; its log says which did, and how."""
+    with SchedulerGauges(address) as gauges:
+        assert gauges.read(10)["failed_events"] == 0
 
 
 def ports_of(combo: SchedulerClusterCombo) -> dict[str, int]:
