@@ -22,7 +22,12 @@ class Runs:
         self._started: dict[bytes, list[tuple[Peer, int]]] = {}
 
     def start(self, worker: Peer, task_id: bytes) -> None:
-        """Note a start; every worker that started the task before must be lost by now."""
+        """Note a start; every worker that started the task before must be lost by now.
+
+        One that is lost itself, and does not know, may start what it holds: its results are not wanted any more.
+        """
+        if not worker.connected:
+            return
         for earlier, session in self._started.setdefault(task_id, []):
             if earlier.connected and earlier.session == session:
                 self._world.fail(f"task {task_id.hex()} starts again while {earlier.identity!r} has started it")
