@@ -27,6 +27,7 @@ class WorkerRecord:
         "draining",
         "estimated_seconds",
         "heartbeat",
+        "judged_seconds",
         "last_heartbeat_seconds",
         "nested",
         "queue_size",
@@ -47,6 +48,7 @@ class WorkerRecord:
         self.version = 0
         self.seen_version = -1
         self.digest_mismatches = 0
+        self.judged_seconds = 0.0  # when its view was compared last
         self.draining = False
         self.heartbeat: dict[str, Any] = {}
         self.last_heartbeat_seconds = 0.0
