@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 
@@ -27,6 +27,9 @@ class Engine(Protocol):
 
     def share(self, value: Any) -> Any:
         """Send a value once, for any number of tasks."""
+
+    def compute(self, graph: Mapping[str, Any], keys: Sequence[str]) -> list[Any] | None:
+        """Return the values of some nodes of a graph in order; None when the engine has no graphs."""
 
     def close(self) -> None:
         """End the session and all processes."""

@@ -23,12 +23,16 @@ class Row:
     unit_size: float = 1.0
 
 
-def _rate(workload: str) -> Row:
-    return Row(workload, "tasks_per_second", f"{workload}: tasks/s", True)
+def _rate(workload: str, unit: str = "tasks") -> Row:
+    return Row(workload, "tasks_per_second", f"{workload}: {unit}/s", True)
 
 
-def _cpu(workload: str) -> Row:
-    return Row(workload, "cpu_us_per_task", f"{workload}: CPU µs/task", False)
+def _cpu(workload: str, unit: str = "task") -> Row:
+    return Row(workload, "cpu_us_per_task", f"{workload}: CPU µs/{unit}", False)
+
+
+def _graph(workload: str) -> tuple[Row, Row]:
+    return _rate(workload, "nodes"), _cpu(workload, "node")
 
 
 ROWS = (
@@ -46,6 +50,9 @@ ROWS = (
     _cpu("sleep 1 ms"),
     _rate("sleep 10 ms"),
     Row("skewed", "seconds", "skewed: s", False),
+    *_graph("chains"),
+    *_graph("tree"),
+    *_graph("random graph"),
     Row("shared array", "seconds", "shared array: s", False),
     Row("shared array", "peak_memory_bytes", "shared array: peak memory, MB", False, 1e6),
     Row("large results", "megabytes_per_second", "large results: MB/s", True),

@@ -16,10 +16,11 @@ class Scale:
     millisecond_tasks: int
     ten_millisecond_tasks: int
     skewed_tasks: int
+    graph_nodes: int
     array_bytes: int
     result_bytes: int
     repeats: int
-    """How often the two workloads with large values are run; the median counts."""
+    """How often the workloads with graphs and with large values are run; the median counts."""
     idle_seconds: float
     budget_seconds: float
     """About how long one workload may take: an engine that is too slow for all its tasks gets fewer."""
@@ -31,6 +32,7 @@ FULL = Scale(
     millisecond_tasks=4_000,
     ten_millisecond_tasks=400,
     skewed_tasks=400,
+    graph_nodes=2_000,
     array_bytes=64 << 20,
     result_bytes=32 << 20,
     repeats=3,
@@ -53,6 +55,7 @@ TINY = Scale(
     millisecond_tasks=5,
     ten_millisecond_tasks=4,
     skewed_tasks=10,
+    graph_nodes=40,
     array_bytes=1 << 20,
     result_bytes=1 << 20,
     repeats=1,

@@ -12,6 +12,11 @@ def no_op(value: int) -> int:
     return value
 
 
+def one_more(*values: int) -> int:
+    """Return one more than the sum, kept small."""
+    return (1 + sum(values)) % 1_000_003
+
+
 def sleep_seconds(seconds: float) -> float:
     """Sleep, and return for how long."""
     time.sleep(seconds)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from comparison import work
+from comparison import graphs, work
 from comparison.engine import Engine
 from comparison.process_tree import Usage
 from comparison.scale import Scale
@@ -80,6 +80,21 @@ def skewed_durations(engine: Engine, scale: Scale) -> Figures:
     )
 
 
+def graph_chains(engine: Engine, scale: Scale) -> Figures:
+    """Compute chains of nodes."""
+    return _graph(engine, graphs.chains, scale)
+
+
+def graph_tree(engine: Engine, scale: Scale) -> Figures:
+    """Compute a tree of nodes that take two others."""
+    return _graph(engine, graphs.tree, scale)
+
+
+def graph_tangle(engine: Engine, scale: Scale) -> Figures:
+    """Compute nodes that take others at random."""
+    return _graph(engine, graphs.tangle, scale)
+
+
 def shared_array(engine: Engine, scale: Scale) -> Figures:
     """Send an array once and use it in eight tasks."""
 
@@ -137,6 +152,9 @@ WORKLOADS: dict[str, Workload] = {
     "sleep 1 ms": millisecond_tasks,
     "sleep 10 ms": ten_millisecond_tasks,
     "skewed": skewed_durations,
+    "chains": graph_chains,
+    "tree": graph_tree,
+    "random graph": graph_tangle,
     "idle": idle,
     "shared array": shared_array,
     "large results": large_results,
@@ -147,6 +165,24 @@ def _sleeping_tasks(engine: Engine, duration_seconds: float, tasks: int, scale: 
     affordable = _affordable_tasks(engine, work.sleep_seconds, duration_seconds, tasks, scale)
     durations = [duration_seconds] * affordable
     return _measured(lambda: _check(engine.map(work.sleep_seconds, durations) == durations), affordable)
+
+
+def _graph(engine: Engine, make: Callable[[int], graphs.Graph], scale: Scale) -> Figures:
+    """Compute a graph several times; the medians count. Nothing is measured of engines without graphs."""
+    probe = make(min(scale.graph_nodes, _PROBE_TASKS))
+    if engine.compute(probe.nodes, probe.keys) is None:
+        return {}
+    start = time.perf_counter()
+    engine.compute(probe.nodes, probe.keys)
+    rate = len(probe) / (time.perf_counter() - start)
+    graph = make(max(len(probe), min(scale.graph_nodes, int(rate * scale.budget_seconds))))
+    expected = list(graph.expected().values())
+
+    def run() -> None:
+        _check(engine.compute(graph.nodes, graph.keys) == expected)
+
+    runs = [_measured(run, len(graph)) for _ in range(scale.repeats)]
+    return {figure: statistics.median(run[figure] for run in runs) for figure in runs[0]}
 
 
 def _affordable_tasks(engine: Engine, function: Callable[..., Any], value: Any, wanted: int, scale: Scale) -> int:

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from comparison import driver, environments, work
 from comparison.environments import Interpreter, NotInstalled, prepare
+from comparison.graphs import SHAPES, Graph
 from comparison.scale import TINY
 from comparison.session import EngineFailed, Session
 from comparison.workloads import WORKLOADS
+
+from scaler.utility.graph.optimization import cull_graph
 
 OURS = Interpreter(Path(sys.executable))
 
@@ -32,6 +35,10 @@ class LocalEngine:
 
     def share(self, value):
         return value
+
+    def compute(self, graph, keys):
+        values = Graph(graph, keys).expected()
+        return [self._spoil(values[key]) for key in keys]
 
 
 def asked(engine, *names):
@@ -56,6 +63,19 @@ def test_an_engine_with_wrong_results_gets_an_error_in_place_of_figures(name):
     assert "figures" not in answer
 
 
+def test_an_engine_without_graphs_has_no_figures_of_them(monkeypatch):
+    monkeypatch.setattr(LocalEngine, "compute", lambda self, graph, keys: None)
+    assert asked(LocalEngine(), "tree") == [{"workload": "tree", "figures": {}}]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_graphs_have_the_size_that_was_asked_for_and_are_needed_as_a_whole(shape):
+    graph = SHAPES[shape](100)
+    assert len(graph) == 100
+    assert set(cull_graph(graph.nodes, graph.keys)) == set(graph.nodes)
+    assert list(graph.expected()) == graph.keys
+
+
 def test_an_error_does_not_keep_the_next_workload_from_being_run():
     answers = asked(LocalEngine(), "no such workload", "submit")
     assert ["error" in answer for answer in answers] == [True, False]
@@ -63,11 +83,12 @@ def test_an_error_does_not_keep_the_next_workload_from_being_run():
 
 def test_a_tiny_run_of_our_engine(leftovers):
     with Session("scaler", OURS, 1, "tiny") as session:
-        for name in ("submit", "call", "shared array"):
+        for name in ("submit", "call", "tree", "shared array"):
             session.ask(name)
     assert session.run.errors == {}
     assert session.run.figures["submit"]["tasks"] == TINY.tasks
     assert session.run.figures["call"]["p50_us"] <= session.run.figures["call"]["p99_us"]
+    assert session.run.figures["tree"]["tasks"] == TINY.graph_nodes
     assert session.run.figures["shared array"]["peak_memory_bytes"] > TINY.array_bytes
     assert session.run.figures["start"]["first_result_seconds"] > 0
 

@@ -37,6 +37,11 @@ def test_calls_come_after_what_they_take() -> None:
     assert plan.data == {"w": 1}
 
 
+def test_calls_that_are_in_order_stay_in_it() -> None:
+    plan = GraphPlan.make({"x": (dict,), "z": (operator.neg, "x"), "y": (operator.add, "x", "z"), "w": 1}, ["y"])
+    assert list(plan.calls) == ["x", "z", "y"]
+
+
 @pytest.mark.parametrize(
     "value", [None, 0, [], (), (1, 2), ("a", "b"), operator.add, {"f": operator.add}, [operator.add, "a"]]
 )

@@ -63,6 +63,12 @@ class SchedulerFixture:
         offered = [{"name": name, "value": value} for name, value in (capabilities or {}).items()]
         self.say(worker_id, message.encode("workerHeartbeat", queueSize=queue_size, capabilities=offered, **fields))
 
+    def heartbeats(self, worker_id: bytes, count: int, **fields: Any) -> None:
+        """Let a worker send heartbeats, and time pass before each."""
+        for _ in range(count):
+            self.core.now_seconds += 2.0
+            self.heartbeat(worker_id, **fields)
+
     def submit(self, client_id: ClientID, count: int = 1, function: bytes = b"f", **fields: Any) -> list[TaskID]:
         """Let a client submit tasks in one batch."""
         function_id = ObjectID(ObjectID.generate_content_object_id(client_id, function))

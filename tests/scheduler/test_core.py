@@ -620,12 +620,22 @@ def test_worker_that_does_not_hold_its_task_loses_it_to_another(scheduler: Sched
     client, forgetful = scheduler.client(), scheduler.worker("forgetful")
     [task] = scheduler.submit(client)
     scheduler.take(forgetful)
-    for _ in range(3):
-        scheduler.heartbeat(forgetful, heldTasks=0, heldDigest=0)
+    scheduler.heartbeats(forgetful, 3, heldTasks=0, heldDigest=0)
     assert codec.TaskCancel(task_id=task, force=False) in scheduler.take(forgetful)
     scheduler.confirm(forgetful, task, TaskCancelConfirmType.cancelNotFound)
     [sent] = [sent for sent in scheduler.take(forgetful) if isinstance(sent, codec.Task)]
     assert (sent.task_id, sent.attempt) == (task, 1)
+
+
+def test_old_heartbeats_that_are_read_together_say_nothing_of_a_worker(scheduler: SchedulerFixture) -> None:
+    """They were sent while the scheduler was busy, before the worker got what was placed since."""
+    client, worker = scheduler.client(), scheduler.worker()
+    scheduler.core.now_seconds += 10.0
+    scheduler.submit(client)
+    scheduler.take(worker)
+    for _ in range(5):
+        scheduler.heartbeat(worker, heldTasks=0, heldDigest=0)
+    assert [message for message in scheduler.take(worker) if isinstance(message, codec.TaskCancel)] == []
 
 
 def test_worker_that_lost_a_cancel_is_asked_again(scheduler: SchedulerFixture) -> None:
@@ -633,8 +643,7 @@ def test_worker_that_lost_a_cancel_is_asked_again(scheduler: SchedulerFixture) -
     [task] = scheduler.submit(client)
     scheduler.cancel(client, task)
     scheduler.take(worker)
-    for _ in range(3):
-        scheduler.heartbeat(worker, heldTasks=0, heldDigest=0)
+    scheduler.heartbeats(worker, 3, heldTasks=0, heldDigest=0)
     assert codec.TaskCancel(task_id=task, force=True) in scheduler.take(worker)
     scheduler.confirm(worker, task, TaskCancelConfirmType.cancelNotFound)
     assert [confirm.cancel_confirm_type for confirm in scheduler.take(client)] == [TaskCancelConfirmType.cancelNotFound]

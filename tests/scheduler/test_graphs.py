@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from scheduler_fixture import SchedulerFixture, failure_of, result_frame
 
 from scaler.protocol import codec
 from scaler.protocol.codec import ArgumentType, TaskCancelConfirmType, TaskResultType
+from scaler.scheduler.graph.graph_record import GraphNode
 from scaler.utility.exceptions import TaskRejectedError
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
 
@@ -41,7 +43,7 @@ class Graph:
             message = codec.GraphTask(
                 task_id=self.graph_id,
                 source=self.client,
-                targets=[self.ids[name] for name in targets],
+                targets=[self.ids[name] for name in targets] if start == 0 else [],
                 graph=self.tasks[start : start + nodes_per_message],
                 more=start + nodes_per_message < len(self.tasks),
             )
@@ -172,6 +174,22 @@ def test_a_graph_without_nodes_ends_at_once(scheduler: SchedulerFixture) -> None
     submit(scheduler, graph)
     assert graph.names(scheduler.take(graph.client)) == ["graph"]
     assert_at_rest(scheduler)
+
+
+def test_a_graph_that_has_ended_leaves_nothing_to_the_garbage_collector(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    gc.collect()
+    gc.disable()
+    try:
+        graph = Graph(client).node("a").node("b", "a").node("c", "b").node("d", "a")
+        submit(scheduler, graph, "c", "d")
+        while tasks := scheduler.tasks_sent_to(worker):
+            for task in tasks:
+                scheduler.finish(worker, task)
+        assert scheduler.core.gauges()["graphs"] == 0
+        assert [each for each in gc.get_objects() if isinstance(each, GraphNode)] == []
+    finally:
+        gc.enable()
 
 
 def test_objects_between_nodes_are_deleted_with_their_last_user(scheduler: SchedulerFixture) -> None:

@@ -18,7 +18,7 @@ _SOURCES_FIRST = importlib.machinery.FileFinder.path_hook(
 sys.path_hooks.insert(0, _SOURCES_FIRST)
 sys.path_importer_cache.clear()
 
-from scenario import simulate  # noqa: E402
+from scenario import SCENARIOS  # noqa: E402
 from world import Violation  # noqa: E402
 
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord  # noqa: E402
@@ -27,6 +27,8 @@ from scaler.scheduler.controllers.task_controller import TaskController  # noqa:
 from scaler.scheduler.graph.graph_record import GraphNode, NodeState  # noqa: E402
 from scaler.scheduler.task.task_record import TaskRecord  # noqa: E402
 from scaler.scheduler.task.task_state_machine import TaskState  # noqa: E402
+from scaler.worker.agent.feeding import Feeding  # noqa: E402
+from scaler.worker.agent.processor_seat import ProcessorSeat  # noqa: E402
 
 _HONEST_ASK_BACK = TaskController._ask_back
 _HONEST_ON_WORKER_GONE = TaskController.on_worker_gone
@@ -52,20 +54,32 @@ def _keep_what_is_between_nodes(self: GraphController, node: GraphNode) -> None:
     node.graph.unended -= 1
 
 
-_MUTATIONS: dict[str, tuple[type[object], str, Callable[..., Any]]] = {
-    "hasty retraction": (TaskController, "_ask_back", _retract_hastily),
-    "lost while moving": (TaskController, "on_worker_gone", _forget_retracted),
-    "kept results": (GraphController, "_end", _keep_what_is_between_nodes),
+def _hold_whatever_the_level(self: WorkerRecord, level: int) -> int:
+    """Let a parent that waits take the room of its children."""
+    return len(self.tasks)
+
+
+def _never_make_way(self: Feeding, serving: ProcessorSeat) -> bool:
+    """Let a parent that waits keep the worker's turn."""
+    return False
+
+
+_MUTATIONS: dict[str, tuple[str, type[object], str, Callable[..., Any]]] = {
+    "hasty retraction": ("flat", TaskController, "_ask_back", _retract_hastily),
+    "lost while moving": ("flat", TaskController, "on_worker_gone", _forget_retracted),
+    "kept results": ("flat", GraphController, "_end", _keep_what_is_between_nodes),
+    "parents take room": ("nested", WorkerRecord, "held", _hold_whatever_the_level),
+    "parents keep their turn": ("nested", Feeding, "_make_way", _never_make_way),
 }
 
 
 def main(mutation: str, seeds: int) -> int:
     """Simulate until an invariant breaks."""
-    controller, method, replacement = _MUTATIONS[mutation]
-    setattr(controller, method, replacement)
+    scenario, owner, method, replacement = _MUTATIONS[mutation]
+    setattr(owner, method, replacement)
     try:
         for seed in range(seeds):
-            simulate(seed)
+            SCENARIOS[scenario](seed)
     except Violation as violation:
         print(f"{mutation}: {violation}")
         return 0

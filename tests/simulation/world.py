@@ -1,7 +1,7 @@
-"""A simulated cluster around the real scheduler core: virtual time, seeded latency, seeded faults.
+"""A simulated cluster around the real scheduler core: virtual time, seeded latency, links that can be bad.
 
-One thread, one heap of events, no clock. A seed replays a run exactly. After each batch the safety invariants are
-checked (docs/protocol.md names who may say what; the ids I1, I3, I5, I6, I12 are those of the README of this folder).
+One thread, one heap of events, no clock. A seed replays a run exactly. After each batch the invariants are checked
+(``invariants.py``). Links are in order and reliable within a session, as those of the product are.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
+
+from host import Host
+from invariants import Invariants
 
 from scaler.io.ymq.ymq import PeerEvent, Role
 from scaler.scheduler.core import CoreSettings, SchedulerCore
-from scaler.scheduler.task.task_state_machine import TaskState
 
 TICK_SECONDS: Final = 0.1
-IDLE_TOLERANCE_SECONDS: Final = 3.0
+_COPY_RATE: Final = 0.3
 
 
 class Violation(AssertionError):
@@ -28,11 +30,11 @@ class Peer:
     """One end of a link to the scheduler. Subclasses react to frames."""
 
     role = Role.unknown
-    responsive = True
 
-    def __init__(self, world: World, identity: bytes) -> None:
+    def __init__(self, world: World, identity: bytes, host: Host | None = None) -> None:
         self.world = world
         self.identity = identity
+        self.host = host or Host(world.after)
         self.session = 0
         self.connected = False
 
@@ -50,34 +52,39 @@ class Peer:
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Do something later, if the session is still the same."""
         session = self.session
-        self.world.after(seconds, lambda: action() if self.connected and self.session == session else None)
+        self.host.after(seconds, lambda: action() if self.connected and self.session == session else None)
 
     def on_frame(self, frame: bytes) -> None:
         """React to a frame of the scheduler."""
         raise AssertionError("every peer reacts to frames")
 
+    def has_started(self, task_id: bytes) -> bool:
+        """Return whether a worker has started, or does not hold, a task."""
+        raise AssertionError("workers only are asked")
+
 
 class World:
-    """The heap of events, the links, and the checks."""
+    """The heap of events, the links, and the scheduler's shell. ``clock_ahead_seconds`` is that of the scheduler."""
 
     def __init__(self, seed: int, settings: CoreSettings) -> None:
         self.random = random.Random(seed)
         self.seed = seed
         self.now = 0.0
+        self.clock_ahead_seconds = 0.0
         self.core = SchedulerCore(settings)
         self.peers: dict[bytes, Peer] = {}
         self.story: list[str] = []
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._arrivals: dict[tuple[bytes, str], float] = {}
-        self._idle_since: float | None = None
+        self._invariants = Invariants(self)
         self.after(TICK_SECONDS, self._tick)
 
     # -- time
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Do something at a later time."""
-        heapq.heappush(self._events, (self.now + seconds, next(self._numbers), action))
+        self._at(self.now + seconds, action)
 
     def run(self, until_seconds: float) -> None:
         """Let time pass."""
@@ -86,16 +93,19 @@ class World:
             action()
         self.now = until_seconds
 
+    def _at(self, seconds: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (seconds, next(self._numbers), action))
+
     def tell(self, text: str) -> None:
         """Add a line to the story that is printed when an invariant breaks."""
         self.story.append(f"{self.now:9.4f} {text}")
         del self.story[:-200]
 
-    def fail(self, text: str) -> None:
+    def fail(self, text: str) -> NoReturn:
         """Stop the run, with its story."""
         raise Violation(f"seed {self.seed}: {text}\n" + "\n".join(self.story[-60:]))
 
-    # -- links: in order and reliable within a session
+    # -- links
 
     def connect(self, peer: Peer) -> None:
         """Begin a session of a peer."""
@@ -121,21 +131,32 @@ class World:
         self._arrive(peer, "down", lambda: peer.on_frame(frame))
 
     def _arrive(self, peer: Peer, direction: str, action: Callable[[], None]) -> None:
-        session = peer.session
+        session, network = peer.session, peer.host.network
         key = (peer.identity, direction)
-        latency = self.random.choice((0.0001, 0.0005, 0.002, 0.02))
-        arrival = max(self._arrivals.get(key, 0.0), self.now + latency)
+        latency = self.random.choice((0.0001, 0.0005, 0.002, 0.02)) + network.delay_seconds
+        arrival = max(
+            self._arrivals.get(key, 0.0) + network.spacing_seconds, self.now + latency, network.stalled_until_seconds
+        )
         self._arrivals[key] = arrival
-        self.after(arrival - self.now, lambda: action() if peer.connected and peer.session == session else None)
+
+        def here() -> None:
+            if peer.connected and peer.session == session:
+                action()
+
+        there = here if direction == "up" else lambda: peer.host.do(here)
+        self._at(arrival, there)
+        if network.makes_copies and peer.role is Role.worker and self.random.random() < _COPY_RATE:
+            network.has_made_copies = True
+            self._at(arrival, there)
 
     # -- the scheduler's shell
 
     def _peer_event(self, peer: Peer, event: PeerEvent) -> None:
-        self.tell(f"{event.name} {peer.identity.decode()[:20]}")
+        self.tell(f"{event.name} {name_of(peer)}")
         self.core.on_peer_event(peer.identity, event, peer.role)
 
     def _to_core(self, event: Callable[[], None]) -> None:
-        self.core.now_seconds = self.now
+        self.core.now_seconds = self.now + self.clock_ahead_seconds
         event()
         self.core.on_batch_end()
         outbox = self.core.outbox
@@ -145,52 +166,26 @@ class World:
                 self._send_down(peer, bytes(frame))
         outbox.take_storage_deletes()
         outbox.take_owner_deletes()
-        self._check_safety()
+        self._invariants.check_safety()
 
     def _tick(self) -> None:
         self._to_core(self.core.on_tick)
-        self._check_work_conservation()
+        self._invariants.check_work_conservation()
         self.after(TICK_SECONDS, self._tick)
 
-    # -- invariants
+    # -- the end
 
-    def _check_safety(self) -> None:
-        """I3: each live task waits, or is held by exactly one connected worker; and what can be placed is."""
-        tasks = self.core._tasks
-        pool = self.core._pool
-        placed = 0
-        for worker in pool.workers():
-            for task_id, record in worker.tasks.items():
-                placed += 1
-                if record.worker is not worker or tasks._tasks.get(task_id) is not record:
-                    self.fail(f"{record!r} is booked on {worker!r}")
-                if record.state is TaskState.waiting:
-                    self.fail(f"{record!r} waits, and is booked on {worker!r}")
-        if self.core.isolation.failures:
-            self.fail("the core met a defect, see its log")
-        if placed + tasks.waiting != len(tasks):
-            self.fail(f"{len(tasks)} tasks, but {tasks.waiting} wait and {placed} are placed")
-        if tasks.waiting and any(not worker.tasks and not worker.draining for worker in pool.workers()):
-            self.fail("a task waits while a worker has nothing to do")
-
-    def _check_work_conservation(self) -> None:
-        """I6: no worker is idle for long while another, that answers, holds tasks that it has not started."""
-        workers = self.core._pool.workers()
-        unfair = any(not worker.tasks for worker in workers) and any(
-            sum(record.state is TaskState.placed for record in worker.tasks.values()) > 2
-            and self.peers[worker.worker_id].responsive
-            for worker in workers
-        )
-        if not unfair:
-            self._idle_since = None
-        elif self._idle_since is None:
-            self._idle_since = self.now
-        elif self.now - self._idle_since > IDLE_TOLERANCE_SECONDS:
-            self.fail(f"a worker is idle since {self._idle_since:.3f} while others hold unstarted tasks")
+    @property
+    def is_idle(self) -> bool:
+        """Return whether the scheduler holds no task and no graph."""
+        gauges = self.core.gauges()
+        return gauges["tasks"] == 0 and gauges["graphs"] == 0
 
     def check_at_rest(self) -> None:
-        """I5: every table is empty once nothing goes on."""
-        gauges = self.core.gauges()
-        for gauge in ("tasks", "waiting_tasks", "placed_tasks", "open_cancels", "loaded_workers", "objects", "graphs"):
-            if gauges[gauge] != 0:
-                self.fail(f"gauge {gauge} is {gauges[gauge]} at rest: {list(self.core._tasks._tasks.values())[:3]}")
+        """Check that nothing is left, once nothing goes on."""
+        self._invariants.check_at_rest()
+
+
+def name_of(peer: Peer) -> str:
+    """Return what a story calls a peer: its role and short name."""
+    return "|".join(peer.identity.decode().split("|")[:2])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dask
@@ -45,6 +45,10 @@ class DaskEngine:
     def share(self, value: Any) -> Any:
         """Send a value once to all workers."""
         return self._client.scatter(value, broadcast=True, hash=False)
+
+    def compute(self, graph: Mapping[str, Any], keys: Sequence[str]) -> list[Any]:
+        """Return the values of some nodes of a graph in order."""
+        return list(self._client.get(dict(graph), list(keys)))
 
     def close(self) -> None:
         """End the session and all processes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any
 
@@ -31,6 +31,9 @@ class ProcessPoolEngine:
     def share(self, value: Any) -> Any:
         """Return the value itself: it travels with every task."""
         return value
+
+    def compute(self, graph: Mapping[str, Any], keys: Sequence[str]) -> None:
+        """Return None: there are no graphs."""
 
     def close(self) -> None:
         """End the processes."""

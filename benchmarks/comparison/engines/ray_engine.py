@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -46,6 +46,9 @@ class RayEngine:
     def share(self, value: Any) -> Any:
         """Put a value into the object store."""
         return ray.put(value)
+
+    def compute(self, graph: Mapping[str, Any], keys: Sequence[str]) -> None:
+        """Return None: there are no graphs."""
 
     def close(self) -> None:
         """End all processes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from scaler import Client, SchedulerClusterCombo
@@ -37,6 +37,11 @@ class ScalerEngine:
     def share(self, value: Any) -> Any:
         """Send a value once, for any number of tasks."""
         return self._client.send_object(value)
+
+    def compute(self, graph: Mapping[str, Any], keys: Sequence[str]) -> list[Any]:
+        """Return the values of some nodes of a graph in order."""
+        results = self._client.get(dict(graph), list(keys))
+        return [results[key] for key in keys]
 
     def close(self) -> None:
         """End the session and all processes."""

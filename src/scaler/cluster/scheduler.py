@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import logging
 import signal
 import sys
@@ -91,6 +92,8 @@ class SchedulerProcess(ReportingProcess):
     def run(self) -> None:
         """Serve until SIGINT, SIGTERM or an accepted shutdown of the cluster."""
         try:
+            # The cores leave no garbage, and what waits in them is much: it is looked through as rarely as makes sense.
+            gc.set_threshold(10_000, 20, 50)
             setup_logger(self._config.logging_paths, self._config.logging_config_file, self._config.logging_level)
             run_in_event_loop(self._config.event_loop, self._serve())
         except Exception as error:  # the outermost function of the process

@@ -139,6 +139,19 @@ def test_cancelling_a_task_that_stands_still(force: bool) -> None:
     assert parent.started == [1], "it does not start again"
 
 
+@pytest.mark.parametrize("is_fed", [False, True])
+def test_a_nested_task_that_is_taken_back_lets_its_parent_go_on_at_once(is_fed: bool) -> None:
+    agent = AgentFixture().ready().tasks(1)
+    parent = start(agent)
+    agent.tasks(2, level=1)
+    assert parent.suspended
+    if is_fed:
+        agent.initialize()
+    agent.cancel(2, force=False)
+    assert agent.verdicts() == [(2, CANCELED)]
+    assert not parent.suspended
+
+
 def test_the_death_of_a_processor_that_stands_still_is_the_failure_of_its_task() -> None:
     agent = nesting_agent().tasks(1)
     parent = start(agent)

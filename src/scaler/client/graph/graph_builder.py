@@ -86,7 +86,7 @@ class GraphBuilder:
         for node in nodes:
             if size_bytes >= _MESSAGE_BYTES:
                 yield self._frame(graph_id, targets, chunk, more=True)
-                chunk, size_bytes = [], 0
+                targets, chunk, size_bytes = [], [], 0  # targets are told once
             chunk.append(node)
             size_bytes += _NODE_BYTES + sum(len(argument.data) for argument in node.function_args)
         yield self._frame(graph_id, targets, chunk, more=False)

@@ -38,6 +38,21 @@ class GraphPlan(NamedTuple):
         needed = cull_graph(graph, wanted)
         calls = {key: Call(value[0], value[1:]) for key, value in needed.items() if is_call(value)}
         data = {key: value for key, value in needed.items() if key not in calls}
-        predecessors = {key: [name for name in call.takes if name in calls] for key, call in calls.items()}
-        order = graphlib.TopologicalSorter(predecessors).static_order()
-        return GraphPlan(wanted, {key: calls[key] for key in order}, data)
+        return GraphPlan(wanted, calls if _is_in_order(calls) else _in_order(calls), data)
+
+
+def _is_in_order(calls: dict[str, Call]) -> bool:
+    """Return whether each call comes after those whose results it takes, as in most graphs that programs make."""
+    seen: set[str] = set()
+    for key, call in calls.items():
+        for name in call.takes:
+            if name in calls and name not in seen:
+                return False
+        seen.add(key)
+    return True
+
+
+def _in_order(calls: dict[str, Call]) -> dict[str, Call]:
+    """Return the calls so that each comes after those whose results it takes. Raise graphlib.CycleError."""
+    predecessors = {key: [name for name in call.takes if name in calls] for key, call in calls.items()}
+    return {key: calls[key] for key in graphlib.TopologicalSorter(predecessors).static_order()}

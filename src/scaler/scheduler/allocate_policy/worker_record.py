@@ -30,6 +30,7 @@ class WorkerRecord:
         "draining",
         "estimated_seconds",
         "heartbeat",
+        "judged_seconds",
         "last_heartbeat_seconds",
         "nested",
         "number",
@@ -52,6 +53,7 @@ class WorkerRecord:
         self.version = 0
         self.seen_version = -1
         self.digest_mismatches = 0
+        self.judged_seconds = 0.0  # when its view was compared last
         self.draining = False
         self.dismissed = False
         self.heartbeat: dict[str, Any] = {}

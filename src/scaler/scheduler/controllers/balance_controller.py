@@ -109,7 +109,13 @@ class BalanceController:
         oldest = next(iter(worker.tasks.values()))
         return [
             # Others of the function that runs for so long will not be faster.
-            (record, max(record.progress.estimated_seconds, stuck_seconds if record.function_id == oldest.function_id else 0.0))
+            (
+                record,
+                max(
+                    record.progress.estimated_seconds,
+                    stuck_seconds if record.function_id == oldest.function_id else 0.0,
+                ),
+            )
             for record in itertools.islice(reversed(worker.tasks.values()), count)
             if record.state is TaskState.placed and not record.progress.is_started
         ]

@@ -182,6 +182,7 @@ class GraphController:
         message = codec.decode(frame)
         for member in node.row:
             self._end(member)
+        node.row = []  # it holds itself
         if isinstance(message, codec.TaskResult) and graph.state is GraphState.running:
             if message.result_type == codec.TaskResultType.success:
                 self._succeed(node, message, frame)
@@ -267,6 +268,7 @@ class GraphController:
         if graph.unended > 0 or not graph.is_complete:
             return
         del self._graphs[graph.graph_id]
+        graph.nodes.clear()  # they hold the graph: without this, all of it would wait for the garbage collector
         if graph.state is GraphState.running:
             end = codec.TaskResult(task_id=graph.graph_id, result_type=codec.TaskResultType.success).encode()
             kind = _TASK_RESULT

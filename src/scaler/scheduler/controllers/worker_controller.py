@@ -17,6 +17,7 @@ from scaler.scheduler.outbox import Outbox
 _logger = logging.getLogger(__name__)
 
 _TOLERATED_MISMATCHES = 2
+_JUDGED_APART_SECONDS = 0.25
 
 
 class WorkerController:
@@ -62,7 +63,9 @@ class WorkerController:
         worker.last_heartbeat_seconds = now_seconds
         if heartbeat.drain:
             self.drain(worker_id, "as it asked for")
-        self._compare_views(worker, heartbeat)
+        if now_seconds - worker.judged_seconds >= _JUDGED_APART_SECONDS:
+            worker.judged_seconds = now_seconds
+            self._compare_views(worker, heartbeat)
         return True
 
     def on_leave(self, worker_id: bytes) -> None:
@@ -124,7 +127,8 @@ class WorkerController:
     def _compare_views(self, worker: WorkerRecord, heartbeat: Any) -> None:
         """Repair a worker's book when it and the worker disagree while nothing moves: ask about each task.
 
-        What the worker has started is refused and stays; what it does not hold comes back as not found.
+        What the worker has started is refused and stays; what it does not hold comes back as not found. Of heartbeats
+        that are read together, because this process was busy, only the first is looked at: all are older than the book.
         """
         quiet = worker.seen_version == worker.version
         worker.seen_version = worker.version

@@ -143,6 +143,7 @@ class AgentCore:
         elif task.place is Place.queued or self._feeding.take_back(task):
             self.tasks.remove(task)
             self._confirm(task.task_id, codec.TaskCancelConfirmType.canceled)
+            self._go_on()  # another one may stand still for this one
         elif cancel.force:
             task.cancel_wanted = True
             self._feeding.stop(task)
