@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from clients import SimulatedClient
+from leaving import leave
 from processors import SimulatedProcessor
 from runs import Runs
 from world import Peer, World
@@ -120,6 +121,11 @@ class SimulatedAgent(Peer):
             self._core.on_object_instruction(frame)
         elif kind == codec.MessageKind.workerHeartbeatEcho:
             self._core.on_heartbeat_echo(self._now)
+        elif kind == codec.MessageKind.clientDisconnect:
+            if len(self._core.tasks) > 0:
+                self.world.fail(f"{self.identity!r} is told to leave with {len(self._core.tasks)} tasks")
+            self._is_dismissed = True
+            self._core.on_shutdown()
         self._flush()
 
     def on_processor_frame(self, processor: SimulatedProcessor, frame: bytes) -> None:
@@ -137,6 +143,7 @@ class SimulatedAgent(Peer):
     def _begin(self) -> None:
         self.processors: dict[bytes, SimulatedProcessor] = {}
         self._outbox = Outbox()
+        self._is_dismissed = False
         settings = AgentSettings(worker_id=self.identity, host="box", fed_limit=self._fed_limit)
         self._core = AgentCore(settings, self._outbox, self._now)
         self.host.after(TICK_SECONDS, self._tick)
@@ -183,7 +190,9 @@ class SimulatedAgent(Peer):
             processor.is_told_to_die = True
             self.host.after(0.0001, lambda: self._kill(processor))
         elif isinstance(command, Quit):
-            self.world.fail(f"{self.identity!r} leaves: {command.reason}")
+            if not self._is_dismissed:
+                self.world.fail(f"{self.identity!r} leaves: {command.reason}")
+            leave(self.world, self)
 
     def _start_processor(self) -> None:
         self._processor_count += 1

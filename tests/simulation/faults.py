@@ -46,6 +46,7 @@ class Faults:
             "copies": self._copy,
             "clock": self._jump,
             "processor": self._kill_processor,
+            "drain": self._drain,
         }
 
     def befall(self) -> None:
@@ -154,4 +155,9 @@ class Faults:
     def _kill_processor(self, machine: Machine) -> None:
         if isinstance(machine, SimulatedAgent):
             machine.kill_processor()
+        machine.host.trouble = ""
+
+    def _drain(self, machine: Machine) -> None:
+        """Let a worker drain; when it is told to leave, it does, and begins anew some time later."""
+        self._world.drain(machine.identity)
         machine.host.trouble = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from hashlib import blake2b
 
+from leaving import leave
 from runs import Runs, check_arguments, seconds_of
 from world import Peer, World
 
@@ -65,6 +66,10 @@ class SimulatedWorker(Peer):
             self._start_next()
         elif isinstance(received, codec.TaskCancel):
             self._answer_cancel(received)
+        elif codec.which(frame) == codec.MessageKind.clientDisconnect:
+            if self._tasks:
+                self.world.fail(f"{self.identity!r} is told to leave with {len(self._tasks)} tasks")
+            leave(self.world, self)
 
     def _answer_cancel(self, cancel: codec.TaskCancel) -> None:
         task_id = cancel.task_id

@@ -123,6 +123,13 @@ class World:
 
         self.after(noticed_after_seconds, noticed)
 
+    def drain(self, worker_id: bytes) -> None:
+        """Let the scheduler drain a worker."""
+        self._to_core(lambda: self._drain(worker_id))
+
+    def _drain(self, worker_id: bytes) -> None:
+        self.core.drain_worker(worker_id, "in a simulation")
+
     def send_up(self, peer: Peer, frame: bytes) -> None:
         """Carry a frame to the scheduler."""
         self._arrive(peer, "up", lambda: self._to_core(lambda: self.core.on_message(peer.identity, frame)))
