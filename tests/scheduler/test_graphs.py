@@ -388,3 +388,36 @@ def test_nodes_are_reported_while_anybody_listens(scheduler: SchedulerFixture) -
     reports = [fields for member, fields in scheduler.reports if member == "stateGraphTask"]
     assert [report["nodeTaskType"] for report in reports] == ["normal", "target"]
     assert reports[1]["parentTaskIds"] == [graph.ids["a"]]
+
+
+def test_a_large_graph_starts_bit_by_bit(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    graph = Graph(client)
+    for number in range(1500):
+        graph.node(str(number))
+    for frame in graph.frames():
+        scheduler.core.on_message(client, frame)
+    counts = []
+    while True:
+        scheduler.end_batch()
+        counts.append(scheduler.core.gauges()["tasks"])
+        if not scheduler.core.has_more_to_do:
+            break
+    assert counts == [512, 1024, 1500]
+
+
+def test_nodes_whose_turn_has_not_come_end_with_their_graph_and_their_client(scheduler: SchedulerFixture) -> None:
+    client, other = scheduler.client("one"), scheduler.client("two")
+    graphs = [Graph(client), Graph(other)]
+    for graph in graphs:
+        for number in range(600):
+            graph.node(str(number))
+        for frame in graph.frames():
+            scheduler.core.on_message(graph.client, frame)
+    scheduler.end_batch()
+    scheduler.cancel(client, graphs[0].graph_id)
+    scheduler.lose(other)
+    while scheduler.core.has_more_to_do:
+        scheduler.end_batch()
+    assert [type(message) for message in scheduler.take(client)] == [codec.TaskCancelConfirm]
+    assert_at_rest(scheduler)

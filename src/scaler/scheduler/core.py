@@ -172,6 +172,11 @@ class SchedulerCore:
         self._monitor.publish(resource, rss_free_bytes, dropped, self.now_seconds)
 
     @property
+    def has_more_to_do(self) -> bool:
+        """Return whether the end of the batch has left work for a further turn, which wants an ``on_batch_end``."""
+        return self._graphs.has_ready_nodes
+
+    @property
     def is_busy(self) -> bool:
         """Return whether any task is live."""
         return len(self._tasks) > 0

@@ -88,6 +88,7 @@ class _Service:
         self._delivery = Delivery(self._socket, self._monitor, self._deleter, stopped.set, self._core.isolation)
         self._meter = ProcessMeter()
         self._next_report_seconds = 0.0
+        self._further_turn: asyncio.Handle | None = None
 
     async def serve(self) -> None:
         """Handle events until stopped."""
@@ -101,8 +102,9 @@ class _Service:
         finally:
             loop.remove_reader(self._socket)
             loop.remove_reader(self._monitor)
-            for task in (ticking, deleting):
-                task.cancel()
+            for task in (ticking, deleting, self._further_turn):
+                if task is not None:
+                    task.cancel()
             await asyncio.gather(ticking, deleting, return_exceptions=True)
 
     def close(self) -> None:
@@ -119,8 +121,20 @@ class _Service:
             elif isinstance(frame, PeerEvent):
                 assert isinstance(peer, bytes)
                 core.on_peer_event(peer, frame, self._socket.peer_role(peer))
+        self._end_turn()
+
+    def _end_turn(self) -> None:
+        core = self._core
         core.on_batch_end()
         self._delivery.carry_out(core.outbox)
+        if core.has_more_to_do and self._further_turn is None:
+            self._further_turn = asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Do what the last turn has left, behind what has come meanwhile."""
+        self._further_turn = None
+        self._core.now_seconds = time.monotonic()
+        self._end_turn()
 
     def _on_monitor_readable(self) -> None:
         """Note who subscribes; what subscribers send is passed over."""
@@ -154,8 +168,7 @@ class _Service:
         if core.outbox.monitored and core.now_seconds >= self._next_report_seconds:
             self._next_report_seconds = core.now_seconds + _REPORT_SECONDS
             core.publish(*self._figures())
-        core.on_batch_end()
-        self._delivery.carry_out(core.outbox)
+        self._end_turn()
 
 
 def _make_socket(context: Context, config: SchedulerConfig) -> Socket:

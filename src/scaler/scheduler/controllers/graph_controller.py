@@ -9,6 +9,7 @@ verdict on a cancellation, or the first failure of a node, which becomes that of
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from scaler.protocol import codec
@@ -30,6 +31,8 @@ _TASK_RESULT: Final = int(codec.MessageKind.taskResult)
 _CANCEL_CONFIRM: Final = int(codec.MessageKind.taskCancelConfirm)
 _MOST_STEPS: Final = 64
 """Nodes in a row that run as one task; the loss of its worker costs all of them."""
+_MOST_STARTS: Final = 512
+"""Tasks that are made of nodes in one turn, so that a large graph does not keep others waiting."""
 
 
 class GraphController:
@@ -44,9 +47,15 @@ class GraphController:
         self._reporter = reporter
         self._graphs: dict[bytes, GraphRecord] = {}
         self._kept: dict[bytes, GraphNode] = {}  # by the object that is its result, while nodes need it
+        self._ready: deque[GraphNode] = deque()  # that wait for nothing but their turn, or have ended meanwhile
 
     def __len__(self) -> int:
         return len(self._graphs)
+
+    @property
+    def has_ready_nodes(self) -> bool:
+        """Return whether ``on_batch_end`` has left something to be started."""
+        return bool(self._ready)
 
     # -- events
 
@@ -86,12 +95,17 @@ class GraphController:
     def on_client_gone(self, client: ClientRecord) -> None:
         """Forget the graphs of a client that has left; its tasks end by themselves, and its objects are deleted."""
         self._graphs = {key: graph for key, graph in self._graphs.items() if graph.client is not client}
+        self._ready = deque(node for node in self._ready if node.graph.client is not client)
         self._kept = {key: node for key, node in self._kept.items() if node.graph.client is not client}
 
     def on_batch_end(self) -> None:
-        """Go on with the graphs whose nodes have ended since the last call."""
+        """Go on with the graphs whose nodes have ended since the last call, and start nodes, though not all at once."""
         while (ended := self._tasks.next_ended_node()) is not None:
             self._on_node_ended(*ended)
+        for _ in range(min(_MOST_STARTS, len(self._ready))):
+            node = self._ready.popleft()
+            if node.state is NodeState.blocked:
+                self._start(node)
 
     def on_objects_released(self, object_ids: list[bytes]) -> list[bytes]:
         """Return the objects that no node needs any more; the others are deleted when their last user has ended."""
@@ -110,14 +124,13 @@ class GraphController:
             self._outbox.send(graph.client.client_id, frame, _TASK_RESULT)
         self._graphs.clear()
         self._kept.clear()
+        self._ready.clear()
 
     # -- nodes
 
     def _begin(self, graph: GraphRecord) -> None:
         if graph.state is GraphState.running:
-            for node in graph.nodes.values():
-                if node.missing == 0:
-                    self._start(node)
+            self._ready.extend(node for node in graph.nodes.values() if node.missing == 0)
         self._close_when_over(graph)
 
     def _add_node(self, graph: GraphRecord, task: codec.Task) -> None:
@@ -207,7 +220,7 @@ class GraphController:
         for dependent in node.dependents:
             dependent.missing -= 1
             if dependent.missing == 0:
-                self._start(dependent)
+                self._ready.append(dependent)
         node.dependents.clear()
 
     def _end(self, node: GraphNode) -> None:
