@@ -82,7 +82,7 @@ def test_defect_in_the_queue_leaves_its_length_right(scheduler: SchedulerFixture
     client, queue = scheduler.client(), WaitingQueue()
     task = codec.Task(task_id=b"t" * 16, source=client, func_object_id=bytes(32))
     scheduler.say(client, task.encode())
-    [record] = scheduler.core._clients.get(client).tasks.values()
+    [record] = scheduler.core._clients.get(client).tasks
     with pytest.raises(KeyError):
         queue.removed(record)  # which it never had
     assert len(queue) == 0

@@ -15,6 +15,8 @@ from scaler.scheduler.task.task_state_machine import TaskState
 
 WORTH_MOVING_SECONDS: Final = 0.02
 """A worker that gets through its tasks faster than this keeps them."""
+_LEAST_SECONDS: Final = 1e-6
+"""Time of idle workers that is left by rounding only."""
 
 
 class BalanceController:
@@ -70,7 +72,7 @@ class BalanceController:
         for worker in loaded:
             if self._is_slow(worker, now_seconds):
                 movable = self._movable(worker, now_seconds)
-                records = [record for record, seconds in movable if self._take(record.needs, seconds, idle_seconds)]
+                records = [record for record in movable if self._take(record, worker, now_seconds, idle_seconds)]
                 if records:
                     advice.append((worker, records))
         return advice
@@ -98,45 +100,38 @@ class BalanceController:
     def _is_slow(self, worker: WorkerRecord, now_seconds: float) -> bool:
         return max(self._stuck_seconds(worker, now_seconds), worker.estimated_seconds) >= WORTH_MOVING_SECONDS
 
-    def _movable(self, worker: WorkerRecord, now_seconds: float) -> list[tuple[TaskRecord, float]]:
-        """Return the newest tasks, newest first, with the seconds that each is expected to take.
+    def _movable(self, worker: WorkerRecord, now_seconds: float) -> list[TaskRecord]:
+        """Return the newest tasks, newest first: half of those behind the oldest, or all when that does not end.
 
-        They are half of those behind the oldest, or all when it does not end. One that runs would be refused.
+        One that runs would be refused.
         """
         behind = len(worker.tasks) - 1
-        stuck_seconds = self._stuck_seconds(worker, now_seconds)
-        count = behind if stuck_seconds >= WORTH_MOVING_SECONDS else (behind + 1) // 2
-        oldest = next(iter(worker.tasks.values()))
-        return [
-            # Others of the function that runs for so long will not be faster.
-            (
-                record,
-                max(
-                    record.progress.estimated_seconds,
-                    stuck_seconds if record.function_id == oldest.function_id else 0.0,
-                ),
-            )
-            for record in itertools.islice(reversed(worker.tasks.values()), count)
-            if record.state is TaskState.placed and not record.progress.is_started
-        ]
+        is_stuck = self._stuck_seconds(worker, now_seconds) >= WORTH_MOVING_SECONDS
+        newest = itertools.islice(reversed(worker.tasks.values()), behind if is_stuck else (behind + 1) // 2)
+        return [record for record in newest if record.state is TaskState.placed and not record.progress.is_started]
 
-    def _take(self, needs: Needs, seconds: float, idle_seconds: dict[Needs, float]) -> bool:
-        """Return whether an idle worker has time left for a task of so many seconds, and use it up."""
+    def _take(
+        self, record: TaskRecord, worker: WorkerRecord, now_seconds: float, idle_seconds: dict[Needs, float]
+    ) -> bool:
+        """Return whether an idle worker has time left for a task, and use it up."""
+        needs = record.needs
         if needs not in idle_seconds:
-            asked = [
-                record
-                for worker in self._pool.loaded()
-                for record in worker.tasks.values()
-                if record.state is TaskState.retracting
-            ]
-            idle_seconds[needs] = self._period_seconds * len(self._pool.idle(needs)) - sum(
-                self._share(record.progress.estimated_seconds) for record in asked
+            asked_seconds = sum(
+                self._share(asked, holder, now_seconds)
+                for holder in self._pool.loaded()
+                for asked in holder.tasks.values()
+                if asked.state is TaskState.retracting
             )
-        if idle_seconds[needs] <= 0:
+            idle_seconds[needs] = self._period_seconds * len(self._pool.idle(needs)) - asked_seconds
+        if idle_seconds[needs] < _LEAST_SECONDS:
             return False
-        idle_seconds[needs] -= self._share(seconds)
+        idle_seconds[needs] -= self._share(record, worker, now_seconds)
         return True
 
-    def _share(self, seconds: float) -> float:
-        """Return how much of an idle worker's time until the next round a task takes."""
+    def _share(self, record: TaskRecord, worker: WorkerRecord, now_seconds: float) -> float:
+        """Return how much of an idle worker's time until the next round a task of a worker is expected to take."""
+        seconds = record.progress.estimated_seconds
+        if record.function_id == next(iter(worker.tasks.values())).function_id:
+            # Others of the function that runs for so long will not be faster.
+            seconds = max(seconds, self._stuck_seconds(worker, now_seconds))
         return min(seconds, self._period_seconds)

@@ -100,12 +100,17 @@ class GraphController:
 
     def on_batch_end(self) -> None:
         """Go on with the graphs whose nodes have ended since the last call, and start nodes, though not all at once."""
-        while (ended := self._tasks.next_ended_node()) is not None:
-            self._on_node_ended(*ended)
-        for _ in range(min(_MOST_STARTS, len(self._ready))):
-            node = self._ready.popleft()
-            if node.state is NodeState.blocked:
-                self._start(node)
+        starts = 0
+        while True:
+            if (ended := self._tasks.next_ended_node()) is not None:
+                self._on_node_ended(*ended)
+            elif self._ready and starts < _MOST_STARTS:
+                starts += 1
+                node = self._ready.popleft()
+                if node.state is NodeState.blocked:
+                    self._start(node)
+            else:
+                return
 
     def on_objects_released(self, object_ids: list[bytes]) -> list[bytes]:
         """Return the objects that no node needs any more; the others are deleted when their last user has ended."""
