@@ -43,6 +43,17 @@ class Leftovers:
                 continue  # it ended while it was looked at
         return found
 
+    def named(self, name: str) -> list[int]:
+        """Return the ids of the living processes of this test that have such a command name."""
+        found = []
+        for pid in self.processes():
+            try:
+                if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                    found.append(pid)
+            except OSError:
+                continue  # it ended meanwhile
+        return found
+
     def wait_until_none(self, seconds: float = 10.0) -> None:
         """Wait until no process of this test is left; fail when there is one after that time."""
         deadline = time.monotonic() + seconds

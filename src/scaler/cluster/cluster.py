@@ -26,7 +26,7 @@ STOP_GRACE_SECONDS = 4.0
 class Cluster(ChildProcess):
     """Runs one worker per name and ends when all of them have ended; SIGINT and SIGTERM stop them.
 
-    ``run`` may be called directly, to supervise the workers from this process. It exits with 1 when a worker failed.
+    ``supervise`` may be called instead, to do the same in this process.
     """
 
     NAME: ClassVar = "WorkerMaster"
@@ -85,8 +85,13 @@ class Cluster(ChildProcess):
         return cls(address=values.pop("scheduler_address"), **values)
 
     def run(self) -> None:
-        """Start the workers and wait for them; exit with status 1 when one of them failed."""
+        """Set up logging and supervise; exit with status 1 when a worker failed."""
         setup_logger(self._config.logging_paths, self._config.logging_config_file, self._config.logging_level)
+        if not self.supervise():
+            sys.exit(1)
+
+    def supervise(self) -> bool:
+        """Start the workers and wait for them, or for a signal; return whether all of them ended well."""
         workers: list[Worker] = []
         succeeded = True
         with StopSignals() as signals:
@@ -101,8 +106,7 @@ class Cluster(ChildProcess):
                 for worker in workers:
                     worker.close()
         logging.info("Cluster: shutdown")
-        if not succeeded:
-            sys.exit(1)
+        return succeeded
 
     def _start_workers(self, workers: list[Worker]) -> None:
         config = self._config

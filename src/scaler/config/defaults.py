@@ -31,7 +31,7 @@ CAPNP_DATA_SIZE_LIMIT = 2**29 - 1
 CAPNP_MESSAGE_SIZE_LIMIT = 2**64 - 1
 
 MONITOR_PORT_OFFSET = 2
-"""A scheduler publishes its state at its own port plus this, unless told otherwise."""
+"""A scheduler publishes its state at its own port plus this, unless told otherwise; see ``derived_addresses``."""
 
 OBJECT_STORAGE_PORT_OFFSET = 1
 """The object storage of a scheduler listens at the scheduler's port plus this, unless told otherwise."""

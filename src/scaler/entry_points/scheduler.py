@@ -3,91 +3,61 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from scaler.cluster.object_storage_server import ObjectStorageServerProcess
 from scaler.cluster.scheduler import SchedulerProcess
-from scaler.cluster.supervision import StopRequested, StopSignals, describe_exit, stop_all, wait_for_any
-from scaler.config.command_line import read_command_line
-from scaler.config.defaults import OBJECT_STORAGE_PORT_OFFSET
+from scaler.cluster.stack import Stack, Stage, run_stack
+from scaler.config.derived_addresses import own_storage_address
+from scaler.config.section.object_storage_server import ObjectStorageServerConfig
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
-from scaler.config.types.zmq import ZMQConfig, ZMQType
-from scaler.entry_points.command import FAILURE_EXIT_CODE, run_command
-from scaler.utility.network_util import MAXIMUM_PORT
-from scaler.utility.process import ChildProcess
+from scaler.config.types.zmq import ZMQType
+from scaler.entry_points.command import run_command
+from scaler.entry_points.commands import command_of_section
 
-PROGRAM = "scaler_scheduler"
-
-# Together below ten seconds. The storage goes last: the scheduler uses it until its end.
-_SCHEDULER_GRACE_SECONDS = 5.0
-_STORAGE_GRACE_SECONDS = 3.0
+COMMAND = command_of_section("scheduler")
+PROGRAM = COMMAND.program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    config = read_command_line(
-        SchedulerConfig, PROGRAM, "scheduler", "Run a scheduler: it gives the tasks of clients to workers.", arguments
-    )
-    logging_settings = (config.logging_paths, config.logging_config_file, config.logging_level)
-    return run_command(PROGRAM, logging_settings, lambda: _run(config))
+    config: SchedulerConfig = COMMAND.read(arguments)
+
+    def run() -> int:
+        return run_stack(PROGRAM, lambda stack: start(stack, config))
+
+    return run_command(PROGRAM, config, run)
 
 
-def _run(config: SchedulerConfig) -> int:
-    processes: list[ChildProcess] = []
-    status = 0
-    with StopSignals() as signals:
-        try:
-            _start(config, processes)
-            status = _wait(processes, signals)
-        except StopRequested:
-            logging.info("%s: received signal, shutting down", PROGRAM)
-        finally:
-            signals.disarm()
-            all_ended = stop_all(processes[-1:], _SCHEDULER_GRACE_SECONDS)
-            all_ended = stop_all(processes[:-1], _STORAGE_GRACE_SECONDS) and all_ended
-            for process in processes:
-                process.close()
-    return status if all_ended else FAILURE_EXIT_CODE
-
-
-def _start(config: SchedulerConfig, processes: list[ChildProcess]) -> None:
+def start(stack: Stack, config: SchedulerConfig) -> Mapping[str, Any]:
+    """Start the scheduler, after an object storage server of its own when none is given; return its real addresses."""
     if config.object_storage_address is None:
-        storage = ObjectStorageServerProcess(
-            object_storage_address=_own_storage_address(config.scheduler_address),
+        config = _with_own_storage(stack, config)
+    scheduler = SchedulerProcess.from_config(config)
+    stack.start(scheduler, Stage.scheduler)
+    return {"scheduler_address": scheduler.advertised_address, "monitor_address": scheduler.monitor_address}
+
+
+def _with_own_storage(stack: Stack, config: SchedulerConfig) -> SchedulerConfig:
+    storage = ObjectStorageServerProcess.from_config(
+        ObjectStorageServerConfig(
+            object_storage_address=own_storage_address(config.scheduler_address),
             logging_paths=config.logging_paths,
             logging_level=config.logging_level,
             logging_config_file=config.logging_config_file,
         )
-        processes.append(storage)
-        storage.start()
-        config = dataclasses.replace(config, object_storage_address=storage.advertised_address)
-    scheduler = SchedulerProcess.from_config(config)
-    processes.append(scheduler)
-    scheduler.start()
-
-
-def _wait(processes: list[ChildProcess], signals: StopSignals) -> int:
-    """Wait until one process ends, which ends the command, and return the exit status."""
-    status = 0
-    for ended in wait_for_any(processes, signals):
-        if isinstance(ended, SchedulerProcess) and ended.exitcode == 0:
-            logging.info("%s: the cluster was shut down", PROGRAM)
-        else:
-            logging.error("%s: %s ended: %s", PROGRAM, ended.name, describe_exit(ended.exitcode))
-            status = ended.exitcode if ended.exitcode is not None and ended.exitcode > 0 else FAILURE_EXIT_CODE
-    return status
-
-
-def _own_storage_address(scheduler_address: ZMQConfig) -> ObjectStorageConfig:
-    """Return the port after the scheduler's, or any free one when that is not known or does not exist."""
-    if scheduler_address.type is not ZMQType.tcp or not scheduler_address.port:
-        host = scheduler_address.host if scheduler_address.type is ZMQType.tcp else "127.0.0.1"
-        return ObjectStorageConfig(host, 0)
-    port = scheduler_address.port + OBJECT_STORAGE_PORT_OFFSET
-    return ObjectStorageConfig(scheduler_address.host, port if port <= MAXIMUM_PORT else 0)
+    )
+    stack.start(storage, Stage.storage)
+    advertised = config.advertised_object_storage_address
+    if advertised is None and config.advertised_address is not None and config.advertised_address.type is ZMQType.tcp:
+        # Both run here, so that whoever reaches the one by that name reaches the other by it.
+        advertised = ObjectStorageConfig(config.advertised_address.host, storage.address.port)
+    return dataclasses.replace(
+        config, object_storage_address=storage.advertised_address, advertised_object_storage_address=advertised
+    )
 
 
 if __name__ == "__main__":

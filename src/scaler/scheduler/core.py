@@ -45,6 +45,7 @@ class CoreSettings:
     protected: bool = True
     load_balance_seconds: float = defaults.DEFAULT_LOAD_BALANCE_SECONDS
     load_balance_trigger_times: int = defaults.DEFAULT_LOAD_BALANCE_TRIGGER_TIMES
+    object_retention_seconds: float = defaults.DEFAULT_OBJECT_RETENTION_SECONDS
 
 
 class SchedulerCore:
@@ -59,7 +60,7 @@ class SchedulerCore:
         self._roles: dict[bytes, Role] = {}
         self._clients = ClientController()
         self._pool = WorkerPool(settings.allocate_policy)
-        self._objects = ObjectController(self.outbox, self._clients, self._pool)
+        self._objects = ObjectController(self.outbox, self._clients, self._pool, settings.object_retention_seconds)
         self._reporter = TaskReporter(self.outbox, self._objects.name)
         self._tasks = TaskController(self.outbox, self._pool, self._reporter, settings.max_number_of_tasks_waiting)
         self._graphs = GraphController(self.outbox, self._tasks, self._objects, self._reporter)
