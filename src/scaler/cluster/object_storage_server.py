@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, ClassVar
 from scaler.cluster.reporting_process import ReportingProcess
 from scaler.config.section.object_storage_server import ObjectStorageServerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
-from scaler.utility.logging.utility import CONSOLE_FORMAT, current_level_name, current_paths, setup_logger
+from scaler.utility.logging.native_lines import LINE_FORMAT, NativeLines
+from scaler.utility.logging.utility import current_level_name, setup_logger
 from scaler.utility.network_util import advertised_host, is_loopback
 
 if TYPE_CHECKING:
@@ -93,17 +94,18 @@ class ObjectStorageServerProcess(ReportingProcess):
         announcer = threading.Thread(target=self._announce, args=(server,), name="announce-ready")
         announcer.start()
         try:
-            server.run(
-                host,
-                port,
-                self._object_storage_address.identity,
-                current_level_name(),
-                CONSOLE_FORMAT,
-                current_paths() or ("/dev/stdout",),
-                self._memory_limit_bytes,
-                self._get_timeout_seconds,
-                self._shared_memory,
-            )
+            with NativeLines() as lines:
+                server.run(
+                    host,
+                    port,
+                    self._object_storage_address.identity,
+                    current_level_name(),
+                    LINE_FORMAT,
+                    (lines.path,),
+                    self._memory_limit_bytes,
+                    self._get_timeout_seconds,
+                    self._shared_memory,
+                )
         except OSError as error:
             if stopped_by:
                 return

@@ -108,8 +108,10 @@ class SchedulerProcess(ReportingProcess):
             sys.exit(1)
 
     async def _serve(self) -> None:
+        from scaler.io.ymq.native_log import log_native_lines
         from scaler.scheduler.scheduler import Scheduler
 
+        log_native_lines()
         scheduler = Scheduler(self._config)
         _stop_on_signals(scheduler)
         await scheduler.run(self._on_ready)

@@ -87,17 +87,6 @@ def paths_of_process(log_paths: Iterable[str], pid: int) -> tuple[str, ...]:
     return tuple(path if path in streams else f"{path}-{pid}" for path in log_paths)
 
 
-def current_paths() -> tuple[str, ...]:
-    """Return where the root logger writes, as paths; what native code writes to."""
-    paths = []
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.FileHandler):
-            paths.append(handler.baseFilename)
-        elif isinstance(handler, logging.StreamHandler):
-            paths.append("/dev/stderr" if handler.stream is sys.stderr else "/dev/stdout")
-    return tuple(dict.fromkeys(paths))
-
-
 def current_level_name() -> str:
     """Return the long name of the root logger's level; what native code understands."""
     number = logging.getLogger().level

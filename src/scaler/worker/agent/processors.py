@@ -60,6 +60,7 @@ class Processors:
                 trim_memory_threshold_bytes=settings.trim_memory_threshold_bytes,
                 logging_paths=settings.logging_paths,
                 logging_level=settings.logging_level,
+                logging_config_file=settings.logging_config_file,
             )
         )
         processor.start(interpreter=prepared.interpreter)

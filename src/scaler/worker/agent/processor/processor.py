@@ -86,7 +86,7 @@ class Processor(ChildProcess):
         try:
             return run(task)
         except BaseException as error:  # the outermost guard: nothing a task does may end the processor silently
-            logging.exception("task %s: its result could not be made", task.task_id.hex())
+            logging.debug("task %s: its result could not be made", task.task_id.hex(), exc_info=True)
             from scaler.worker.agent.processor.service import last_resort
 
             return last_resort(task, error)
@@ -112,7 +112,7 @@ class Processor(ChildProcess):
         from scaler.utility.logging.utility import paths_of_process, setup_logger
 
         paths = paths_of_process(self._settings.logging_paths, os.getpid())
-        setup_logger(paths, None, self._settings.logging_level)
+        setup_logger(paths, self._settings.logging_config_file, self._settings.logging_level)
 
 
 def _ignore_interrupts() -> None:

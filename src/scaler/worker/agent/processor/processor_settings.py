@@ -22,3 +22,4 @@ class ProcessorSettings(NamedTuple):
     cache_bytes: int = CACHE_BYTES
     logging_paths: tuple[str, ...] = ("/dev/stdout",)
     logging_level: str = "INFO"
+    logging_config_file: str | None = None
