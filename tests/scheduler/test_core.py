@@ -340,6 +340,21 @@ def test_what_a_client_leaves_behind_is_deleted_though_never_announced_and_again
     assert scheduler.deleted_owners == [client.owner_hash()]
 
 
+@pytest.mark.parametrize(("retention_seconds", "deletes"), [(2.0, [2.0]), (30.0, [DELETE_AGAIN_SECONDS, 30.0])])
+def test_what_a_cut_off_worker_still_stores_for_a_client_is_kept_as_long_as_said(retention_seconds, deletes) -> None:
+    scheduler = SchedulerFixture(object_retention_seconds=retention_seconds)
+    client = scheduler.client()
+    scheduler.lose(client)
+    for due_seconds in deletes:
+        scheduler.deleted_owners.clear()
+        scheduler.tick(due_seconds - 0.1)
+        assert scheduler.deleted_owners == []
+        scheduler.tick(due_seconds)
+        assert scheduler.deleted_owners == [client.owner_hash()]
+    scheduler.tick(1000.0)
+    assert scheduler.deleted_owners == [client.owner_hash()]
+
+
 def test_a_client_that_comes_back_keeps_its_new_objects(scheduler: SchedulerFixture) -> None:
     client = scheduler.client()
     scheduler.lose(client)
