@@ -27,6 +27,9 @@ DEFAULT_EVENT_LOOP = "builtin"
 DEFAULT_LOGGING_LEVEL = "INFO"
 DEFAULT_LOGGING_PATHS = ("/dev/stdout",)
 
+LONGEST_SECONDS = 10**9
+"""About 31 years: what clocks, sockets and the wire can hold, and more than anybody waits for."""
+
 CAPNP_DATA_SIZE_LIMIT = 2**29 - 1
 CAPNP_MESSAGE_SIZE_LIMIT = 2**64 - 1
 

@@ -6,12 +6,11 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass
-from typing import Any, Final
+from typing import Any
+
+from scaler.config.defaults import LONGEST_SECONDS
 
 _KEY = "setting"
-
-LONGEST_SECONDS: Final = 10**9
-"""About 31 years: what clocks, sockets and the wire can hold, and more than anybody waits for."""
 
 
 @dataclass(frozen=True)
