@@ -61,8 +61,8 @@ class Client:
 
         Without an address, the one of the worker is used inside a task. ``profiling`` has no effect: what a task cost
         is always measured. With ``stream_output`` what tasks print appears here. Raise ValueError for a malformed
-        address, a time that is not positive, or an unknown SCALER_NETWORK_BACKEND, and DisconnectedError (a TimeoutError) when no scheduler answers within
-        ``timeout_seconds``.
+        address, a time that is not positive, or an unknown SCALER_NETWORK_BACKEND, and
+        DisconnectedError (a TimeoutError) when no scheduler answers within ``timeout_seconds``.
         """
         for name, seconds in (
             ("timeout_seconds", timeout_seconds),

@@ -71,8 +71,10 @@ class SchedulerProcess(ReportingProcess):
             allocate_policy=allocate_policy,
             event_loop=event_loop,
             logging_paths=logging_paths,
-            logging_config_file=logging_config_file,
             logging_level=logging_level,
+            logging_config_file=logging_config_file,
+            advertised_address=advertised_address,
+            advertised_object_storage_address=advertised_object_storage_address,
         )
 
     @classmethod
