@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scaler.config.command_line import make_parser
-from scaler.entry_points import stack
+from scaler.entry_points import stack, stack_plan
 from scaler.entry_points.commands import COMMANDS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -53,5 +53,5 @@ def test_files_in_the_readme_are_right(tmp_path):
     for text in files:
         path = tmp_path / "example.toml"
         path.write_text(text)
-        parts, left_out = stack.plan(str(path))
+        parts, left_out = stack_plan.plan(str(path))
         assert parts and not left_out

@@ -3,7 +3,7 @@
 import pytest
 
 from scaler.config.configuration_error import ConfigurationError
-from scaler.entry_points import stack
+from scaler.entry_points import stack, stack_plan
 
 SCHEDULER = '[scheduler]\nscheduler_address = "tcp://127.0.0.1:1234"\n'
 STORAGE = '[object_storage_server]\nobject_storage_address = "tcp://127.0.0.1:1235"\n'
@@ -14,7 +14,7 @@ def plan(tmp_path):
     def plan_of(text: str):
         path = tmp_path / "stack.toml"
         path.write_text(text)
-        return stack.plan(str(path))
+        return stack_plan.plan(str(path))
 
     return plan_of
 

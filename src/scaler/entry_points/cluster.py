@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scaler.cluster.cluster import Cluster
-from scaler.cluster.stack import Stack, Stage
-from scaler.config.section.cluster import ClusterConfig
-from scaler.entry_points.command import run_command
 from scaler.entry_points.commands import command_of_section
+from scaler.entry_points.early_end import EarlyEnd
+
+if TYPE_CHECKING:
+    from scaler.cluster.stack import Stack
+    from scaler.config.section.cluster import ClusterConfig
 
 COMMAND = command_of_section("cluster")
 PROGRAM = COMMAND.program
@@ -18,16 +19,19 @@ PROGRAM = COMMAND.program
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    config: ClusterConfig = COMMAND.read(arguments)
+    with EarlyEnd():
+        from scaler.cluster.cluster import Cluster
+        from scaler.entry_points.command import run_command
 
-    def run() -> int:
-        return 0 if Cluster.from_config(config).supervise() else 1
-
-    return run_command(PROGRAM, config, run)
+        config = COMMAND.read(arguments)
+        return run_command(PROGRAM, config, lambda: 0 if Cluster.from_config(config).supervise() else 1)
 
 
 def start(stack: Stack, config: ClusterConfig) -> Mapping[str, Any]:
     """Start the workers as a part of a stack."""
+    from scaler.cluster.cluster import Cluster
+    from scaler.cluster.stack import Stage
+
     stack.start(Cluster.from_config(config), Stage.others)
     return {}
 

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scaler.config.command_line import read_command_line
-
 
 @dataclass(frozen=True)
 class CommandDefinition:
@@ -44,6 +42,8 @@ class CommandDefinition:
 
     def read(self, arguments: Sequence[str] | None) -> Any:
         """Return the configuration, or end the process with code 2 and one line that says what is wrong."""
+        from scaler.config.command_line import read_command_line
+
         return read_command_line(self.config_class, self.program, self.section, self.description, arguments)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scaler.cluster.object_storage_server import ObjectStorageServerProcess
-from scaler.cluster.stack import Stack, Stage
-from scaler.config.section.object_storage_server import ObjectStorageServerConfig
-from scaler.entry_points.command import run_command
 from scaler.entry_points.commands import command_of_section
+from scaler.entry_points.early_end import EarlyEnd
+
+if TYPE_CHECKING:
+    from scaler.cluster.stack import Stack
+    from scaler.config.section.object_storage_server import ObjectStorageServerConfig
 
 COMMAND = command_of_section("object_storage_server")
 PROGRAM = COMMAND.program
@@ -18,17 +19,24 @@ PROGRAM = COMMAND.program
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    config: ObjectStorageServerConfig = COMMAND.read(arguments)
+    with EarlyEnd():
+        from scaler.cluster.object_storage_server import ObjectStorageServerProcess
+        from scaler.entry_points.command import run_command
 
-    def run() -> int:
-        ObjectStorageServerProcess.from_config(config).serve()
-        return 0
+        config = COMMAND.read(arguments)
 
-    return run_command(PROGRAM, config, run)
+        def run() -> int:
+            ObjectStorageServerProcess.from_config(config).serve()
+            return 0
+
+        return run_command(PROGRAM, config, run)
 
 
 def start(stack: Stack, config: ObjectStorageServerConfig) -> Mapping[str, Any]:
     """Start the server as a part of a stack; return its real address."""
+    from scaler.cluster.object_storage_server import ObjectStorageServerProcess
+    from scaler.cluster.stack import Stage
+
     storage = ObjectStorageServerProcess.from_config(config)
     stack.start(storage, Stage.storage)
     return {"object_storage_address": storage.advertised_address}
