@@ -101,12 +101,16 @@ def test_the_same_file_serves_the_single_commands(write_file, tmp_path, chosen_p
             assert command.stop() == 0, command.output
 
 
-def test_an_accepted_shutdown_ends_the_stack_well(write_file, tmp_path, chosen_port, leftovers):
-    with Command("scaler", "--config", write_file(SHORT)) as stack:
+@pytest.mark.parametrize("event_loop", ["builtin", "uvloop"])
+def test_an_accepted_shutdown_ends_the_stack_well(event_loop, write_file, tmp_path, chosen_port, leftovers):
+    text = SHORT.replace("protected", f'event_loop = "{event_loop}"\nprotected') + f'event_loop = "{event_loop}"\n'
+    with Command("scaler", "--config", write_file(text)) as stack:
         stack.wait_for(") started", count=2)
         run_script(CLIENT.format(port=chosen_port), tmp_path)
         assert written_by_program(run_script(SHUTDOWN.format(port=chosen_port), tmp_path)) == ["done"]
         assert stack.wait() == 0, stack.output
+        assert stack.output.count(f"use event loop: {event_loop}") == 3
+        assert "Traceback" not in stack.output
         leftovers.wait_until_none(1.0)
 
 
