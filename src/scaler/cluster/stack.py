@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import time
 from collections.abc import Callable
 
 from scaler.cluster.supervision import StopRequested, StopSignals, describe_exit, stop_all, wait_for_any
@@ -20,8 +21,9 @@ class Stage(enum.IntEnum):
     others = 2
 
 
-# The sum stays below ten seconds, and that of the others is longer than what a cluster gives to its workers.
-_GRACE_SECONDS = {Stage.others: 5.0, Stage.scheduler: 3.0, Stage.storage: 1.0}
+# When each stage has to have ended, from the moment at which stopping begins: what one leaves, the next ones have. The
+# first is longer than what a cluster gives to its workers, and the last below ten seconds.
+_DEADLINE_SECONDS = {Stage.others: 5.0, Stage.scheduler: 8.0, Stage.storage: 9.0}
 
 
 class Stack:
@@ -53,9 +55,11 @@ class Stack:
 
     def stop(self) -> bool:
         """Stop what still runs, stage by stage, and return whether nothing had to be killed."""
+        began_seconds = time.monotonic()
         all_ended = True
-        for stage, grace_seconds in _GRACE_SECONDS.items():
+        for stage, deadline_seconds in _DEADLINE_SECONDS.items():
             processes = [process for process, own_stage in self._processes if own_stage is stage]
+            grace_seconds = max(0.0, began_seconds + deadline_seconds - time.monotonic())
             all_ended = stop_all(processes, grace_seconds) and all_ended
         for process, _ in self._processes:
             process.close()
