@@ -33,6 +33,8 @@ _logger = logging.getLogger(__name__)
 
 _KIND_NAMES: Final = [kind.name for kind in sorted(MessageKind)]
 
+_MOST_MILLISECONDS: Final = 2**32 - 1
+
 
 @dataclasses.dataclass(frozen=True)
 class CoreSettings:
@@ -60,7 +62,7 @@ class SchedulerCore:
         self._roles: dict[bytes, Role] = {}
         self._clients = ClientController()
         self._pool = WorkerPool(settings.allocate_policy)
-        self._objects = ObjectController(self.outbox, self._clients, self._pool, settings.object_retention_seconds)
+        self._objects = ObjectController(self.outbox, self._clients, self._pool)
         self._reporter = TaskReporter(self.outbox, self._objects.name)
         self._tasks = TaskController(self.outbox, self._pool, self._reporter, settings.max_number_of_tasks_waiting)
         self._graphs = GraphController(self.outbox, self._tasks, self._objects, self._reporter)
@@ -73,7 +75,11 @@ class SchedulerCore:
         )
         address = {"host": settings.object_storage_host, "port": settings.object_storage_port}
         self._client_echo = message.encode("clientHeartbeatEcho", objectStorageAddress=address)
-        self._worker_echo = message.encode("workerHeartbeatEcho", objectStorageAddress=address)
+        self._worker_echo = message.encode(
+            "workerHeartbeatEcho",
+            objectStorageAddress=address,
+            objectRetentionMilliseconds=_milliseconds(settings.object_retention_seconds),
+        )
         self._handlers: dict[int, Callable[[bytes, Frame], None]] = {
             MessageKind.task: self.on_task,
             MessageKind.taskCancel: self.on_task_cancel,
@@ -299,3 +305,8 @@ class SchedulerCore:
         self._tasks.fail_everything("cluster shutting down")
         self._workers.stop_all()
         self.outbox.stop_requested = True
+
+
+def _milliseconds(seconds: float) -> int:
+    """Return a time as messages say it: not 0, which means without end, and not more than there is room for."""
+    return max(1, min(round(seconds * 1000), _MOST_MILLISECONDS))

@@ -47,6 +47,8 @@ class Worker(ChildProcess):
         logging_paths: Iterable[str],
         logging_level: str,
         logging_config_file: str | None = None,
+        isolated_arguments: bool = False,
+        capture_native_output: bool = False,
     ) -> None:
         super().__init__(name="Agent")
         _check_event_loop(event_loop)
@@ -66,6 +68,8 @@ class Worker(ChildProcess):
             task_timeout_seconds=task_timeout_seconds,
             death_timeout_seconds=death_timeout_seconds,
             hard_processor_suspend=hard_processor_suspend,
+            isolated_arguments=isolated_arguments,
+            capture_native_output=capture_native_output,
             logging_paths=tuple(logging_paths),
             logging_level=logging_level,
             logging_config_file=logging_config_file,

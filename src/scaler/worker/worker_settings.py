@@ -23,6 +23,8 @@ class WorkerSettings:
     task_timeout_seconds: float = 0.0
     death_timeout_seconds: float = 300.0
     hard_processor_suspend: bool = False
+    isolated_arguments: bool = False
+    capture_native_output: bool = False
     logging_paths: tuple[str, ...] = ("/dev/stdout",)
     logging_level: str = "INFO"
     logging_config_file: str | None = None

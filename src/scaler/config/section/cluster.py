@@ -13,11 +13,13 @@ from scaler.config.section.logging_settings import (
     logging_paths_setting,
 )
 from scaler.config.section.worker_settings import (
+    capture_native_output_setting,
     death_timeout_seconds_setting,
     event_loop_setting,
     garbage_collect_interval_seconds_setting,
     hard_processor_suspend_setting,
     heartbeat_interval_seconds_setting,
+    isolated_arguments_setting,
     per_worker_capabilities_setting,
     per_worker_task_queue_size_setting,
     task_timeout_seconds_setting,
@@ -68,6 +70,13 @@ class ClusterConfig:
     garbage_collect_interval_seconds: float = garbage_collect_interval_seconds_setting()
     trim_memory_threshold_bytes: int = trim_memory_threshold_bytes_setting()
     hard_processor_suspend: bool = hard_processor_suspend_setting()
+    isolated_arguments: bool = isolated_arguments_setting()
+    capture_native_output: bool = capture_native_output_setting()
+    restart_workers: bool = setting(
+        "-rw",
+        default=defaults.DEFAULT_RESTART_WORKERS,
+        help="replace workers that died, after growing pauses when that happens again and again",
+    )
     event_loop: str = event_loop_setting()
     worker_io_threads: int = worker_io_threads_setting()
     logging_paths: tuple[str, ...] = logging_paths_setting()

@@ -82,7 +82,7 @@ class SchedulerConfig:
         "-ot",
         default=defaults.DEFAULT_OBJECT_RETENTION_SECONDS,
         exclusive_minimum=0,
-        help="time after a client has left in which what its last tasks still store is kept at most",
+        help="time after which a processor drops an object that no task has used from its cache",
     )
     load_balance_seconds: float = seconds_setting(
         "-ls",

@@ -91,6 +91,22 @@ def hard_processor_suspend_setting() -> Any:
     )
 
 
+def isolated_arguments_setting() -> Any:
+    return setting(
+        "-ia",
+        default=defaults.DEFAULT_ISOLATED_ARGUMENTS,
+        help="give each task a copy of its own of arguments that tasks share, which they then may change",
+    )
+
+
+def capture_native_output_setting() -> Any:
+    return setting(
+        "-cno",
+        default=defaults.DEFAULT_CAPTURE_NATIVE_OUTPUT,
+        help="stream what native code and subprocesses of a task print, too, for clients that want the output of tasks",
+    )
+
+
 def worker_io_threads_setting() -> Any:
     return setting(
         "-wit",

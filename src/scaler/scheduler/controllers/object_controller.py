@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from scaler.config.defaults import DEFAULT_OBJECT_RETENTION_SECONDS
 from scaler.protocol import codec
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
@@ -15,7 +14,7 @@ from scaler.scheduler.outbox import Outbox
 from scaler.utility.identifiers import ClientID
 
 DELETE_AGAIN_SECONDS: Final = 5.0
-"""How long after a client has gone its objects are deleted for the second time, unless they are kept less long."""
+"""How long after a client has gone its objects are deleted for the second time."""
 
 
 class ObjectController:
@@ -23,25 +22,15 @@ class ObjectController:
 
     Objects are announced here, over another connection than they are stored. A client may go in between, and its last
     announcements with it, or the delete may overtake the object. So all that is stored under the name of a client that
-    has gone is deleted, announced or not, and once more when its tasks have stopped. A worker that is cut off from the
-    scheduler, but not from the storage, goes on for longer: hence once more when the retention is over.
+    has gone is deleted, announced or not, and once more when its tasks have stopped.
     """
 
-    def __init__(
-        self,
-        outbox: Outbox,
-        clients: ClientController,
-        pool: WorkerPool,
-        retention_seconds: float = DEFAULT_OBJECT_RETENTION_SECONDS,
-    ) -> None:
+    def __init__(self, outbox: Outbox, clients: ClientController, pool: WorkerPool) -> None:
         self._outbox = outbox
         self._clients = clients
         self._pool = pool
         self._tracker = ObjectTracker()
-        self._retention_seconds = retention_seconds
-        # Each in the order in which they are due: the same time is added to all of one.
         self._departed: deque[tuple[float, ClientID]] = deque()
-        self._retained: deque[tuple[float, ClientID]] = deque()
 
     def __len__(self) -> int:
         return len(self._tracker)
@@ -100,18 +89,15 @@ class ObjectController:
         self._delete_departed(ClientID(owner), now_seconds)
 
     def on_tick(self, now_seconds: float) -> None:
-        """Delete again what is due."""
-        for due in (self._departed, self._retained):
-            while due and due[0][0] <= now_seconds:
-                _, owner = due.popleft()
-                if self._clients.get(owner) is None:  # it may have come back
-                    self._outbox.delete_owner_from_storage(owner.owner_hash())
+        """Delete for the second time what is due."""
+        while self._departed and self._departed[0][0] <= now_seconds:
+            _, owner = self._departed.popleft()
+            if self._clients.get(owner) is None:  # it may have come back
+                self._outbox.delete_owner_from_storage(owner.owner_hash())
 
     def _delete_departed(self, owner: ClientID, now_seconds: float) -> None:
         self._outbox.delete_owner_from_storage(owner.owner_hash())
-        if self._retention_seconds > DELETE_AGAIN_SECONDS:
-            self._departed.append((now_seconds + DELETE_AGAIN_SECONDS, owner))
-        self._retained.append((now_seconds + self._retention_seconds, owner))
+        self._departed.append((now_seconds + DELETE_AGAIN_SECONDS, owner))
 
     def _tell_workers(self, object_ids: list[bytes]) -> None:
         if not object_ids:

@@ -72,6 +72,10 @@ class Processor(ChildProcess):
     def run(self) -> None:
         """Set up, tell the agent, and run tasks until the link to the agent ends."""
         _ignore_interrupts()
+        if self._settings.capture_native_output:
+            from scaler.worker.agent.processor.descriptor_capture import leave_standard_descriptors
+
+            leave_standard_descriptors()
         self._set_up_logging()
         from scaler.worker.agent.processor.service import serve
 
