@@ -1,9 +1,14 @@
 """What ``scaler`` makes of a file, before it starts anything."""
 
+import dataclasses
+
 import pytest
 
 from scaler.config.configuration_error import ConfigurationError
+from scaler.config.setting import setting
+from scaler.config.types.zmq import ZMQConfig
 from scaler.entry_points import stack, stack_plan
+from scaler.entry_points.commands import COMMANDS, CommandDefinition
 
 SCHEDULER = '[scheduler]\nscheduler_address = "tcp://127.0.0.1:1234"\n'
 STORAGE = '[object_storage_server]\nobject_storage_address = "tcp://127.0.0.1:1235"\n'
@@ -31,6 +36,29 @@ def test_what_a_section_says_itself_is_not_taken_from_others(plan):
     parts, _ = plan(SCHEDULER + '[cluster]\nscheduler_address = "tcp://10.0.0.1:1"\nnum_of_workers = 1\n')
     assert [part.open for part in parts] == [(), ()]
     assert str(parts[1].config.scheduler_address) == "tcp://10.0.0.1:1"
+
+
+@dataclasses.dataclass(frozen=True)
+class WatcherConfig:
+    """A section of a command that a test adds."""
+
+    monitor_address: ZMQConfig = setting(aliases=("address",), help="where to look")  # noqa: RUF009  # as in sections
+
+
+WATCHER = CommandDefinition(
+    "watcher", "watcher", f"{__name__}:WatcherConfig", __name__, "Watch.", is_part=True, takes=("monitor_address",)
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_open"), [("", True), ('address = "tcp://h:5"', False), ('monitor_address = "tcp://h:5"', False)]
+)
+def test_a_command_that_is_added_takes_what_it_does_not_say_by_any_name(line, is_open, tmp_path):
+    path = tmp_path / "stack.toml"
+    path.write_text(f"{SCHEDULER}[watcher]\n{line}\n")
+    (_, part), _ = stack_plan.plan(str(path), (*COMMANDS, WATCHER))
+    assert part.open == (("monitor_address",) if is_open else ())
+    assert is_open or str(part.config.monitor_address) == "tcp://h:5"
 
 
 @pytest.mark.parametrize(

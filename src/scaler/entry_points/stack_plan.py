@@ -10,6 +10,7 @@ from typing import Any
 from scaler.cluster.stack import Stack
 from scaler.config.configuration_error import ConfigurationError
 from scaler.config.loader import load_section, read_document, similar_text
+from scaler.config.setting import setting_of
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.zmq import ZMQConfig
 from scaler.entry_points.commands import COMMANDS, CommandDefinition
@@ -52,12 +53,17 @@ def plan(path: str, commands: Iterable[CommandDefinition] = COMMANDS) -> tuple[l
 
 
 def _part(command: CommandDefinition, document: dict[str, Any], path: str, given: set[str]) -> Part:
-    table = document[command.section]
-    is_open = isinstance(table, dict)
-    open_names = tuple(name for name in command.takes if is_open and name in given and name not in table)
+    said = document[command.section]
+    open_names = tuple(name for name in command.takes if name in given and not _says(command, said, name))
     later = {name: _placeholder(name) for name in open_names}
     config = load_section(command.config_class, document, path, argparse.Namespace(**later), command.section)
     return Part(command, config, open_names)
+
+
+def _says(command: CommandDefinition, table: Any, name: str) -> bool:
+    """Return whether a section gives a setting, by any of its names; one that is no section is refused elsewhere."""
+    field = next(field for field in dataclasses.fields(command.config_class) if field.name == name)
+    return not isinstance(table, dict) or any(key in table for key in (name, *setting_of(field).aliases))
 
 
 def _placeholder(name: str) -> ZMQConfig | ObjectStorageConfig:
