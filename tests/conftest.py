@@ -23,6 +23,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _MARK = "SCALER_TEST_MARK"
 
 
+def _command_name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""  # it ended meanwhile
+
+
 class Leftovers:
     """Finds processes started below this test, whoever their parent is now, by a mark in their environment."""
 
@@ -42,6 +49,10 @@ class Leftovers:
             except (OSError, IndexError):
                 continue  # it ended while it was looked at
         return found
+
+    def named(self, name: str) -> list[int]:
+        """Return the ids of the living processes of this test that have such a command name."""
+        return [pid for pid in self.processes() if _command_name(pid) == name]
 
     def wait_until_none(self, seconds: float = 10.0) -> None:
         """Wait until no process of this test is left; fail when there is one after that time."""

@@ -1,4 +1,4 @@
-// Warnings on the standard error stream, bounded in number.
+// Lines on the standard error stream or in a pipe, bounded in number.
 #include "bindings/ymq_log.h"
 
 #include <limits.h>
@@ -20,6 +20,7 @@ constexpr int kLinesPerSecond = 10;
 
 struct Budget {
     std::mutex mutex;
+    int descriptor{-1};
     std::chrono::steady_clock::time_point second{};
     int written{0};
     int left_out{0};
@@ -47,22 +48,45 @@ std::string printable(const std::string& text) {
 }
 
 // Leaves the line out when nobody reads the stream: the caller may hold a lock that everything else waits for.
-void writeIfThereIsRoom(std::string line) {
+void writeIfThereIsRoom(int descriptor, std::string line) {
     // A pipe with room has room for so much.
     line.resize(std::min<std::size_t>(line.size(), PIPE_BUF - 1));
     line += "\n";
-    pollfd entry{STDERR_FILENO, POLLOUT, 0};
+    pollfd entry{descriptor, POLLOUT, 0};
     if (::poll(&entry, 1, 0) != 1 || (entry.revents & POLLOUT) == 0) return;
-    // There is nobody to tell that the stream of errors cannot be written.
-    (void)!::write(STDERR_FILENO, line.data(), line.size());
+    // There is nobody to tell that the stream cannot be written.
+    (void)!::write(descriptor, line.data(), line.size());
+}
+
+std::string_view nameOf(ymq::LogLevel level) {
+    switch (level) {
+        case ymq::LogLevel::debug:
+            return "DEBUG";
+        case ymq::LogLevel::info:
+            return "INFO";
+        case ymq::LogLevel::warning:
+            return "WARNING";
+        case ymq::LogLevel::error:
+            return "ERROR";
+    }
+    return "ERROR";
 }
 
 }  // namespace
 
-void writeLine(const std::string& text) {
+void setLogDescriptor(int descriptor) {
+    Budget& lines = budget();
+    const std::lock_guard lock(lines.mutex);
+    lines.descriptor = descriptor;
+}
+
+void writeLine(ymq::LogLevel level, const std::string& text) {
     Budget& lines = budget();
     std::string line = "scaler.ymq: " + printable(text);
     const std::lock_guard lock(lines.mutex);
+    const bool isChosen = lines.descriptor >= 0;
+    if (!isChosen && level < ymq::LogLevel::warning) return;
+    if (isChosen) line = std::string(nameOf(level)) + " " + line;
     const auto now = std::chrono::steady_clock::now();
     if (now - lines.second >= std::chrono::seconds(1)) {
         lines.second = now;
@@ -75,7 +99,7 @@ void writeLine(const std::string& text) {
     ++lines.written;
     if (lines.left_out != 0) line += " (" + std::to_string(lines.left_out) + " lines before were left out)";
     lines.left_out = 0;
-    writeIfThereIsRoom(std::move(line));
+    writeIfThereIsRoom(isChosen ? lines.descriptor : STDERR_FILENO, std::move(line));
 }
 
 }  // namespace scaler::bindings

@@ -260,9 +260,7 @@ void initialise(Socket* self, const Context& context, nb::bytes identity, ymq::S
     options.inbound_bound_bytes = inbound_bound_bytes;
     options.maximum_frame_bytes = maximum_frame_bytes;
     options.local_channel = local_channel;
-    options.log = [](ymq::LogLevel level, const std::string& text) {
-        if (level >= ymq::LogLevel::warning) writeLine(text);
-    };
+    options.log = &writeLine;
     new (self) Socket(context, std::move(options));
 }
 

@@ -96,10 +96,30 @@ def test_malformed_address_is_a_value_error(address: str) -> None:
         Client(address)
 
 
-@pytest.mark.parametrize("times", [{"timeout_seconds": 0}, {"heartbeat_interval_seconds": -1}])
-def test_times_that_are_not_positive_are_value_errors(times: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="positive"):
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"timeout_seconds": 0},
+        {"heartbeat_interval_seconds": -1},
+        {"timeout_seconds": float("nan")},
+        {"heartbeat_interval_seconds": float("inf")},
+    ],
+    ids=str,
+)
+def test_times_that_are_not_positive_are_value_errors(times: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(times))} must be positive"):
         Client(ADDRESS, **times)
+
+
+def test_the_variable_for_a_network_backend_is_checked(
+    scheduler: StandInScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCALER_NETWORK_BACKEND", "tcp_zmq")
+    with pytest.warns(RuntimeWarning, match="SCALER_NETWORK_BACKEND=tcp_zmq has no effect"):
+        Client(ADDRESS).disconnect()
+    monkeypatch.setenv("SCALER_NETWORK_BACKEND", "pigeon")
+    with pytest.raises(ValueError, match="SCALER_NETWORK_BACKEND=pigeon: expected ymq or tcp_zmq"):
+        Client(ADDRESS)
 
 
 def test_finalizers_may_use_the_client_anywhere(client: Client) -> None:

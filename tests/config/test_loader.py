@@ -1,4 +1,7 @@
-"""For every setting of every command: the command line wins over the TOML file, which wins over the default."""
+"""For every setting of every command: the command line wins over the TOML file, which wins over the default.
+
+The tests walk the table of commands: a command that is added there is tested here.
+"""
 
 import argparse
 import dataclasses
@@ -6,6 +9,7 @@ import enum
 import subprocess
 import sys
 import typing
+from pathlib import Path
 
 import pytest
 
@@ -14,28 +18,22 @@ from scaler.config.configuration_error import ConfigurationError
 from scaler.config.conversion import field_type, is_many
 from scaler.config.loader import load_config
 from scaler.config.section.cluster import ClusterConfig
-from scaler.config.section.object_storage_server import ObjectStorageServerConfig
 from scaler.config.section.scheduler import SchedulerConfig
-from scaler.config.setting import setting_of
+from scaler.config.setting import flag_of, setting_of
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
+from scaler.entry_points.commands import COMMANDS
 
-SECTIONS = {
-    "scheduler": SchedulerConfig,
-    "cluster": ClusterConfig,
-    "object_storage_server": ObjectStorageServerConfig,
-}
-REQUIRED = {
-    "scheduler": {"scheduler_address": "tcp://127.0.0.1:1"},
-    "cluster": {"scheduler_address": "tcp://127.0.0.1:1"},
-    "object_storage_server": {"object_storage_address": "tcp://127.0.0.1:1"},
-}
-# Settings that only one value is valid for in this release, or that depend on each other.
-FIXED_VALUES = {"scaling_controller_strategy", "adapter_webhook_urls", "worker_names", "num_of_workers"}
+SECTIONS = {command.section: command.config_class for command in COMMANDS}
+# Settings that only one value is valid for in this release.
+FIXED_VALUES = {"scaling_controller_strategy", "adapter_webhook_urls"}
 
 
-def two_values(name: str, kind: typing.Any) -> tuple[str, str]:
+def two_values(field, kind: typing.Any) -> tuple[str, str]:
     """Return two different valid texts for a setting."""
-    if name.endswith("_address"):
+    described = setting_of(field)
+    if described.choices:
+        return described.choices[1], described.choices[0]
+    if hasattr(kind, "to_address"):
         return "tcp://127.0.0.1:11", "tcp://[::1]:12"
     if is_many(kind):
         return "/tmp/one", "/tmp/two"
@@ -43,22 +41,36 @@ def two_values(name: str, kind: typing.Any) -> tuple[str, str]:
         return "7", "9"
     if kind is WorkerCapabilities:
         return "gpu=2", "linux"
-    if name == "logging_level":
-        return "DEBUG", "ERROR"
-    if name == "event_loop":
-        return "uvloop", "builtin"
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         first, second, *_ = kind.__members__
         return second, first
+    if field.name.endswith("_file"):
+        return __file__, str(Path(__file__).with_name("test_types.py"))
     return "first", "second"
 
 
+def fields_of(section):
+    kinds = typing.get_type_hints(SECTIONS[section])
+    for field in dataclasses.fields(SECTIONS[section]):
+        yield field, field_type(kinds[field.name])
+
+
+def required_of(section) -> dict[str, str]:
+    """Return a TOML line for each setting of a section that has no default."""
+    return {
+        field.name: toml_line(field.name, kind, two_values(field, kind)[0])
+        for field, kind in fields_of(section)
+        if field.default is dataclasses.MISSING
+    }
+
+
 def cases():
-    for section, config_class in SECTIONS.items():
-        kinds = typing.get_type_hints(config_class)
-        for field in dataclasses.fields(config_class):
+    """Return every setting of every section, once for each name that it has."""
+    for section in SECTIONS:
+        for field, kind in fields_of(section):
             if field.name not in FIXED_VALUES:
-                yield pytest.param(section, field, field_type(kinds[field.name]), id=f"{section}.{field.name}")
+                for name in (field.name, *setting_of(field).aliases):
+                    yield pytest.param(section, field, kind, name, id=f"{section}.{name}")
 
 
 def toml_line(name: str, kind: typing.Any, text: str) -> str:
@@ -67,10 +79,10 @@ def toml_line(name: str, kind: typing.Any, text: str) -> str:
     return f'{name} = ["{text}"]' if is_many(kind) else f'{name} = "{text}"'
 
 
-def flags(field, kind, text):
+def flags(field, kind, name, text):
     if setting_of(field).positional:
         return [text]
-    flag = "--" + field.name.replace("_", "-")
+    flag = flag_of(name)
     if kind is bool:
         return [flag if text == "true" else flag.replace("--", "--no-", 1)]
     return [flag, text]
@@ -90,21 +102,74 @@ def as_text(value) -> str:
     return value.name if isinstance(value, enum.Enum) else str(value)
 
 
-@pytest.mark.parametrize(("section", "field", "kind"), list(cases()))
-def test_command_line_over_toml_over_default(section, field, kind, tmp_path):
-    in_toml, on_line = ("true", "false") if kind is bool else two_values(field.name, kind)
-    required = [f'{name} = "{text}"' for name, text in REQUIRED[section].items() if name != field.name]
-    toml = [*required, toml_line(field.name, kind, in_toml)]
+@pytest.mark.parametrize(("section", "field", "kind", "name"), list(cases()))
+def test_command_line_over_toml_over_default(section, field, kind, name, tmp_path):
+    in_toml, on_line = ("true", "false") if kind is bool else two_values(field, kind)
+    required = [line for other, line in required_of(section).items() if other != field.name]
+    toml = [*required, toml_line(name, kind, in_toml)]
 
     assert as_text(getattr(read(section, tmp_path, toml, []), field.name)) == in_toml
-    # Bounded lists swallow what follows them: a positional goes first.
-    both = read(section, tmp_path, toml, flags(field, kind, on_line))
+    both = read(section, tmp_path, toml, flags(field, kind, name, on_line))
     assert as_text(getattr(both, field.name)) == on_line
     if kind is bool:  # and the other way round, for a switch is never "not given" by accident
-        both = read(section, tmp_path, [*required, toml_line(field.name, kind, "false")], flags(field, kind, "true"))
+        in_toml = toml_line(name, kind, "false")
+        both = read(section, tmp_path, [*required, in_toml], flags(field, kind, name, "true"))
         assert getattr(both, field.name) is True
-    if not setting_of(field).positional:
+    if field.default is not dataclasses.MISSING and field.default is not None and not setting_of(field).default_text:
         assert getattr(read(section, tmp_path, required, []), field.name) == field.default
+
+
+def wrong_values(field, kind):
+    """Return TOML values and command line texts that a setting must refuse."""
+    described = setting_of(field)
+    in_toml = ["{}", "1979-05-27"]
+    on_line = []
+    if kind in (int, float):
+        in_toml += ['"5"', "true", "nan", "inf", "-inf", "1e400"]
+        on_line += ["nan", "inf", "-inf", "1e400", "five", ""]
+        if kind is int:
+            in_toml.append("1.5")
+        for limit, step in (
+            (described.minimum, -1), (described.exclusive_minimum, 0), (described.maximum, 1)
+        ):  # fmt: skip
+            if limit is not None:
+                in_toml.append(str(int(limit) + step))
+                on_line.append(str(int(limit) + step))
+    elif kind is bool:
+        in_toml += ["1", '"true"']
+    elif is_many(kind):
+        in_toml += ['"text"', "[1]"]
+    else:
+        in_toml += ["5", "true", '["list"]']
+        if hasattr(kind, "to_address"):
+            on_line += ["localhost", "tcp://127.0.0.1", "tcp://127.0.0.1:65536", "tcp://127.0.0.1:-1", "tcp://:1",
+                        "tcp://127.0.0.1:nan", "udp://127.0.0.1:1", "tcp://::1:5", ""]  # fmt: skip
+        if described.choices or (isinstance(kind, type) and issubclass(kind, enum.Enum)):
+            on_line.append("no-such-choice")
+        if field.name.endswith("_file"):
+            on_line.append("/nowhere")
+    return in_toml, on_line
+
+
+@pytest.mark.parametrize(("section", "field", "kind", "name"), list(cases()))
+def test_every_setting_refuses_what_it_is_not_in_one_line(section, field, kind, name, tmp_path, capsys):
+    in_toml, on_line = wrong_values(field, kind)
+    required = [line for other, line in required_of(section).items() if other != field.name]
+    for value in in_toml:
+        with pytest.raises(SystemExit) as ended:
+            read(section, tmp_path, [*required, f"{name} = {value}"], [])
+        written = capsys.readouterr().err
+        assert ended.value.code == 2
+        assert written.count("\n") == 1
+        assert f"config.toml: [{section}] {name} = " in written and "xpected" in written, written
+    for text in on_line:
+        arguments = [text] if setting_of(field).positional else [f"{flag_of(name)}={text}"]
+        with pytest.raises(SystemExit) as ended:
+            read(section, tmp_path, required, arguments)
+        written = capsys.readouterr().err
+        assert ended.value.code == 2
+        assert written.count("\n") == 1 and field.name.replace("_", "-") in written.replace("_", "-")
+        assert text in written
 
 
 @pytest.mark.parametrize(("section", "config_class"), list(SECTIONS.items()))
@@ -117,10 +182,11 @@ def test_help_shows_every_flag_and_true_default(section, config_class):
 
 
 @pytest.mark.parametrize("section", list(SECTIONS))
-def test_short_flags_do_not_collide(section):
-    seen = {"-h", "-c"}
+def test_flags_do_not_collide(section):
+    seen = {"-h", "-c", "--help", "--config", "--version"}
     for field in dataclasses.fields(SECTIONS[section]):
-        for flag in setting_of(field).short_flags:
+        described = setting_of(field)
+        for flag in (*described.short_flags, *map(flag_of, (field.name, *described.aliases))):
             assert flag not in seen
             seen.add(flag)
 
@@ -140,6 +206,27 @@ def test_short_flags_do_not_collide(section):
         ("scheduler", ['event_loop = "odd"'], [], 'event_loop = "odd": expected one of builtin, uvloop'),
         ("scheduler", ['logging_level = "LOUD"'], [], 'logging_level = "LOUD": expected one of CRITICAL'),
         ("scheduler", ["io_thread = 1"], [], "Unknown configuration key(s) for SchedulerConfig: io_thread (did you"),
+        ("scheduler", ["io_thread = 1"], [], "[scheduler] io_thread = 1: "),
+        ("scheduler", ["xyz = 1"], [], "SchedulerConfig: xyz (--help lists what there is)"),
+        ("scheduler", ['scheduler_adress = ""'], [], "(did you mean scheduler_address?)"),
+        ("scheduler", ["client_timeout_seconds = nan"], [], "client_timeout_seconds = nan: expected a number above 0"),
+        (
+            "scheduler",
+            ['monitor_address = "inproc://x"'],
+            [],
+            "config.toml: [scheduler]: monitor_address must be a tcp",
+        ),
+        ("scheduler", ['object_storage_address = "tcp://h:0"'], [], "object_storage_address must have the real port"),
+        ("scheduler", [], ["--nothing"], "unrecognized arguments: --nothing (see program --help)"),
+        ("scheduler", [], ["-lc", "/nowhere"], "--logging-config-file /nowhere: expected a file that can be read"),
+        ("cluster", [], ["--log-hub-address", "x"], "unrecognized arguments: --log-hub-address"),
+        ("cluster", ['log_hub_address = "x"'], [], "Unknown configuration key(s) for ClusterConfig: log_hub_address"),
+        (
+            "cluster",
+            ["heartbeat_interval = 1", "heartbeat_interval_seconds = 1"],
+            [],
+            "[cluster]: heartbeat_interval and heartbeat_interval_seconds are the same setting: give only one",
+        ),
         ("scheduler", ["io_threads ="], [], "Error parsing TOML file at"),
         ("scheduler", [], ["-osa", "tcp://x"], "--object-storage-address tcp://x: Invalid address format"),
         ("scheduler", [], ["-scs", "VANILLA"], "this release knows NULL without URLs only"),
@@ -150,7 +237,7 @@ def test_short_flags_do_not_collide(section):
     ],
 )
 def test_wrong_settings_end_the_command_with_one_line(section, lines, arguments, message, tmp_path, capsys):
-    required = [f'{name} = "{text}"' for name, text in REQUIRED[section].items()]
+    required = list(required_of(section).values())
     with pytest.raises(SystemExit) as ended:
         read(section, tmp_path, [*required, *lines], arguments)
     assert ended.value.code == 2
@@ -263,3 +350,21 @@ def test_version(capsys):
         read_command_line(SchedulerConfig, "scaler_scheduler", "scheduler", "", ["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"scaler_scheduler {__version__}\n"
+
+
+@pytest.mark.parametrize("flag", ["--adapter-webhook-urls", "--adapter-webhook-url", "-awu"])
+def test_a_list_that_took_the_address_is_explained(flag, capsys):
+    with pytest.raises(SystemExit) as ended:
+        read_command_line(SchedulerConfig, "p", "scheduler", "", [flag, "http://x", "tcp://127.0.0.1:1"])
+    assert ended.value.code == 2
+    assert "--adapter-webhook-urls takes all that follows it (http://x tcp://127.0.0.1:1)" in capsys.readouterr().err
+
+
+def test_a_list_may_be_emptied_on_the_command_line(tmp_path):
+    lines = [*required_of("scheduler").values(), 'logging_paths = ["/x"]']
+    assert read("scheduler", tmp_path, lines, ["--logging-paths"]).logging_paths == ()
+
+
+def test_long_flags_may_be_shortened():
+    config = read_command_line(SchedulerConfig, "p", "scheduler", "", ["tcp://127.0.0.1:1", "--client-timeout", "5"])
+    assert config.client_timeout_seconds == 5

@@ -1,5 +1,6 @@
 """Starts the commands as a user does in a terminal, and reads what they write."""
 
+import os
 import re
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 MODULES = {
+    "scaler": "scaler.entry_points.stack",
     "scaler_scheduler": "scaler.entry_points.scheduler",
     "scaler_cluster": "scaler.entry_points.cluster",
     "scaler_object_storage_server": "scaler.entry_points.object_storage_server",
@@ -49,8 +51,12 @@ class Command:
         self._reader.join(seconds)
         return code
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
+    def stop(self, number: signal.Signals = signal.SIGTERM, *, group: bool = False) -> int:
+        """Send a signal to the command, or to all of its processes as a terminal does, and wait for the end."""
+        if group:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
         return self.wait()
 
     def close(self) -> None:

@@ -33,8 +33,9 @@ def wait_for_workers(cluster: Command, number: int) -> None:
     cluster.wait_for(") started", count=number)
 
 
+@pytest.mark.parametrize("group", [False, True], ids=["parent", "group"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_three_terminals(number, tmp_path, chosen_port, leftovers):
+def test_three_terminals(number, group, tmp_path, chosen_port, leftovers):
     address, storage = f"tcp://127.0.0.1:{chosen_port}", f"tcp://127.0.0.1:{chosen_port + 1}"
     with (
         Command("scaler_object_storage_server", storage) as storage_server,
@@ -50,7 +51,7 @@ def test_three_terminals(number, tmp_path, chosen_port, leftovers):
         assert written_by_program(run_script(CLIENT.format(port=chosen_port), tmp_path)) == ["done"]
         for command in (cluster, scheduler, storage_server):
             began = time.monotonic()
-            assert command.stop(number) == 0, command.output
+            assert command.stop(number, group=group) == 0, command.output
             assert time.monotonic() - began < 10
             assert "Traceback" not in command.output
         assert "Cluster: shutdown" in cluster.output
@@ -84,6 +85,16 @@ def test_shutdown_by_a_client_ends_both_commands(tmp_path, chosen_port, leftover
         assert written_by_program(run_script(SHUTDOWN.format(port=chosen_port), tmp_path)) == ["done"]
         assert scheduler.wait() == 0, scheduler.output
         assert cluster.wait() == 0, cluster.output
+        leftovers.wait_until_none(1.0)
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["parent", "group"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_scheduler_and_its_storage_end_well(number, group, chosen_port, leftovers):
+    with Command("scaler_scheduler", f"tcp://127.0.0.1:{chosen_port}") as scheduler:
+        scheduler.wait_for("Scheduler: listen to scheduler monitor address")
+        assert scheduler.stop(number, group=group) == 0, scheduler.output
+        assert "Traceback" not in scheduler.output and "EROR" not in scheduler.output
         leftovers.wait_until_none(1.0)
 
 
@@ -128,10 +139,8 @@ def test_port_in_use_is_one_line_and_a_status(chosen_port, leftovers):
 def test_lost_part_ends_the_command_with_a_status(name, chosen_port, leftovers):
     with Command("scaler_scheduler", f"tcp://127.0.0.1:{chosen_port}") as scheduler:
         scheduler.wait_for("Scheduler: listen to scheduler monitor address")
-        for pid in leftovers.processes():
-            with open(f"/proc/{pid}/comm") as command:
-                if command.read().strip() == name:
-                    os.kill(pid, signal.SIGKILL)
+        for pid in leftovers.named(name):
+            os.kill(pid, signal.SIGKILL)
         assert scheduler.wait() == 1
         assert "killed by SIGKILL" in scheduler.output
 
@@ -141,10 +150,8 @@ def test_killed_worker_makes_the_cluster_fail(chosen_port, leftovers):
     with Command("scaler_scheduler", address) as scheduler, Command("scaler_cluster", "-n", "1", address) as cluster:
         scheduler.wait_for("Scheduler: listen to scheduler monitor address")
         wait_for_workers(cluster, 1)
-        for pid in leftovers.processes():
-            with open(f"/proc/{pid}/comm") as command:
-                if command.read().strip() == "Agent":
-                    os.kill(pid, signal.SIGKILL)
+        for pid in leftovers.named("Agent"):
+            os.kill(pid, signal.SIGKILL)
         assert cluster.wait() == 1
         assert "ended: killed by SIGKILL" in cluster.output
         assert scheduler.stop() == 0

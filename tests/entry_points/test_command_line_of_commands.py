@@ -1,17 +1,33 @@
 """The commands up to the point where they start something."""
 
+import logging
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from scaler.entry_points import cluster, object_storage_server, scheduler
+from scaler.entry_points import cluster, commands, stack
 from scaler.entry_points.command import run_command
 
-COMMANDS = [scheduler, cluster, object_storage_server]
+COMMANDS = [command.module for command in commands.COMMANDS]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.PROGRAM)
+def logging_to(*paths: str, config_file: str | None = None) -> SimpleNamespace:
+    return SimpleNamespace(logging_paths=paths, logging_level="INFO", logging_config_file=config_file)
+
+
+@pytest.fixture(autouse=True)
+def restored_logging():
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, stack], ids=lambda command: command.PROGRAM)
 def test_help_and_version(command, capsys):
     for flag in ("-h", "--help", "--version"):
         with pytest.raises(SystemExit) as ended:
@@ -44,7 +60,7 @@ def test_a_cluster_needs_the_real_port(capsys):
     with pytest.raises(SystemExit) as ended:
         cluster.main(["tcp://127.0.0.1:0"])
     assert ended.value.code == 2
-    assert "scheduler_address must have the scheduler's real port" in capsys.readouterr().err
+    assert "scheduler_address must have the real port" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), ValueError("two\nlines"), ImportError("no uvloop")], ids=str)
@@ -52,13 +68,43 @@ def test_expected_failures_are_one_line(error, capsys):
     def fail() -> int:
         raise error
 
-    assert run_command("program", ((), None, "INFO"), fail) == 1
+    assert run_command("program", logging_to(), fail) == 1
     assert capsys.readouterr().err == f"program: error: {' '.join(str(error).split())}\n"
 
 
-def test_unwritable_log_is_one_line(capsys):
-    assert run_command("program", (("/nowhere/log",), None, "INFO"), lambda: 0) == 1
-    assert capsys.readouterr().err.startswith("program: error: [Errno 2] No such file or directory")
+def test_unusable_logs_are_one_line_and_code_2(tmp_path, capsys):
+    wrong = tmp_path / "logging.ini"
+    wrong.write_text("[loggers]\n")
+    for settings, text in (
+        (logging_to("/proc/log"), "program: error: cannot log to /proc/log: "),
+        (logging_to(config_file=str(wrong)), f"program: error: cannot use the logging_config_file {wrong}: "),
+    ):
+        assert run_command("program", settings, lambda: 0) == 2
+        written = capsys.readouterr().err
+        assert written.startswith(text) and written.count("\n") == 1
+
+
+@pytest.mark.parametrize("backend", ["ymq", "tcp_zmq"])
+def test_network_backends_are_all_the_same(backend, monkeypatch, caplog):
+    monkeypatch.setenv("SCALER_NETWORK_BACKEND", backend)
+    assert run_command("program", logging_to(), lambda: 0) == 0
+    assert caplog.messages == [f"SCALER_NETWORK_BACKEND={backend} has no effect: all messages go through YMQ"]
+
+
+def test_an_unknown_network_backend_is_refused(monkeypatch, capsys):
+    monkeypatch.setenv("SCALER_NETWORK_BACKEND", "pigeon")
+    assert run_command("program", logging_to(), lambda: 0) == 2
+    assert capsys.readouterr().err == (
+        "program: error: environment variable SCALER_NETWORK_BACKEND=pigeon: expected ymq or tcp_zmq, "
+        "or no such variable\n"
+    )
+
+
+def test_every_command_is_installed():
+    scripts = (Path(__file__).parents[2] / "pyproject.toml").read_text().split("[project.scripts]")[1].split("[")[0]
+    for command in commands.COMMANDS:
+        assert f'{command.program} = "{command.entry_point}:main"' in scripts
+        assert hasattr(command.module, "start") == command.is_part
 
 
 def test_the_package_imports_nothing_until_it_is_used():

@@ -1,6 +1,6 @@
 """The choice of the asyncio loop."""
 
-import importlib.util
+import sys
 
 import pytest
 
@@ -21,8 +21,10 @@ def test_unknown_kind():
 
 
 def test_uvloop():
-    if importlib.util.find_spec("uvloop") is not None:
-        assert run_in_event_loop("uvloop", answer()) == 42
-    else:
-        with pytest.raises(ImportError, match=r"pip install opengris-scaler\[uvloop\]"):
-            run_in_event_loop("uvloop", answer())
+    assert run_in_event_loop("uvloop", answer()) == 42
+
+
+def test_uvloop_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    with pytest.raises(ImportError, match=r"pip install opengris-scaler\[uvloop\]"):
+        run_in_event_loop("uvloop", answer())

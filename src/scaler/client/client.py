@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -23,7 +24,12 @@ from scaler.client.serializer.mixins import Serializer
 from scaler.client.submission import Submission
 from scaler.client.task_factory import TaskFactory
 from scaler.client.task_options import TaskOptions
-from scaler.config.defaults import DEFAULT_CLIENT_TIMEOUT_SECONDS, DEFAULT_HEARTBEAT_INTERVAL_SECONDS
+from scaler.config.defaults import (
+    DEFAULT_CLIENT_TIMEOUT_SECONDS,
+    DEFAULT_HEARTBEAT_INTERVAL_SECONDS,
+    LONGEST_SECONDS,
+)
+from scaler.config.network_backend import network_backend_warning
 from scaler.config.types.zmq import ZMQConfig
 from scaler.protocol.codec import ObjectContentType
 from scaler.utility.identifiers import ClientID, ObjectID
@@ -55,11 +61,17 @@ class Client:
 
         Without an address, the one of the worker is used inside a task. ``profiling`` has no effect: what a task cost
         is always measured. With ``stream_output`` what tasks print appears here. Raise ValueError for a malformed
-        address or a time that is not positive, and DisconnectedError (a TimeoutError) when no scheduler answers within
-        ``timeout_seconds``.
+        address, a time that is not positive, or an unknown SCALER_NETWORK_BACKEND, and
+        DisconnectedError (a TimeoutError) when no scheduler answers within ``timeout_seconds``.
         """
-        if timeout_seconds <= 0 or heartbeat_interval_seconds <= 0:
-            raise ValueError("timeout_seconds and heartbeat_interval_seconds must be positive")
+        for name, seconds in (
+            ("timeout_seconds", timeout_seconds),
+            ("heartbeat_interval_seconds", heartbeat_interval_seconds),
+        ):
+            if not 0 < seconds <= LONGEST_SECONDS:  # NaN is not, either
+                raise ValueError(f"{name} must be positive and at most {LONGEST_SECONDS}, got {seconds!r}")
+        if current_processor() is None and (warning := network_backend_warning()):
+            warnings.warn(warning, RuntimeWarning, stacklevel=2)
         self._address = _resolve_address(address)
         self._profiling = profiling
         self._timeout_seconds = timeout_seconds

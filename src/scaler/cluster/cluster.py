@@ -45,7 +45,7 @@ class Cluster(ChildProcess):
     """Runs one worker per name and ends when all of them have ended; SIGINT and SIGTERM stop them.
 
     With ``restart_workers`` a worker that dies is replaced, after growing pauses when that happens again and again.
-    ``run`` may be called directly, to supervise the workers from this process. It exits with 1 when a worker failed.
+    ``supervise`` may be called instead, to do the same in this process.
     """
 
     NAME: ClassVar = "WorkerMaster"
@@ -113,8 +113,13 @@ class Cluster(ChildProcess):
         return cls(address=values.pop("scheduler_address"), **values)
 
     def run(self) -> None:
-        """Start the workers and wait for them; exit with status 1 when one of them failed."""
+        """Set up logging and supervise; exit with status 1 when a worker failed."""
         setup_logger(self._config.logging_paths, self._config.logging_config_file, self._config.logging_level)
+        if not self.supervise():
+            sys.exit(1)
+
+    def supervise(self) -> bool:
+        """Start the workers and wait for them, or for a signal; return whether all of them ended well."""
         config = self._config
         names = config.worker_names.names
         restarts = WorkerRestarts() if config.restart_workers else None
@@ -136,8 +141,7 @@ class Cluster(ChildProcess):
                 signals.disarm()
                 succeeded = places.stop(STOP_GRACE_SECONDS) and succeeded
         logging.info("Cluster: shutdown")
-        if not succeeded:
-            sys.exit(1)
+        return succeeded
 
     def _make_worker(self, name: str) -> Worker:
         from scaler.worker.worker import Worker

@@ -90,7 +90,7 @@ class SchedulerClusterCombo:
             self._scheduler = SchedulerProcess(
                 address=wanted,
                 object_storage_address=self._object_storage_address,
-                monitor_address=_monitor_address(wanted, monitor_address),
+                monitor_address=None if monitor_address is None else ZMQConfig.from_string(monitor_address),
                 scaling_controller_strategy=ScalingControllerStrategy.NULL,
                 adapter_webhook_urls=(),
                 io_threads=scheduler_io_threads,
@@ -205,12 +205,3 @@ def _storage_address(scheduler_address: ZMQConfig, address: str | None) -> Objec
         return ObjectStorageConfig.from_string(address)
     host = scheduler_address.host if scheduler_address.type is ZMQType.tcp else _LOCAL_HOST
     return ObjectStorageConfig(host, 0)
-
-
-def _monitor_address(scheduler_address: ZMQConfig, address: str | None) -> ZMQConfig | None:
-    """Return a free port for a scheduler at a free port; an explicit port keeps the usual distance."""
-    if address is not None:
-        return ZMQConfig.from_string(address)
-    if scheduler_address.port == 0:
-        return ZMQConfig(ZMQType.tcp, scheduler_address.host, 0)
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import signal
 import socket
@@ -11,8 +12,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, ClassVar
 
 from scaler.cluster.reporting_process import ReportingProcess
+from scaler.config.section.object_storage_server import ObjectStorageServerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
-from scaler.utility.logging.utility import CONSOLE_FORMAT, current_level_name, current_paths, setup_logger
+from scaler.utility.logging.native_lines import LINE_FORMAT, NativeLines
+from scaler.utility.logging.utility import current_level_name, setup_logger
 from scaler.utility.network_util import advertised_host, is_loopback
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ _BIND_TIMEOUT_SECONDS = 10.0
 
 
 class ObjectStorageServerProcess(ReportingProcess):
-    """Runs an object storage server. ``run`` may be called directly, to serve in this process until a signal."""
+    """Runs an object storage server. ``serve`` may be called instead, to do it in this process."""
 
     NAME: ClassVar = "ObjectStorageServer"
     preparation = "scaler.cluster.preparation:prepare_object_storage_server"
@@ -46,6 +49,11 @@ class ObjectStorageServerProcess(ReportingProcess):
         self._get_timeout_seconds = get_timeout_seconds
         self._shared_memory = shared_memory
 
+    @classmethod
+    def from_config(cls, config: ObjectStorageServerConfig) -> ObjectStorageServerProcess:
+        """Make the process of a configuration."""
+        return cls(**{field.name: getattr(config, field.name) for field in dataclasses.fields(config)})
+
     @property
     def address(self) -> ObjectStorageConfig:
         """The address with the port that is really bound; known once the server is ready."""
@@ -59,17 +67,18 @@ class ObjectStorageServerProcess(ReportingProcess):
         return ObjectStorageConfig(advertised_host(bound.host), bound.port, bound.identity)
 
     def run(self) -> None:
-        """Serve until SIGINT or SIGTERM; raise OSError when the address cannot be bound."""
+        """Set up logging and serve; tell the parent why when it cannot."""
         try:
             setup_logger(self._logging_paths, self._logging_config_file, self._logging_level)
-            self._serve()
+            self.serve()
         except (OSError, ValueError) as error:
             if not self._readiness.has_parent:
                 raise
             self._readiness.report_error(str(error))
             sys.exit(1)
 
-    def _serve(self) -> None:
+    def serve(self) -> None:
+        """Serve until SIGINT or SIGTERM; raise OSError when the address cannot be bound."""
         from scaler.object_storage.object_storage_server import ObjectStorageServer
 
         host, port = _numeric_host(self._object_storage_address.host), self._object_storage_address.port
@@ -85,17 +94,18 @@ class ObjectStorageServerProcess(ReportingProcess):
         announcer = threading.Thread(target=self._announce, args=(server,), name="announce-ready")
         announcer.start()
         try:
-            server.run(
-                host,
-                port,
-                self._object_storage_address.identity,
-                current_level_name(),
-                CONSOLE_FORMAT,
-                current_paths() or ("/dev/stdout",),
-                self._memory_limit_bytes,
-                self._get_timeout_seconds,
-                self._shared_memory,
-            )
+            with NativeLines() as lines:
+                server.run(
+                    host,
+                    port,
+                    self._object_storage_address.identity,
+                    current_level_name(),
+                    LINE_FORMAT,
+                    (lines.path,),
+                    self._memory_limit_bytes,
+                    self._get_timeout_seconds,
+                    self._shared_memory,
+                )
         except OSError as error:
             if stopped_by:
                 return

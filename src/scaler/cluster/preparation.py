@@ -16,6 +16,7 @@ def prepare_object_storage_server() -> None:
 def prepare_scheduler() -> None:
     """Import what the scheduler needs."""
     import scaler.cluster.scheduler
+    import scaler.io.ymq.native_log
     import scaler.scheduler.scheduler  # noqa: F401
 
 

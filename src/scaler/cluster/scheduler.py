@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, ClassVar
 
 from scaler.cluster.reporting_process import ReportingProcess
+from scaler.config.derived_addresses import advertised_scheduler_address, advertised_storage_address
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.scaling_controller_strategy import ScalingControllerStrategy
@@ -50,6 +51,8 @@ class SchedulerProcess(ReportingProcess):
         logging_paths: tuple[str, ...],
         logging_config_file: str | None,
         logging_level: str,
+        advertised_address: ZMQConfig | None = None,
+        advertised_object_storage_address: ObjectStorageConfig | None = None,
     ) -> None:
         super().__init__()
         self._config = SchedulerConfig(
@@ -69,8 +72,10 @@ class SchedulerProcess(ReportingProcess):
             allocate_policy=allocate_policy,
             event_loop=event_loop,
             logging_paths=logging_paths,
-            logging_config_file=logging_config_file,
             logging_level=logging_level,
+            logging_config_file=logging_config_file,
+            advertised_address=advertised_address,
+            advertised_object_storage_address=advertised_object_storage_address,
         )
 
     @classmethod
@@ -85,9 +90,14 @@ class SchedulerProcess(ReportingProcess):
         return ZMQConfig.from_string(self._readiness.wait(self)[0])
 
     @property
+    def advertised_address(self) -> ZMQConfig:
+        """The address that others connect to; known once the scheduler is ready."""
+        return advertised_scheduler_address(self.address, self._config.advertised_address)
+
+    @property
     def monitor_address(self) -> ZMQConfig:
-        """The monitor address that is really bound; known once the scheduler is ready."""
-        return ZMQConfig.from_string(self._readiness.wait(self)[2])
+        """The address to subscribe at, with the port that is really bound; known once the scheduler is ready."""
+        return advertised_scheduler_address(ZMQConfig.from_string(self._readiness.wait(self)[2]), None)
 
     def run(self) -> None:
         """Serve until SIGINT, SIGTERM or an accepted shutdown of the cluster."""
@@ -103,8 +113,10 @@ class SchedulerProcess(ReportingProcess):
             sys.exit(1)
 
     async def _serve(self) -> None:
+        from scaler.io.ymq.native_log import log_native_lines
         from scaler.scheduler.scheduler import Scheduler
 
+        log_native_lines()
         scheduler = Scheduler(self._config)
         _stop_on_signals(scheduler)
         await scheduler.run(self._on_ready)
@@ -115,9 +127,24 @@ class SchedulerProcess(ReportingProcess):
         logging.info("Scheduler: connect to object storage server %s", object_storage_address)
         logging.info("Scheduler: listen to scheduler monitor address %s", monitor_address)
         bound = ZMQConfig.from_string(address)
+        self._log_advertised(bound, ObjectStorageConfig.from_string(object_storage_address))
         if bound.type is ZMQType.tcp and not is_loopback(bound.host):
             logging.warning("Scheduler: %s can be reached from other machines, without authentication", address)
         self._readiness.report(address, object_storage_address, monitor_address)
+
+    def _log_advertised(self, bound: ZMQConfig, storage: ObjectStorageConfig) -> None:
+        config = self._config
+        told = advertised_storage_address(storage, config.advertised_object_storage_address)
+        if (scheduler := advertised_scheduler_address(bound, config.advertised_address)) != bound:
+            logging.info("Scheduler: others reach it at %s", scheduler)
+        if told != storage:
+            logging.info("Scheduler: clients and workers are told the object storage server %s", told)
+        if scheduler.type is ZMQType.tcp and is_loopback(told.host) and not is_loopback(scheduler.host):
+            logging.warning(
+                "Scheduler: other machines cannot reach the object storage server at %s that they are told; "
+                "say --advertised-object-storage-address",
+                told,
+            )
 
 
 def _stop_on_signals(scheduler: Scheduler) -> None:

@@ -7,17 +7,28 @@ import dataclasses
 import enum
 import typing
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from scaler.about import __version__
 from scaler.config.configuration_error import ConfigurationError
 from scaler.config.conversion import field_type, is_many
 from scaler.config.loader import load_config
-from scaler.config.setting import setting_of
+from scaler.config.setting import flag_of, setting_of
 
 Section = TypeVar("Section")
 
 USAGE_ERROR_EXIT_CODE = 2
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, with code 2, and where to look; prefixes of long flags stay allowed."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR_EXIT_CODE, f"{self.prog}: error: {' '.join(message.split())} (see {self.prog} --help)\n")
+
+    def refuse(self, error: ConfigurationError) -> NoReturn:
+        """End the process because of a wrong setting."""
+        self.exit(USAGE_ERROR_EXIT_CODE, f"{self.prog}: error: {' '.join(str(error).split())}\n")
 
 
 def read_command_line(
@@ -33,12 +44,12 @@ def read_command_line(
     try:
         return load_config(config_class, namespace.config, namespace, section_name)
     except ConfigurationError as error:
-        parser.exit(USAGE_ERROR_EXIT_CODE, f"{program}: error: {error}\n")
+        parser.refuse(_with_hint(error, config_class, namespace))
 
 
-def make_parser(config_class: type, program: str, section_name: str, description: str) -> argparse.ArgumentParser:
+def make_parser(config_class: type, program: str, section_name: str, description: str) -> OneLineParser:
     """Make a parser in which everything that was not given is ``None``."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog=program,
         description=description,
         epilog="Every long option is also a key of the TOML file, with _ for -; the command line wins over the file.",
@@ -59,14 +70,28 @@ def _add_setting(parser: argparse.ArgumentParser, field: dataclasses.Field[Any],
     if described.positional:
         parser.add_argument(field.name, nargs="?", metavar=field.name, help=help_text)
         return
-    flags = ["--" + field.name.replace("_", "-"), *described.short_flags]
+    flags = [*map(flag_of, (field.name, *described.aliases)), *described.short_flags]
     if kind is bool:
-        parser.add_argument(*flags, action=argparse.BooleanOptionalAction, default=None, help=help_text)
+        parser.add_argument(
+            *flags, action=argparse.BooleanOptionalAction, default=None, dest=field.name, help=help_text
+        )
         return
     choices = described.choices or _member_names(kind)
     metavar = "{" + ",".join(choices) + "}" if choices else _metavar(field.name, kind)
-    many: dict[str, Any] = {"nargs": "+"} if is_many(kind) else {}
-    parser.add_argument(*flags, metavar=metavar, help=help_text, **many)
+    many: dict[str, Any] = {"nargs": "*"} if is_many(kind) else {}
+    parser.add_argument(*flags, metavar=metavar, dest=field.name, help=help_text, **many)
+
+
+def _with_hint(error: ConfigurationError, config_class: type, namespace: argparse.Namespace) -> ConfigurationError:
+    """Say of a positional that is missing where it may have gone: a list takes everything that follows its flag."""
+    for field in dataclasses.fields(config_class):
+        values = getattr(namespace, field.name)
+        if isinstance(values, list) and "Missing required" in str(error) and any("://" in value for value in values):
+            return ConfigurationError(
+                f"{error} {flag_of(field.name)} takes all that follows it ({' '.join(values)}): "
+                "put the address in front of it."
+            )
+    return error
 
 
 def _member_names(kind: Any) -> tuple[str, ...]:

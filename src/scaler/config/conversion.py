@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import types
 import typing
 from collections.abc import Callable
@@ -28,8 +29,10 @@ def expected_text(kind: Any) -> str:
         return "a list of texts"
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return f"one of {', '.join(kind.__members__)}"
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-    return words.get(kind, "an address" if "address" in getattr(kind, "__name__", "").lower() else "a text")
+    if hasattr(kind, "to_address"):
+        return "an address like tcp://127.0.0.1:2345"
+    words = {int: "a whole number", float: "a number", bool: "true or false"}
+    return words.get(kind, "a text")
 
 
 def convert_text(kind: Any, text: Any) -> Any:
@@ -39,7 +42,7 @@ def convert_text(kind: Any, text: Any) -> Any:
     if kind is int:
         return int(text)
     if kind is float:
-        return _whole_if_possible(float(text))
+        return _whole_if_possible(_finite(float(text)))
     return _convert_named(kind, text)
 
 
@@ -54,7 +57,7 @@ def convert_value(kind: Any, value: Any) -> Any:
     if kind is int:
         return _require(isinstance(value, int), value)
     if kind is float:
-        return _require(isinstance(value, (int, float)), value)
+        return _finite(_require(isinstance(value, (int, float)), value))
     return _convert_named(kind, _require(isinstance(value, str), value))
 
 
@@ -71,6 +74,13 @@ def _require(condition: bool, value: Any) -> Any:
     if not condition:
         raise ValueError
     return value
+
+
+def _finite(number: float) -> float:
+    """Refuse NaN, which is within every limit and beyond every limit, and infinity, which no clock can wait for."""
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 def _whole_if_possible(number: float) -> float:

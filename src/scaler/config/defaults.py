@@ -30,11 +30,14 @@ DEFAULT_EVENT_LOOP = "builtin"
 DEFAULT_LOGGING_LEVEL = "INFO"
 DEFAULT_LOGGING_PATHS = ("/dev/stdout",)
 
+LONGEST_SECONDS = 10**9
+"""About 31 years: what clocks, sockets and the wire can hold, and more than anybody waits for."""
+
 CAPNP_DATA_SIZE_LIMIT = 2**29 - 1
 CAPNP_MESSAGE_SIZE_LIMIT = 2**64 - 1
 
 MONITOR_PORT_OFFSET = 2
-"""A scheduler publishes its state at its own port plus this, unless told otherwise."""
+"""A scheduler publishes its state at its own port plus this, unless told otherwise; see ``derived_addresses``."""
 
 OBJECT_STORAGE_PORT_OFFSET = 1
 """The object storage of a scheduler listens at the scheduler's port plus this, unless told otherwise."""

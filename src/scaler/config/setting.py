@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass
 from typing import Any
+
+from scaler.config.defaults import LONGEST_SECONDS
 
 _KEY = "setting"
 
@@ -15,45 +18,95 @@ class Setting:
     """What a declaration says beyond the field's name, type and default."""
 
     help: str
-    short_flags: tuple[str, ...]
-    positional: bool
-    choices: tuple[str, ...]
-    minimum: float | None
-    exclusive_minimum: float | None
-    default_text: str
-    normalise: Callable[[Any], Any] | None
+    short_flags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    positional: bool = False
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    exclusive_minimum: float | None = None
+    maximum: float | None = None
+    default_text: str = ""
+    normalise: Callable[[Any], Any] | None = None
+    check: Callable[[Any], str] | None = None
 
     def expectation(self, value: Any) -> str:
         """Return what was expected instead of the value, or an empty text when it is fine."""
-        if self.choices and value not in self.choices:
-            return f"one of {', '.join(self.choices)}"
-        if self.minimum is not None and value < self.minimum:
-            return f"at least {self.minimum}"
-        if self.exclusive_minimum is not None and value <= self.exclusive_minimum:
-            return f"more than {self.exclusive_minimum}"
-        return ""
+        if self.choices:
+            return "" if value in self.choices else f"one of {', '.join(self.choices)}"
+        if self.check is not None and (expected := self.check(value)):
+            return expected
+        return "" if self._is_within_limits(value) else self.limits_text()
+
+    def limits_text(self) -> str:
+        """Say in words which numbers are allowed; empty when all are."""
+        words = []
+        if self.minimum is not None:
+            words.append(f"at least {self.minimum:.12g}")
+        if self.exclusive_minimum is not None:
+            words.append(f"above {self.exclusive_minimum:.12g}")
+        if self.maximum is not None:
+            words.append(f"at most {self.maximum:.12g}")
+        return " and ".join(words)
+
+    def _is_within_limits(self, value: Any) -> bool:
+        if isinstance(value, float) and not math.isfinite(value):
+            return False
+        return (
+            (self.minimum is None or value >= self.minimum)
+            and (self.exclusive_minimum is None or value > self.exclusive_minimum)
+            and (self.maximum is None or value <= self.maximum)
+        )
 
 
 def setting(
     *short_flags: str,
     help: str,
     default: Any = MISSING,
+    aliases: tuple[str, ...] = (),
     positional: bool = False,
     choices: tuple[str, ...] = (),
     minimum: float | None = None,
     exclusive_minimum: float | None = None,
+    maximum: float | None = None,
     default_text: str = "",
     normalise: Callable[[Any], Any] | None = None,
+    check: Callable[[Any], str] | None = None,
 ) -> Any:
-    """Declare a field of a section. Without a default it is required; ``None`` is always within the limits."""
-    described = Setting(help, short_flags, positional, choices, minimum, exclusive_minimum, default_text, normalise)
+    """Declare a field of a section. Without a default it is required; ``None`` is always within the limits.
+
+    ``aliases`` are other names of the field: each is a long flag and a TOML key, too. ``check`` returns what was
+    expected instead of a value, or an empty text.
+    """
+    described = Setting(
+        help=help,
+        short_flags=short_flags,
+        aliases=aliases,
+        positional=positional,
+        choices=choices,
+        minimum=minimum,
+        exclusive_minimum=exclusive_minimum,
+        maximum=maximum,
+        default_text=default_text,
+        normalise=normalise,
+        check=check,
+    )
     return dataclasses.field(default=default, metadata={_KEY: described})
+
+
+def seconds_setting(*short_flags: str, **declared: Any) -> Any:
+    """Declare a number of seconds: as ``setting``, and never more than a clock can hold."""
+    return setting(*short_flags, maximum=LONGEST_SECONDS, **declared)
 
 
 def setting_of(field: dataclasses.Field[Any]) -> Setting:
     """Return what was declared for a field of a section; a field declared plainly has no limits and no help."""
-    described: Setting = field.metadata.get(_KEY) or Setting("", (), False, (), None, None, "", None)
+    described: Setting = field.metadata.get(_KEY) or Setting("")
     return described
+
+
+def flag_of(name: str) -> str:
+    """Return the long flag of a setting."""
+    return "--" + name.replace("_", "-")
 
 
 def check_settings(section: Any) -> None:

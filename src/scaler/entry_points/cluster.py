@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from scaler.cluster.cluster import Cluster
-from scaler.config.command_line import read_command_line
-from scaler.config.section.cluster import ClusterConfig
-from scaler.entry_points.command import run_command
+from scaler.entry_points.commands import command_of_section
+from scaler.entry_points.early_end import EarlyEnd
 
-PROGRAM = "scaler_cluster"
+if TYPE_CHECKING:
+    from scaler.cluster.stack import Stack
+    from scaler.config.section.cluster import ClusterConfig
+
+COMMAND = command_of_section("cluster")
+PROGRAM = COMMAND.program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    config = read_command_line(
-        ClusterConfig, PROGRAM, "cluster", "Run workers on this machine, for a scheduler anywhere.", arguments
-    )
+    with EarlyEnd():
+        from scaler.cluster.cluster import Cluster
+        from scaler.entry_points.command import run_command
 
-    def run() -> int:
-        Cluster.from_config(config).run()
-        return 0
+        config = COMMAND.read(arguments)
+        return run_command(PROGRAM, config, lambda: 0 if Cluster.from_config(config).supervise() else 1)
 
-    # The cluster sets logging up itself, as it does in a process of its own.
-    return run_command(PROGRAM, ((), None, config.logging_level), run)
+
+def start(stack: Stack, config: ClusterConfig) -> Mapping[str, Any]:
+    """Start the workers as a part of a stack."""
+    from scaler.cluster.cluster import Cluster
+    from scaler.cluster.stack import Stage
+
+    stack.start(Cluster.from_config(config), Stage.others)
+    return {}
 
 
 if __name__ == "__main__":

@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from scaler.cluster.object_storage_server import ObjectStorageServerProcess
-from scaler.config.command_line import read_command_line
-from scaler.config.section.object_storage_server import ObjectStorageServerConfig
-from scaler.entry_points.command import run_command
+from scaler.entry_points.commands import command_of_section
+from scaler.entry_points.early_end import EarlyEnd
 
-PROGRAM = "scaler_object_storage_server"
+if TYPE_CHECKING:
+    from scaler.cluster.stack import Stack
+    from scaler.config.section.object_storage_server import ObjectStorageServerConfig
+
+COMMAND = command_of_section("object_storage_server")
+PROGRAM = COMMAND.program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    config = read_command_line(
-        ObjectStorageServerConfig,
-        PROGRAM,
-        "object_storage_server",
-        "Run an object storage server: it keeps the arguments and results of tasks.",
-        arguments,
-    )
+    with EarlyEnd():
+        from scaler.cluster.object_storage_server import ObjectStorageServerProcess
+        from scaler.entry_points.command import run_command
 
-    def run() -> int:
-        ObjectStorageServerProcess(
-            object_storage_address=config.object_storage_address,
-            logging_paths=config.logging_paths,
-            logging_level=config.logging_level,
-            logging_config_file=config.logging_config_file,
-            memory_limit_bytes=config.memory_limit_bytes,
-            get_timeout_seconds=config.get_timeout_seconds,
-            shared_memory=config.shared_memory,
-        ).run()
-        return 0
+        config = COMMAND.read(arguments)
 
-    # The server sets logging up itself, as it does in a process of its own.
-    return run_command(PROGRAM, ((), None, config.logging_level), run)
+        def run() -> int:
+            ObjectStorageServerProcess.from_config(config).serve()
+            return 0
+
+        return run_command(PROGRAM, config, run)
+
+
+def start(stack: Stack, config: ObjectStorageServerConfig) -> Mapping[str, Any]:
+    """Start the server as a part of a stack; return its real address."""
+    from scaler.cluster.object_storage_server import ObjectStorageServerProcess
+    from scaler.cluster.stack import Stage
+
+    storage = ObjectStorageServerProcess.from_config(config)
+    stack.start(storage, Stage.storage)
+    return {"object_storage_address": storage.advertised_address}
 
 
 if __name__ == "__main__":

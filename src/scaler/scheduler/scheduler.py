@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from scaler.config.defaults import MONITOR_PORT_OFFSET, OBJECT_STORAGE_PORT_OFFSET
+from scaler.config.derived_addresses import advertised_storage_address, own_monitor_address, own_storage_address
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.zmq import ZMQConfig
@@ -69,13 +69,16 @@ class _Service:
         self._socket = _make_socket(context, config)
         self._monitor = _make_monitor_socket(context)
         scheduler_address = self._socket.bind(config.scheduler_address.to_address())
-        storage_address = _storage_address(config, scheduler_address)
-        monitor_address = self._monitor.bind(_monitor_address(config, scheduler_address))
+        storage_address = _storage_address(config, ZMQConfig.from_string(scheduler_address))
+        told_address = advertised_storage_address(storage_address, config.advertised_object_storage_address)
+        monitor_address = self._monitor.bind(
+            (config.monitor_address or own_monitor_address(config.scheduler_address)).to_address()
+        )
         self.addresses = (scheduler_address, storage_address.to_address(), monitor_address)
         self._core = SchedulerCore(
             CoreSettings(
-                object_storage_host=storage_address.host,
-                object_storage_port=storage_address.port,
+                object_storage_host=told_address.host,
+                object_storage_port=told_address.port,
                 allocate_policy=config.allocate_policy,
                 max_number_of_tasks_waiting=config.max_number_of_tasks_waiting,
                 protected=config.protected,
@@ -186,21 +189,11 @@ def _make_monitor_socket(context: Context) -> Socket:
     )
 
 
-def _storage_address(config: SchedulerConfig, scheduler_address: str) -> ObjectStorageConfig:
+def _storage_address(config: SchedulerConfig, bound: ZMQConfig) -> ObjectStorageConfig:
     """Return the configured address of the object storage, or the scheduler's host and the port after its own."""
     if config.object_storage_address is not None:
         return config.object_storage_address
-    bound = ZMQConfig.from_string(scheduler_address)
-    if bound.port is None:
-        raise ValueError(f"object_storage_address is required for a scheduler at {scheduler_address}")
-    return ObjectStorageConfig(bound.host, bound.port + OBJECT_STORAGE_PORT_OFFSET)
-
-
-def _monitor_address(config: SchedulerConfig, scheduler_address: str) -> str:
-    """Return the configured monitor address, or the scheduler's host and the second port after its own."""
-    if config.monitor_address is not None:
-        return config.monitor_address.to_address()
-    bound = ZMQConfig.from_string(scheduler_address)
-    if bound.port is None:
-        return f"{scheduler_address}_monitor"
-    return ZMQConfig(bound.type, bound.host, bound.port + MONITOR_PORT_OFFSET).to_address()
+    address = own_storage_address(bound)
+    if address.port == 0:
+        raise ValueError(f"object_storage_address is required for a scheduler at {bound}")
+    return address

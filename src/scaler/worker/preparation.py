@@ -27,6 +27,7 @@ def prepare() -> PreparedProcessor | None:
     except OSError as error:
         logging.warning("cannot start a processor early: %s", error)
         processor = None
+    import scaler.io.ymq.native_log
     import scaler.utility.event_loop
     import scaler.utility.logging.utility
     import scaler.worker.agent.agent  # noqa: F401

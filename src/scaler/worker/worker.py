@@ -91,12 +91,14 @@ class Worker(ChildProcess):
     def run(self) -> None:
         """Be the agent until it leaves; called in the child."""
         # Imported here: who only starts workers needs none of it.
+        from scaler.io.ymq.native_log import log_native_lines
         from scaler.utility.event_loop import run_in_event_loop
         from scaler.utility.logging.utility import setup_logger
         from scaler.worker.agent.agent import run_agent
 
         settings = self._settings
         setup_logger(settings.logging_paths, settings.logging_config_file, settings.logging_level)
+        log_native_lines()
         exit_code = run_in_event_loop(settings.event_loop, run_agent(settings, self.prepared))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # it has left already

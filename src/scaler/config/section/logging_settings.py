@@ -1,5 +1,6 @@
 """The settings that say where and what a process logs; the same for every command."""
 
+import os
 from typing import Any
 
 from scaler.config.defaults import DEFAULT_LOGGING_LEVEL, DEFAULT_LOGGING_PATHS
@@ -10,7 +11,9 @@ LOGGING_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "NOTSET")
 
 def logging_paths_setting() -> Any:
     return setting(
-        "-lp", default=DEFAULT_LOGGING_PATHS, help="where to log: /dev/stdout, /dev/stderr or files, rotated every day"
+        "-lp",
+        default=DEFAULT_LOGGING_PATHS,
+        help="where to log: - or /dev/stdout, /dev/stderr, files, which are renamed every day",
     )
 
 
@@ -26,5 +29,13 @@ def logging_level_setting() -> Any:
 
 def logging_config_file_setting() -> Any:
     return setting(
-        "-lc", "-lcf", default=None, help="file in the format of logging.config.fileConfig, instead of paths and level"
+        "-lc",
+        "-lcf",
+        default=None,
+        check=_expect_file,
+        help="file in the format of logging.config.fileConfig, instead of paths and level",
     )
+
+
+def _expect_file(path: str) -> str:
+    return "" if os.access(path, os.R_OK) and os.path.isfile(path) else "a file that can be read"

@@ -9,7 +9,7 @@ from scaler.config.section.logging_settings import (
     logging_level_setting,
     logging_paths_setting,
 )
-from scaler.config.setting import check_settings, setting
+from scaler.config.setting import check_settings, seconds_setting, setting
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 
 
@@ -21,9 +21,13 @@ class ObjectStorageServerConfig:
         positional=True, help="address to listen at, like tcp://127.0.0.1:2346; port 0 is a free one"
     )
     memory_limit_bytes: int = setting(
-        "-ml", default=0, minimum=0, help="memory for objects, beyond which storing fails, 0 for no limit"
+        "-ml",
+        default=0,
+        minimum=0,
+        maximum=2**63 - 1,
+        help="memory for objects, beyond which storing fails, 0 for no limit",
     )
-    get_timeout_seconds: float = setting(
+    get_timeout_seconds: float = seconds_setting(
         "-gt", default=0, minimum=0, help="time to wait for an object that does not exist yet, 0 for no limit"
     )
     shared_memory: bool = setting(

@@ -11,7 +11,8 @@ from scaler.config.section.logging_settings import (
     logging_level_setting,
     logging_paths_setting,
 )
-from scaler.config.setting import check_settings, setting
+from scaler.config.section.worker_settings import MOST_IO_THREADS, event_loop_setting
+from scaler.config.setting import check_settings, seconds_setting, setting
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.scaling_controller_strategy import ScalingControllerStrategy
 from scaler.config.types.zmq import ZMQConfig, ZMQType
@@ -31,39 +32,59 @@ class SchedulerConfig:
         default_text="an own one at the scheduler's port plus 1",
         help="address of an object storage server that runs already",
     )
+    advertised_address: ZMQConfig | None = setting(
+        "-aa",
+        default=None,
+        default_text="the bound address",
+        help="address at which others reach the scheduler, where that is not the one it binds; port 0 is the bound one",
+    )
+    advertised_object_storage_address: ObjectStorageConfig | None = setting(
+        "-aosa",
+        default=None,
+        default_text="the host of the advertised address for an own one, otherwise where the scheduler reaches it",
+        help="address at which clients and workers reach the object storage server",
+    )
     monitor_address: ZMQConfig | None = setting(
         "-ma", default=None, default_text="the scheduler's port plus 2", help="address to publish the state at"
     )
     scaling_controller_strategy: ScalingControllerStrategy = setting(
         "-scs", default=ScalingControllerStrategy.NULL, help="policy that asks worker adapters for workers"
     )
-    adapter_webhook_urls: tuple[str, ...] = setting("-awu", default=(), help="URLs of the worker adapters")
-    io_threads: int = setting(default=defaults.DEFAULT_IO_THREADS, minimum=1, help="threads that move messages")
+    adapter_webhook_urls: tuple[str, ...] = setting(
+        "-awu", aliases=("adapter_webhook_url",), default=(), help="URLs of the worker adapters"
+    )
+    io_threads: int = setting(
+        "-it",
+        default=defaults.DEFAULT_IO_THREADS,
+        minimum=1,
+        maximum=MOST_IO_THREADS,
+        help="threads that move messages",
+    )
     max_number_of_tasks_waiting: int = setting(
         "-mt",
         default=defaults.DEFAULT_MAX_NUMBER_OF_TASKS_WAITING,
         minimum=-1,
         help="tasks that may wait for a worker before further ones are refused, -1 for no limit",
     )
-    client_timeout_seconds: float = setting(
+    client_timeout_seconds: float = seconds_setting(
         "-ct",
         default=defaults.DEFAULT_CLIENT_TIMEOUT_SECONDS,
         exclusive_minimum=0,
         help="silence after which a client is given up",
     )
-    worker_timeout_seconds: float = setting(
+    worker_timeout_seconds: float = seconds_setting(
         "-wt",
         default=defaults.DEFAULT_WORKER_TIMEOUT_SECONDS,
         exclusive_minimum=0,
         help="silence after which a worker is given up and its tasks run elsewhere",
     )
-    object_retention_seconds: float = setting(
+    object_retention_seconds: float = seconds_setting(
         "-ot",
         default=defaults.DEFAULT_OBJECT_RETENTION_SECONDS,
         exclusive_minimum=0,
         help="time after which a processor drops an object that no task has used from its cache",
     )
-    load_balance_seconds: float = setting(
+    load_balance_seconds: float = seconds_setting(
         "-ls",
         default=defaults.DEFAULT_LOAD_BALANCE_SECONDS,
         minimum=-1,
@@ -73,15 +94,10 @@ class SchedulerConfig:
         "-lbt",
         default=defaults.DEFAULT_LOAD_BALANCE_TRIGGER_TIMES,
         minimum=1,
+        maximum=10**9,
         help="looks in a row, ten a second, that must find that a task should move before it does",
     )
-    event_loop: str = setting(
-        "-e",
-        "-el",
-        default=defaults.DEFAULT_EVENT_LOOP,
-        choices=("builtin", "uvloop"),
-        help="implementation of the asyncio loop",
-    )
+    event_loop: str = event_loop_setting()
     protected: bool = setting("-p", default=True, help="refuse a client's request to shut the cluster down")
     allocate_policy: AllocatePolicy = setting("-ap", default=AllocatePolicy.even, help="how tasks are placed")
     logging_paths: tuple[str, ...] = logging_paths_setting()
@@ -90,7 +106,12 @@ class SchedulerConfig:
 
     def __post_init__(self) -> None:
         check_settings(self)
-        for name in ("scheduler_address", "monitor_address"):
+        if self.object_storage_address is not None and self.object_storage_address.port == 0:
+            raise ConfigurationError(
+                "object_storage_address must have the real port, which its server prints, "
+                f"got {self.object_storage_address}"
+            )
+        for name in ("scheduler_address", "advertised_address", "monitor_address"):
             address = getattr(self, name)
             if address is not None and address.type is ZMQType.inproc:
                 raise ConfigurationError(f"{name} must be a tcp or ipc address, got {str(address)!r}")

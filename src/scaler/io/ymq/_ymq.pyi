@@ -256,3 +256,9 @@ class Poller:
         The descriptor may be returned although it is not readable. The list is empty when time is up, after a signal,
         and sometimes without a reason. No time-out waits until something is ready.
         """
+
+def set_log_descriptor(descriptor: int) -> None:
+    """Write the lines of all sockets of the process to a descriptor, a pipe's, each with its level's name in front.
+
+    -1 is the standard error stream again, which gets warnings and errors only. The one before is not used any more.
+    """

@@ -20,6 +20,7 @@ from scaler.io.ymq._ymq import (
     Statistics,
     YMQException,
     map_memory_file,
+    set_log_descriptor,
     write_memory_file,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "Statistics",
     "YMQException",
     "map_memory_file",
+    "set_log_descriptor",
     "write_memory_file",
 ]
 

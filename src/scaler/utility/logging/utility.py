@@ -40,28 +40,37 @@ def setup_logger(
     """Log to the paths, or as the configuration file says; replaces what was set up before.
 
     ``-`` and ``/dev/stdout`` are the standard output, ``/dev/stderr`` the standard error, anything else is a file that
-    is renamed every day. No path and no file leaves logging as it is. Raise ValueError for an unknown level.
+    is renamed every day, and whose folder is made when it is missing. No path and no file leaves logging as it is.
+    Raise ValueError for an unknown level or a configuration file that is none, OSError for a path that is not usable.
     """
     for level, name in _SHORT_NAMES.items():
         logging.addLevelName(level, name)
     if logging_config_file is not None:
-        print(f"use logging config file: {logging_config_file}", flush=True)
-        from logging.config import fileConfig  # costs milliseconds, and is hardly ever used
-
-        fileConfig(logging_config_file, disable_existing_loggers=False)  # those of our modules exist
+        _load_config_file(logging_config_file)
         return
     paths = tuple(dict.fromkeys(_resolve(path) for path in log_paths))
     level_number = level_of(logging_level)
     if not paths:
         return
     root = logging.getLogger()
+    handlers = [_make_handler(path) for path in paths]
     for handler in list(root.handlers):
         root.removeHandler(handler)
         handler.close()
-    for path in paths:
-        root.addHandler(_make_handler(path))
+    for handler in handlers:
+        root.addHandler(handler)
     root.setLevel(level_number)
     logging.info("logging to %s", paths)
+
+
+def _load_config_file(path: str) -> None:
+    print(f"use logging config file: {path}", flush=True)
+    from logging.config import fileConfig  # costs milliseconds, and is hardly ever used
+
+    try:
+        fileConfig(path, disable_existing_loggers=False)  # those of our modules exist
+    except Exception as error:  # whatever reading the file, or the handlers it names, raises
+        raise ValueError(f"cannot use the logging_config_file {path}: {error!r}") from error
 
 
 def level_of(name: str) -> int:
@@ -76,17 +85,6 @@ def paths_of_process(log_paths: Iterable[str], pid: int) -> tuple[str, ...]:
     """Return the paths for one of many alike processes: files get its process id, so that each has its own."""
     streams = _STANDARD_OUTPUT | _STANDARD_ERROR
     return tuple(path if path in streams else f"{path}-{pid}" for path in log_paths)
-
-
-def current_paths() -> tuple[str, ...]:
-    """Return where the root logger writes, as paths; what native code writes to."""
-    paths = []
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.FileHandler):
-            paths.append(handler.baseFilename)
-        elif isinstance(handler, logging.StreamHandler):
-            paths.append("/dev/stderr" if handler.stream is sys.stderr else "/dev/stdout")
-    return tuple(dict.fromkeys(paths))
 
 
 def current_level_name() -> str:
@@ -110,7 +108,11 @@ def _make_handler(path: str) -> logging.Handler:
     elif path == "/dev/stderr":
         handler = logging.StreamHandler(sys.stderr)
     else:
-        handler = DailyFileHandler(path)
+        try:
+            os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+            handler = DailyFileHandler(path)
+        except OSError as error:
+            raise OSError(f"cannot log to {path}: {error.strerror}") from None
     is_stream = path in ("/dev/stdout", "/dev/stderr")
     handler.setFormatter(logging.Formatter(CONSOLE_FORMAT if is_stream else FILE_FORMAT, DATE_FORMAT))
     return handler

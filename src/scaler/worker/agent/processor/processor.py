@@ -90,7 +90,7 @@ class Processor(ChildProcess):
         try:
             return run(task)
         except BaseException as error:  # the outermost guard: nothing a task does may end the processor silently
-            logging.exception("task %s: its result could not be made", task.task_id.hex())
+            logging.debug("task %s: its result could not be made", task.task_id.hex(), exc_info=True)
             from scaler.worker.agent.processor.service import last_resort
 
             return last_resort(task, error)

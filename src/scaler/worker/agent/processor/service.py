@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from scaler.io.ymq.native_log import log_native_lines
 from scaler.io.ymq.ymq import Context, IOSocketType, Role, Socket
 from scaler.protocol import codec
 from scaler.utility.exceptions import UnserializableError
@@ -35,6 +36,7 @@ def serve(processor: Processor, settings: ProcessorSettings, preload: Callable[[
     os.close(settings.gate_descriptor)  # children of tasks have no use for it
     os.set_inheritable(settings.resume_descriptor, False)
     stand_still_on_demand(settings.resume_descriptor, settings.hard_suspend)
+    log_native_lines()
     context = Context(1)
     socket = Socket(context, settings.processor_id, IOSocketType.Connector, role=Role.processor)
     socket.connect(settings.agent_address, CONNECT_SECONDS)

@@ -80,7 +80,8 @@ class TaskRunner:
             return self._failed(task, error, codec.TaskEndCause.objectUnavailable)
 
     def _failed(self, task: codec.Task, error: BaseException, cause: codec.TaskEndCause) -> bytes:
-        logging.error("task %s failed: %s", task.task_id.hex(), type(error).__name__, exc_info=error)
+        # The client gets the error: in the log of many tasks it is one line of many.
+        logging.debug("task %s failed: %s", task.task_id.hex(), type(error).__name__, exc_info=error)
         try:
             return self._result(task, _FAILED, cause, serialize_failure(error))
         except ObjectStorageException as storage_error:  # a failure too large for a message, and no storage
@@ -137,7 +138,7 @@ def _is_retryable(task: codec.Task, error: BaseException) -> bool:
     try:
         return isinstance(error, pickle.loads(task.retry_on))
     except Exception:  # the types cannot be loaded here, or do strange things when they are asked
-        logging.exception("task %s: the types to retry after cannot be used", task.task_id.hex())
+        logging.debug("task %s: the types to retry after cannot be used", task.task_id.hex(), exc_info=True)
         return False
 
 

@@ -1,0 +1,9 @@
+"""Runs ``scaler`` from the source tree, without installing it."""
+
+import sys
+
+from scaler.entry_points.stack import main
+from scaler.utility.post_mortem import run_with_debugger
+
+if __name__ == "__main__":
+    sys.exit(run_with_debugger(main))
