@@ -74,3 +74,10 @@ def check_settings(section: Any) -> None:
             expected = f"a value of another type than {type(value).__name__}"
         if expected:
             raise ConfigurationError(f"{field.name} must be {expected}, got {value!r}")
+
+
+def redeclare(field: dataclasses.Field[Any], *further_flags: str) -> Any:
+    """Declare a setting as another section does, with further short flags."""
+    described = setting_of(field)
+    described = dataclasses.replace(described, short_flags=(*described.short_flags, *further_flags))
+    return dataclasses.field(default=field.default, metadata={_KEY: described})
