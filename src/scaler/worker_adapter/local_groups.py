@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Sequence
 from typing import Final
 
 from scaler.cluster.supervision import describe_exit
@@ -20,10 +21,12 @@ _KILLED_SECONDS: Final = 2.0
 
 
 class _Group:
-    def __init__(self, process: ChildProcess, worker_id: WorkerID) -> None:
+    def __init__(self, group_id: str, process: ChildProcess, worker_ids: Sequence[WorkerID]) -> None:
+        self.name = f"{process.name} of worker group {group_id}"
         self.process = process
-        self.worker_id = worker_id.decode()
+        self.worker_ids = [worker_id.decode() for worker_id in worker_ids]
         self.ended = asyncio.Event()
+        self.is_stopping = False
 
 
 class LocalGroups:
@@ -37,14 +40,14 @@ class LocalGroups:
         return len(self._groups)
 
     def workers(self) -> dict[str, list[str]]:
-        """Return the id of the worker of each group."""
-        return {group_id: [group.worker_id] for group_id, group in self._groups.items()}
+        """Return the ids of the workers of each group."""
+        return {group_id: group.worker_ids for group_id, group in self._groups.items()}
 
-    async def start(self, group_id: str, process: ChildProcess, worker_id: WorkerID) -> list[str]:
+    async def start(self, group_id: str, process: ChildProcess, worker_ids: Sequence[WorkerID]) -> list[str]:
         """Start a process as a group, and return the ids of its workers. Raise OSError when the system refuses."""
         if self._is_closed:
             raise CapacityExceededError("The adapter shuts down.")
-        group = self._groups[group_id] = _Group(process, worker_id)  # counted from now on
+        group = self._groups[group_id] = _Group(group_id, process, worker_ids)  # counted from now on
         try:
             await asyncio.to_thread(process.start)
         except BaseException:
@@ -53,7 +56,7 @@ class LocalGroups:
         asyncio.get_running_loop().add_reader(process.sentinel, self._on_end, group_id)
         if self._is_closed:
             process.send_signal(signal.SIGINT)
-        return [group.worker_id]
+        return group.worker_ids
 
     async def stop(self, group_id: str) -> None:
         """Stop a group and wait for its end, in bounded time. Raise WorkerGroupNotFoundError."""
@@ -68,9 +71,10 @@ class LocalGroups:
         await asyncio.gather(*(self._stop(group) for group in list(self._groups.values())))
 
     async def _stop(self, group: _Group) -> None:
+        group.is_stopping = True
         group.process.send_signal(signal.SIGINT)
         if not await _ends(group, STOP_GRACE_SECONDS):
-            _logger.warning("%s did not stop within %g seconds: killing it", group.worker_id, STOP_GRACE_SECONDS)
+            _logger.warning("%s did not stop within %g seconds: killing it", group.name, STOP_GRACE_SECONDS)
             group.process.kill()
             await _ends(group, _KILLED_SECONDS)
 
@@ -80,8 +84,8 @@ class LocalGroups:
             return
         asyncio.get_running_loop().remove_reader(group.process.sentinel)
         exit_code = group.process.exitcode
-        log = _logger.info if exit_code == 0 else _logger.warning
-        log("%s of worker group %s ended: %s", group.worker_id, group_id, describe_exit(exit_code))
+        log = _logger.info if exit_code == 0 or group.is_stopping else _logger.warning
+        log("%s ended: %s", group.name, describe_exit(exit_code))
         self._forget(group_id)
 
     def _forget(self, group_id: str) -> None:

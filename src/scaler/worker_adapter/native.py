@@ -34,7 +34,7 @@ class NativeWorkerAdapter:
             raise CapacityExceededError(f"Maximum number of workers ({limit}) reached.")
         group_id = f"native-{uuid.uuid4().hex}"
         worker = self._make_worker()
-        return group_id, await self._groups.start(group_id, worker, worker.identity)
+        return group_id, await self._groups.start(group_id, worker, [worker.identity])
 
     async def shutdown_worker_group(self, group_id: str) -> None:
         """Stop a worker and wait for its end. Raise WorkerGroupNotFoundError."""
