@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import enum
+import json
 import subprocess
 import sys
 import typing
@@ -14,9 +15,11 @@ from scaler.config.configuration_error import ConfigurationError
 from scaler.config.conversion import field_type, is_many
 from scaler.config.loader import load_config
 from scaler.config.section.cluster import ClusterConfig
+from scaler.config.section.ecs_worker_adapter import ECSWorkerAdapterConfig
 from scaler.config.section.native_worker_adapter import NativeWorkerAdapterConfig
 from scaler.config.section.object_storage_server import ObjectStorageServerConfig
 from scaler.config.section.scheduler import SchedulerConfig
+from scaler.config.section.symphony_worker_adapter import SymphonyWorkerConfig
 from scaler.config.setting import setting_of
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
 
@@ -25,12 +28,21 @@ SECTIONS = {
     "cluster": ClusterConfig,
     "object_storage_server": ObjectStorageServerConfig,
     "native_worker_adapter": NativeWorkerAdapterConfig,
+    "ecs_worker_adapter": ECSWorkerAdapterConfig,
+    "symphony_worker_adapter": SymphonyWorkerConfig,
 }
 REQUIRED = {
     "scheduler": {"scheduler_address": "tcp://127.0.0.1:1"},
     "cluster": {"scheduler_address": "tcp://127.0.0.1:1"},
     "object_storage_server": {"object_storage_address": "tcp://127.0.0.1:1"},
     "native_worker_adapter": {"scheduler_address": "tcp://127.0.0.1:1"},
+    "ecs_worker_adapter": {
+        "scheduler_address": "tcp://127.0.0.1:1",
+        "adapter_web_host": "localhost",
+        "adapter_web_port": 80,
+        "ecs_subnets": ["subnet-1"],
+    },
+    "symphony_worker_adapter": {"scheduler_address": "tcp://127.0.0.1:1", "service_name": "Service"},
 }
 # Settings that only one value is valid for in this release, or that depend on each other.
 FIXED_VALUES = {"scaling_controller_strategy", "adapter_webhook_urls", "worker_names", "num_of_workers"}
@@ -96,7 +108,7 @@ def as_text(value) -> str:
 @pytest.mark.parametrize(("section", "field", "kind"), list(cases()))
 def test_command_line_over_toml_over_default(section, field, kind, tmp_path):
     in_toml, on_line = ("true", "false") if kind is bool else two_values(field.name, kind)
-    required = [f'{name} = "{text}"' for name, text in REQUIRED[section].items() if name != field.name]
+    required = [f"{name} = {json.dumps(text)}" for name, text in REQUIRED[section].items() if name != field.name]
     toml = [*required, toml_line(field.name, kind, in_toml)]
 
     assert as_text(getattr(read(section, tmp_path, toml, []), field.name)) == in_toml
@@ -106,7 +118,7 @@ def test_command_line_over_toml_over_default(section, field, kind, tmp_path):
     if kind is bool:  # and the other way round, for a switch is never "not given" by accident
         both = read(section, tmp_path, [*required, toml_line(field.name, kind, "false")], flags(field, kind, "true"))
         assert getattr(both, field.name) is True
-    if not setting_of(field).positional:
+    if field.name not in REQUIRED[section]:
         assert getattr(read(section, tmp_path, required, []), field.name) == field.default
 
 
@@ -155,6 +167,13 @@ def test_short_flags_do_not_collide(section):
         ("native_worker_adapter", [], ["-p", "65536"], "adapter_web_port must be at most 65535, got 65536"),
         ("native_worker_adapter", [], ["-p", "x"], "--adapter-web-port x: expected a whole number of at least 0"),
         ("native_worker_adapter", [], ["-mw", "0"], "max_workers must be above 0, or -1 for no limit, got 0"),
+        ("ecs_worker_adapter", ["ecs_task_cpu = 0"], [], "ecs_task_cpu = 0: expected a whole number of at least 1"),
+        ("ecs_worker_adapter", [], ["-mi", "0"], "max_instances must be above 0, or -1 for no limit, got 0"),
+        ("ecs_worker_adapter", [], ["--ecs-subnets", ","], "ecs_subnets must not be empty"),
+        ("ecs_worker_adapter", [], ["--ecs-cluster", ""], "ecs_cluster must not be empty"),
+        ("symphony_worker_adapter", [], ["-n", "0"], "--base-concurrency 0: expected a whole number of at least 1"),
+        ("symphony_worker_adapter", [], ["-it", "x"], "--io-threads x: expected a whole number of at least 1"),
+        ("symphony_worker_adapter", [], ["-sn", ""], "service_name must not be empty"),
         ("native_worker_adapter", [], ["-mw", "-2"], "--max-workers -2: expected a whole number of at least -1"),
         ("cluster", [], ["-n", "-1"], "--num-of-workers -1: expected a whole number of at least 0"),
         ("cluster", [], ["-n", "3", "-wn", "a,b"], "must be num_of_workers (3)"),
@@ -163,7 +182,7 @@ def test_short_flags_do_not_collide(section):
     ],
 )
 def test_wrong_settings_end_the_command_with_one_line(section, lines, arguments, message, tmp_path, capsys):
-    required = [f'{name} = "{text}"' for name, text in REQUIRED[section].items()]
+    required = [f"{name} = {json.dumps(text)}" for name, text in REQUIRED[section].items()]
     with pytest.raises(SystemExit) as ended:
         read(section, tmp_path, [*required, *lines], arguments)
     assert ended.value.code == 2
@@ -296,3 +315,13 @@ def test_the_flags_of_adapters_that_were_documented_before(monkeypatch):
     assert (config.heartbeat_interval_seconds, config.adapter_web_token) == (3, "from outside")
     given = read_command_line(NativeWorkerAdapterConfig, "p", "", "", [*arguments, "--adapter-web-token", "own"])
     assert given.adapter_web_token == "own"
+
+
+def test_subnets_are_a_list_with_commas_or_several_words_or_a_toml_list(tmp_path):
+    line = ["tcp://127.0.0.1:1", "--host", "h", "--port", "1", "--ecs-subnets", "a,b", "c"]
+    config = read_command_line(ECSWorkerAdapterConfig, "p", "ecs_worker_adapter", "", line)
+    assert config.ecs_subnets == ("a", "b", "c")
+    path = tmp_path / "config.toml"
+    path.write_text('[ecs_worker_adapter]\necs_subnets = ["a", "b"]\n')
+    config = read_command_line(ECSWorkerAdapterConfig, "p", "ecs_worker_adapter", "", [*line[:5], "-c", str(path)])
+    assert config.ecs_subnets == ("a", "b")

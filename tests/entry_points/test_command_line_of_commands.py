@@ -5,10 +5,24 @@ import sys
 
 import pytest
 
-from scaler.entry_points import cluster, object_storage_server, scheduler, worker_adapter_native
+from scaler.entry_points import (
+    cluster,
+    object_storage_server,
+    scheduler,
+    worker_adapter_ecs,
+    worker_adapter_native,
+    worker_adapter_symphony,
+)
 from scaler.entry_points.command import run_command
 
-COMMANDS = [scheduler, cluster, object_storage_server, worker_adapter_native]
+COMMANDS = [
+    scheduler,
+    cluster,
+    object_storage_server,
+    worker_adapter_native,
+    worker_adapter_ecs,
+    worker_adapter_symphony,
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.PROGRAM)
