@@ -22,6 +22,7 @@ NATIVE = {
     "scaler.io.ymq._ymq",
     "scaler.object_storage.object_storage_server",
     "scaler.protocol._codec",
+    "scaler.worker.agent._relay",
     "scaler.worker.agent._task_gate",
 }
 COMPILED_LIST = Path(__file__).parents[1] / "cmake" / "CompiledPython.cmake"

@@ -14,6 +14,7 @@
 #include "bindings/ymq_context.h"
 #include "bindings/ymq_log.h"
 #include "bindings/ymq_payload.h"
+#include "bindings/ymq_port.h"
 #include "bindings/ymq_released.h"
 #include "ymq/signals_blocked.h"
 
@@ -345,6 +346,7 @@ ymq::Socket& Socket::native() const {
 
 void defineSocket(nb::module_& module) {
     defineStatistics(module);
+    nb::class_<Port>(module, "Port", "A socket for other extension modules.");
     nb::class_<Socket> type(module, "Socket", nb::is_weak_referenceable(), "A message socket with named peers.");
     const ymq::SocketOptions defaults;
     type.def("__init__", &initialise, nb::arg("context"), nb::arg("identity"), nb::arg("socket_type"), nb::kw_only(),
@@ -358,6 +360,7 @@ void defineSocket(nb::module_& module) {
         const std::string& identity = self.native().options().identity;
         return nb::bytes(identity.data(), identity.size());
     });
+    type.def_prop_ro("port", [](const Socket& self) { return Port{self.native().port()}; });
     type.def_prop_ro("socket_type", [](const Socket& self) { return self.native().options().type; });
     type.def_prop_ro(
         "refusal", [](const Socket& self) { return self.native().refusal(); },

@@ -29,24 +29,16 @@ Inbox::Inbox(IoLoop* loop) : loop_(loop), event_(::eventfd(0, EFD_CLOEXEC | EFD_
 
 Inbox::~Inbox() { setWatchedLocked(false); }
 
-void Inbox::push(Received item) {
-    const std::lock_guard lock(mutex_);
-    bytes_ += bytesOf(item);
-    items_.push_back(std::move(item));
-    notifyLocked();
-}
+void Inbox::push(Received item) { push(std::span(&item, 1)); }
 
-void Inbox::push(std::vector<Received>& items) {
+void Inbox::push(std::span<Received> items) {
     if (items.empty()) return;
-    {
-        const std::lock_guard lock(mutex_);
-        for (Received& item : items) {
-            bytes_ += bytesOf(item);
-            items_.push_back(std::move(item));
-        }
-        notifyLocked();
+    const std::lock_guard lock(mutex_);
+    for (Received& item : items) {
+        bytes_ += bytesOf(item);
+        items_.push_back(std::move(item));
     }
-    items.clear();
+    notifyLocked();
 }
 
 std::vector<Received> Inbox::take(std::size_t maximum) {

@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "ymq/received.h"
@@ -34,8 +35,8 @@ public:
     Inbox& operator=(const Inbox&) = delete;
 
     void push(Received item);
-    // Moves everything out of the vector, and leaves it empty.
-    void push(std::vector<Received>& items);
+    // Moves the items out of where they are.
+    void push(std::span<Received> items);
 
     // Returns at most this many, oldest first, without waiting.
     std::vector<Received> take(std::size_t maximum);

@@ -29,8 +29,7 @@ ErrorCode Socket::send(std::optional<std::string_view> address, std::span<const 
 }
 
 ErrorCode Socket::send(std::optional<std::string_view> address, Bytes payload, std::uint64_t token) {
-    const MessagePart part(std::move(payload));
-    return core_->send(address, std::span(&part, 1), token);
+    return core_->sendBytes(address, std::move(payload), token);
 }
 
 ErrorCode Socket::sendNow(std::optional<std::string_view> address, std::span<const MessagePart> parts,
@@ -78,6 +77,8 @@ void Socket::requestStop() { core_->requestStop(); }
 bool Socket::close(std::chrono::milliseconds linger) { return core_->close(linger); }
 
 SocketStatistics Socket::statistics() { return core_->statistics(); }
+
+std::shared_ptr<Port> Socket::port() const { return core_; }
 
 std::string Socket::refusal() { return core_->refusal(); }
 

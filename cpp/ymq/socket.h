@@ -14,6 +14,7 @@
 #include "ymq/address.h"
 #include "ymq/io_context.h"
 #include "ymq/outbox.h"
+#include "ymq/port.h"
 #include "ymq/received.h"
 #include "ymq/socket_options.h"
 #include "ymq/socket_statistics.h"
@@ -83,6 +84,8 @@ public:
     SocketStatistics statistics();
     // Returns what the other side said when it last refused a connection.
     std::string refusal();
+    // Returns the socket for code of other modules; who keeps it keeps the connections.
+    std::shared_ptr<Port> port() const;
 
 private:
     friend class Poller;

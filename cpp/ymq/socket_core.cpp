@@ -136,6 +136,16 @@ std::string SocketCore::refusal() {
     return refusal_;
 }
 
+void SocketCore::setFilter(std::shared_ptr<InboundFilter> filter) {
+    const std::lock_guard lock(mutex_);
+    filter_.swap(filter);
+}
+
+bool SocketCore::hasItems() {
+    const std::lock_guard lock(mutex_);
+    return inbox_.hasItems();
+}
+
 void SocketCore::onAccepted(StreamSocket socket, std::string description) {
     startLink(std::move(socket), std::move(description), false);
 }
@@ -164,7 +174,8 @@ bool SocketCore::onFramesLocked(Link& link, std::vector<Received>& messages, std
         if (!session.owesAcknowledgement()) peer->owes_since = peer->last_heard;
         session.onData(messages.size(), bytes);
         counters_.received_messages += messages.size();
-        inbox_.push(messages);
+        deliverLocked(messages);
+        messages.clear();
     }
     bool answered = false;
     for (const Frame& frame : controls) {
@@ -183,6 +194,10 @@ bool SocketCore::onFramesLocked(Link& link, std::vector<Received>& messages, std
     if (answered) link.writeLocked();
     scheduleTickLocked(tickWritesLocked(*peer, peer->last_heard));
     return true;
+}
+
+void SocketCore::deliverLocked(std::span<Received> items) {
+    if (filter_ == nullptr || !filter_->takes(*this, items)) inbox_.push(items);
 }
 
 bool SocketCore::onControlLocked(Peer& peer, Link& link, const Frame& frame) {

@@ -28,12 +28,13 @@
 #include "ymq/link.h"
 #include "ymq/listener.h"
 #include "ymq/peer_table.h"
+#include "ymq/port.h"
 #include "ymq/socket_options.h"
 #include "ymq/socket_statistics.h"
 
 namespace scaler::ymq {
 
-class SocketCore : public std::enable_shared_from_this<SocketCore> {
+class SocketCore final : public Port, public std::enable_shared_from_this<SocketCore> {
 public:
     SocketCore(IoLoop& loop, SocketOptions options);
 
@@ -45,8 +46,12 @@ public:
     std::vector<Received> take(std::size_t maximum);
     SocketStatistics statistics();
     std::string refusal();
+    void setFilter(std::shared_ptr<InboundFilter> filter) override;
+    bool hasItems() override;
+    const void* loopIdentity() const noexcept override { return &loop_; }
     // In socket_send.cpp:
     ErrorCode send(std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token);
+    ErrorCode sendBytes(std::optional<std::string_view> address, Bytes payload, std::uint64_t token) override;
     ErrorCode sendNow(std::optional<std::string_view> address, std::span<const MessagePart> parts, std::uint64_t token,
                       bool& written);
     ErrorCode queue(std::optional<std::string_view> address, std::span<const MessagePart> parts);
@@ -90,6 +95,8 @@ private:
     void onAccepted(StreamSocket socket, std::string description);
     void onDialed(StreamSocket socket);
     void startLink(StreamSocket socket, std::string description, bool dialed);
+    void deliverLocked(std::span<Received> items);
+    void deliverLocked(Received item) { deliverLocked(std::span(&item, 1)); }
     bool onControlLocked(Peer& peer, Link& link, const Frame& frame);
     void resumeReading();
     void log(LogLevel level, const std::string& text) const;
@@ -140,6 +147,7 @@ private:
     InboundGate inbound_gate_;
 
     std::mutex mutex_{};
+    std::shared_ptr<InboundFilter> filter_{};
     std::condition_variable quiet_{};
     PeerTable peers_{};
     // Of a connector: its one peer, from the first use to its end; null when the socket is idle.

@@ -24,6 +24,11 @@ ErrorCode SocketCore::send(std::optional<std::string_view> address, std::span<co
     return code;
 }
 
+ErrorCode SocketCore::sendBytes(std::optional<std::string_view> address, Bytes payload, std::uint64_t token) {
+    const MessagePart part(std::move(payload));
+    return send(address, std::span(&part, 1), token);
+}
+
 ErrorCode SocketCore::sendNow(std::optional<std::string_view> address, std::span<const MessagePart> parts,
                               std::uint64_t token, bool& written) {
     std::vector<PeerPointer> receivers;

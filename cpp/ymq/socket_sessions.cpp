@@ -180,7 +180,7 @@ void SocketCore::establishLocked(Link& link, const PeerPointer& peer) {
     link.establishLocked(peer);
     if (fresh) {
         peers_.add(peer);
-        if (!stopping_) inbox_.push(Received::occurrence(peer->name, PeerEvent::connected));
+        if (!stopping_) deliverLocked(Received::occurrence(peer->name, PeerEvent::connected));
     }
     link.writeLocked();
     scheduleTickLocked(tickLocked(peer, peer->last_heard));
@@ -285,7 +285,7 @@ void SocketCore::endLocked(PeerPointer peer, PeerEvent event, ErrorCode code) {
         only_peer_.reset();
         used_up_ = true;
     }
-    if (!stopping_) inbox_.push(Received::occurrence(peer->name, event));
+    if (!stopping_) deliverLocked(Received::occurrence(peer->name, event));
     if (dialed_peer_ == peer) {
         stopDialingLocked();
         // A subscriber without guaranteed delivery begins anew by itself.

@@ -39,7 +39,7 @@ void SocketCore::leaveLocked(PeerPointer peer) {
     }
     if (dialed_peer_ == peer) stopDialingLocked();
     link->leaveLocked();
-    if (!stopping_) inbox_.push(Received::occurrence(peer->name, PeerEvent::lost));
+    if (!stopping_) deliverLocked(Received::occurrence(peer->name, PeerEvent::lost));
 }
 
 void SocketCore::requestStop() {

@@ -1,4 +1,6 @@
-"""Prints how many steps the scheduler's core takes for some events in a cluster: ``python count_steps.py WORKERS``.
+"""Prints how many steps the scheduler's core takes for some events: ``python count_steps.py WORKERS KINDS``.
+
+KINDS of needs wait that nobody offers.
 
 Steps of compiled modules cannot be counted, so this is a process of its own that loads the product from its sources.
 The answer is JSON, by event.
@@ -26,8 +28,6 @@ from scaler.protocol import codec  # noqa: E402
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy  # noqa: E402
 from scaler.utility.identifiers import ClientID, ObjectID, WorkerID  # noqa: E402
 
-_WAITING_KINDS = 5
-
 
 class Steps:
     """Counts opcodes of the scheduler's sources, those in loops and comprehensions as often as they run."""
@@ -53,7 +53,7 @@ class Steps:
         return self._trace
 
 
-def _cluster(workers: int) -> tuple[SchedulerFixture, ClientID, list[WorkerID]]:
+def _cluster(workers: int, kinds: int) -> tuple[SchedulerFixture, ClientID, list[WorkerID]]:
     """Return a cluster whose workers all have a task, with others that wait in vain."""
     scheduler = SchedulerFixture(allocate_policy=AllocatePolicy.capability)
     client = scheduler.client()
@@ -61,16 +61,20 @@ def _cluster(workers: int) -> tuple[SchedulerFixture, ClientID, list[WorkerID]]:
         scheduler.worker(str(number), queue_size=2, capabilities={"gpu": 1} if number == 0 else None)
         for number in range(workers)
     ]
-    for number in range(_WAITING_KINDS):
+    for number in range(kinds):
         scheduler.submit(client, 1, capabilities={f"nobody offers {number}": 1})
     scheduler.submit(client, workers)
     scheduler.submit(client, 1, capabilities={"gpu": 1})  # which has buckets from now on
+    for second in range(3):
+        scheduler.tick(float(second))
+        scheduler.submit(client)
+        scheduler.submit(client, 1, capabilities={"gpu": 1})
     return scheduler, client, ids
 
 
-def count(workers: int) -> dict[str, int]:
+def count(workers: int, kinds: int) -> dict[str, int]:
     """Return the steps of each event."""
-    scheduler, client, ids = _cluster(workers)
+    scheduler, client, ids = _cluster(workers, kinds)
     steps, found = Steps(), {}
     object_id = ObjectID.generate_object_id(client)
     scheduler.create_objects(client, client, [object_id])
@@ -92,4 +96,4 @@ def count(workers: int) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    json.dump(count(int(sys.argv[1])), sys.stdout)
+    json.dump(count(int(sys.argv[1]), int(sys.argv[2])), sys.stdout)

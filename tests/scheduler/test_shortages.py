@@ -156,3 +156,43 @@ def test_counts_are_exact_after_cancels_in_the_middle_of_a_line(scheduler: Sched
     scheduler.cancel(client, tasks[11])
     [shortage] = scheduler.core._shortages.shortages()
     assert shortage.tasks == 15
+
+
+def test_what_waited_in_vain_leaves_nothing(scheduler: SchedulerFixture) -> None:
+    client, _ = scheduler.client(), scheduler.worker()
+    for number in range(100):
+        scheduler.submit(client, 3, capabilities={"gpu": number + 1}, priority=number % 2)
+    scheduler.lose(client)
+    for second in range(3):
+        scheduler.tick(float(second))
+    queue, pool = scheduler.core._tasks._queue, scheduler.core._pool
+    assert (queue.classes(), queue.parked(), pool.classes) == ([], [], [])
+
+
+def test_what_was_put_aside_is_placed_when_a_worker_comes_that_offers_it(scheduler: SchedulerFixture) -> None:
+    client, _ = scheduler.client(), scheduler.worker("plain")
+    [special] = scheduler.submit(client, capabilities={"gpu": 2})
+    [other] = scheduler.submit(client, capabilities={"tpu": 1})
+    assert len(scheduler.core._tasks._queue.parked()) == 2
+    small = scheduler.worker("small", capabilities={"gpu": 1}, keep=True)
+    assert scheduler.tasks_sent_to(small) == []
+    large = scheduler.worker("large", capabilities={"gpu": -1}, keep=True)
+    assert scheduler.tasks_sent_to(large) == [special]
+    both = scheduler.worker("both", capabilities={"gpu": 2, "tpu": 1}, keep=True)
+    assert scheduler.tasks_sent_to(both) == [other]
+
+
+def test_what_the_last_worker_that_offered_it_leaves_behind_is_put_aside_and_found_again(
+    scheduler: SchedulerFixture,
+) -> None:
+    client, able = scheduler.client(), scheduler.worker("able", capabilities={"gpu": 1})
+    first, second = scheduler.submit(client, 2, capabilities={"gpu": 1})
+    scheduler.core.drain_worker(able, "for this test")
+    scheduler.end_batch()
+    third = scheduler.submit(client, capabilities={"gpu": 1})[0]
+    scheduler.lose(able)
+    assert len(scheduler.core._tasks._queue.parked()) == 1
+    successor = scheduler.worker("successor", capabilities={"gpu": 1}, keep=True)
+    assert scheduler.tasks_sent_to(successor) == [first, second]
+    scheduler.finish(successor, first, attempt=1)
+    assert scheduler.tasks_sent_to(successor) == [third]

@@ -115,3 +115,26 @@ def test_counts_are_those_of_a_simple_list(queue: WaitingQueue, seed: int) -> No
         assert len(queue) == len(waiting)
         for needs in (NO_NEEDS, GPU):
             assert queue.count(needs) == sum(record.needs == needs for record in waiting)
+
+
+def test_needs_that_were_put_aside_keep_their_tasks_and_what_is_still_to_come(queue: WaitingQueue) -> None:
+    first, second, third = (task(number, GPU) for number in range(3))
+    queue.append(first)
+    queue.park(GPU)
+    queue.append(second)
+    queue.put_back(third)
+    assert (queue.active(), queue.parked(), queue.classes(), queue.count(GPU)) == ([], [GPU], [GPU], 3)
+    end(queue, first)
+    queue.unpark(GPU)
+    assert (queue.active(), queue.parked()) == ([GPU], [])
+    assert take_all(queue, GPU) == [third, second]
+
+
+def test_needs_that_nothing_waits_with_are_not_put_aside_any_more(queue: WaitingQueue) -> None:
+    only = task(1, GPU)
+    queue.append(only)
+    queue.park(GPU)
+    end(queue, only)
+    assert (queue.active(), queue.parked(), queue.classes()) == ([], [], [])
+    queue.append(task(2, GPU))
+    assert queue.active() == [GPU]

@@ -136,6 +136,9 @@ class Statistics:
     @property
     def dropped_messages(self) -> int: ...
 
+class Port:
+    """A socket for other extension modules, which call it without Python. It keeps the connections of the socket."""
+
 class Socket:
     def __init__(
         self,
@@ -157,6 +160,8 @@ class Socket:
     def identity(self) -> bytes: ...
     @property
     def socket_type(self) -> IOSocketType: ...
+    @property
+    def port(self) -> Port: ...
     @property
     def refusal(self) -> str:
         """What the other side said when it last refused a connection; empty when it did not."""

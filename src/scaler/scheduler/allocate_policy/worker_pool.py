@@ -131,6 +131,10 @@ class WorkerPool:
         """Return whether a worker that stays may run tasks with the needs, now or when it has room."""
         return self._buckets(needs, level).has_workers
 
+    def is_hopeless(self, needs: Needs, level: int) -> bool:
+        """Return whether only a worker that is yet to come can ever run tasks with the needs."""
+        return not self._draining and not self.is_offered(needs, level)
+
     def draining(self) -> list[WorkerRecord]:
         """Return the workers that get no more tasks."""
         return list(self._draining.values())
@@ -154,10 +158,14 @@ class WorkerPool:
 
     def describe_wait(self, needs: Needs, level: int) -> str:
         """Return, in words, what a task with the needs waits for."""
-        if not self._workers:
-            return "no worker is connected"
         if self.is_offered(needs, level):
             return "all workers that may run it were busy"
+        return self.describe_shortage(needs)
+
+    def describe_shortage(self, needs: Needs) -> str:
+        """Return, in words, why no worker may ever run a task with the needs."""
+        if not self._workers:
+            return "no worker is connected"
         if len(self._draining) == len(self._workers):
             return "every connected worker is about to leave"
         return f"no connected worker offers what it needs: {describe(needs)}"

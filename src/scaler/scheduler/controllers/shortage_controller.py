@@ -13,6 +13,8 @@ _logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS: Final = 2.0
 """How long tasks wait in vain before the log says so: a cluster that starts, or replaces a worker, is no news."""
+LOOK_SECONDS: Final = 1.0
+"""Least time between two looks: a look takes a step for each kind of needs that waits."""
 MOST_LINES: Final = 20
 """Kinds of needs that one look names in the log; of more, which a client can make up, only the number."""
 
@@ -33,6 +35,7 @@ class ShortageController:
         self._tasks = tasks
         self._since: dict[Needs, float] = {}
         self._told: set[Needs] = set()
+        self._next_look_seconds = 0.0
 
     def __len__(self) -> int:
         return len(self._since)
@@ -40,13 +43,16 @@ class ShortageController:
     def shortages(self) -> list[Shortage]:
         """Return what waits in vain at present, the kind with the most tasks first."""
         found = [
-            Shortage(needs, count, self._pool.describe_wait(needs, level))
-            for needs, (count, level) in self._tasks.unplaceable().items()
+            Shortage(needs, count, self._pool.describe_shortage(needs))
+            for needs, count in self._tasks.unplaceable().items()
         ]
         return sorted(found, key=lambda shortage: shortage.tasks, reverse=True)
 
     def on_tick(self, now_seconds: float) -> None:
         """Warn of what has waited in vain for a while, and tell when that is over."""
+        if now_seconds < self._next_look_seconds:
+            return
+        self._next_look_seconds = now_seconds + LOOK_SECONDS
         shortages = self.shortages()
         self._since = {shortage.needs: self._since.get(shortage.needs, now_seconds) for shortage in shortages}
         late = [

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from scaler.protocol import codec
-from scaler.scheduler.allocate_policy.needs import Needs
+from scaler.scheduler.allocate_policy.needs import Needs, offers
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool, hold, let_go
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.controllers.client_controller import ClientRecord
@@ -104,14 +104,14 @@ class TaskController:
         counts[TaskState.waiting] = len(self._queue)
         return counts
 
-    def unplaceable(self) -> dict[Needs, tuple[int, int]]:
-        """Return what waits although no worker may ever run it: by needs the number of tasks, and the level of one."""
-        counts: dict[Needs, tuple[int, int]] = {}
-        for needs in self._queue.classes():
+    def unplaceable(self) -> dict[Needs, int]:
+        """Return what waits although no worker may ever run it: by needs, the number of tasks."""
+        counts = {needs: self._queue.count(needs) for needs in self._queue.parked()}
+        for needs in self._queue.active():
             record = self._queue.first(needs)
             if record is not None and not self._pool.is_offered(needs, record.level):
-                counts[needs] = (self._queue.count(needs), record.level)
-        return counts
+                counts[needs] = self._queue.count(needs)
+        return {needs: count for needs, count in counts.items() if count > 0}
 
     # -- events from clients
 
@@ -282,16 +282,24 @@ class TaskController:
 
     def place_waiting(self) -> None:
         """Place every waiting task for which a worker has room."""
-        for needs in self._queue.classes():
+        for needs in self._queue.active():
             while (record := self._queue.first(needs)) is not None:
                 seconds = self._durations.estimate(record.function_id) * record.calls
                 worker = self._pool.find(needs, record.level, seconds)
                 if worker is None:
                     worker = self._pool.find_for_parent(needs, record.level)
                 if worker is None:
+                    if self._pool.is_hopeless(needs, record.level):
+                        self._queue.park(needs)
                     break
                 self._queue.pop_first(record)
                 self._place(record, worker, seconds)
+
+    def on_worker_joined(self, worker: WorkerRecord) -> None:
+        """Try again to place what nobody has offered so far."""
+        for needs in self._queue.parked():
+            if offers(worker.capabilities, needs):
+                self._queue.unpark(needs)
 
     def waiting_classes(self) -> list[Needs]:
         """Return the needs of the tasks that wait."""

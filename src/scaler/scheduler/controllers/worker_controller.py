@@ -55,6 +55,7 @@ class WorkerController:
             capabilities = {capability.name: capability.value for capability in heartbeat.capabilities}
             worker = WorkerRecord(worker_id, max(1, heartbeat.queueSize), capabilities)
             self._pool.add(worker)
+            self._tasks.on_worker_joined(worker)
             _logger.info("worker %s connected", worker_id.decode(errors="replace"))
             self._publish(worker, "connected")
         worker.heartbeat = heartbeat.to_dict()

@@ -16,10 +16,15 @@ class WaitingQueue:
 
     Removal is lazy: a task that ended while it waited stays in its line until it comes to the front, or until ended
     tasks are more than half of a line.
+
+    Needs that no worker offers are put aside by ``park``: they are not to be tried again with every batch, however many
+    kinds of them there are.
     """
 
     def __init__(self) -> None:
         self._lines: dict[Needs, dict[int, _Line]] = {}
+        self._active: dict[Needs, None] = {}
+        self._parked: dict[Needs, None] = {}  # of all needs in _lines, those that are not active
         self._count = 0
 
     def __len__(self) -> int:
@@ -28,6 +33,24 @@ class WaitingQueue:
     def classes(self) -> list[Needs]:
         """Return the needs of the tasks that wait."""
         return list(self._lines)
+
+    def active(self) -> list[Needs]:
+        """Return the needs of the tasks that wait, without those that were put aside."""
+        return list(self._active)
+
+    def parked(self) -> list[Needs]:
+        """Return the needs that were put aside."""
+        return list(self._parked)
+
+    def park(self, needs: Needs) -> None:
+        """Put needs of waiting tasks aside, with what is still to come."""
+        del self._active[needs]
+        self._parked[needs] = None
+
+    def unpark(self, needs: Needs) -> None:
+        """Take needs back that were put aside."""
+        del self._parked[needs]
+        self._active[needs] = None
 
     def count(self, needs: Needs) -> int:
         """Return how many tasks with the needs wait."""
@@ -56,7 +79,7 @@ class WaitingQueue:
                 records.popleft()
                 line.ended -= 1
             del lines[priority]
-        self._lines.pop(needs, None)
+        self._forget(needs)
         return None
 
     def pop_first(self, record: TaskRecord) -> None:
@@ -67,14 +90,28 @@ class WaitingQueue:
     def removed(self, record: TaskRecord) -> None:
         """Note that a waiting task has ended; its state says so already."""
         self._count -= 1
-        line = self._lines[record.needs][record.rank]
+        lines = self._lines[record.needs]
+        line = lines[record.rank]
         line.ended += 1
-        if line.ended > _COMPACT_AT and 2 * line.ended > len(line.records):
+        if line.ended == len(line.records):
+            del lines[record.rank]
+            if not lines:
+                self._forget(record.needs)
+        elif line.ended > _COMPACT_AT and 2 * line.ended > len(line.records):
             line.records = deque(entry for entry in line.records if entry.state is TaskState.waiting)
             line.ended = 0
 
+    def _forget(self, needs: Needs) -> None:
+        """Forget needs that nothing waits with."""
+        self._lines.pop(needs, None)
+        self._active.pop(needs, None)
+        self._parked.pop(needs, None)
+
     def _line(self, record: TaskRecord) -> _Line:
-        lines = self._lines.setdefault(record.needs, {})
+        lines = self._lines.get(record.needs)
+        if lines is None:
+            lines = self._lines[record.needs] = {}
+            self._active[record.needs] = None
         line = lines.get(record.rank)
         if line is None:
             line = lines[record.rank] = _Line()

@@ -1,7 +1,8 @@
 """The shell of the agent: sockets, clock, signals and processes around the core.
 
 Design note. Everything here runs on one asyncio loop, in callbacks that never wait: a readable socket is drained into
-the core's handlers, then the outbox is flushed once. Stopping goes in this order: the scheduler is told, processors are
+the core's handlers, then the outbox is flushed once. Between two callbacks single tasks may pass without any of this
+(relay.py); so each begins with their recall. Stopping goes in this order: the scheduler is told, processors are
 killed, the scheduler's answer and the processors' ends are awaited for a bounded time, sockets are closed.
 """
 
@@ -30,6 +31,7 @@ from scaler.worker.agent.outbox import (
     SuspendProcessor,
 )
 from scaler.worker.agent.processors import Processors
+from scaler.worker.agent.relay import TaskRelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +75,7 @@ class Agent:
         self._scheduler: Socket | None = None  # while a session lasts or is being made
         self._inner = Socket(self._context, settings.worker_id, IOSocketType.Binder, role=Role.worker)
         address = self._inner.bind(f"ipc://@scaler_worker_{os.urandom(16).hex()}")
+        self._relay = TaskRelay(self._core, self._inner)
         self._processors = Processors(settings, address, loop, self._on_processor_exit, prepared)
         self._commands: dict[type[Command], Callable[[Any], None]] = {
             StartProcessor: self._start_processor,
@@ -127,12 +130,14 @@ class Agent:
             self._give_up(f"cannot connect to the scheduler at {self._settings.scheduler_address}: {error.message}")
             return
         self._scheduler = socket
+        self._relay.connect(socket)
         self._loop.add_reader(socket, self._on_scheduler_readable)
 
     def _on_scheduler_readable(self) -> None:
         socket = self._scheduler
         if socket is None:
             return
+        self._relay.recall()
         for _, received in socket.drain():
             if isinstance(received, PeerEvent):
                 self._on_scheduler_event(received)
@@ -160,6 +165,7 @@ class Agent:
     def _disconnect(self, linger_seconds: float = 0) -> None:
         socket, self._scheduler = self._scheduler, None
         self._backlog.take()
+        self._relay.disconnect()
         if socket is not None:
             self._loop.remove_reader(socket)
             socket.close(linger_seconds)
@@ -200,6 +206,7 @@ class Agent:
     # -- processors
 
     def _on_inner_readable(self) -> None:
+        self._relay.recall()
         for processor_id, received in self._inner.drain():
             if not isinstance(processor_id, bytes):
                 continue  # the outcome of a send, which nobody asks for here
@@ -249,6 +256,7 @@ class Agent:
     def _tick(self) -> None:
         if self._quit.done():
             return
+        self._relay.recall()
         now = time.monotonic()
         self._core.on_tick(now)
         self._heartbeat(now)
@@ -269,6 +277,8 @@ class Agent:
                     self._on_undelivered(*messages[index], code)
             commands = self._outbox.take_commands()
             if not commands:
+                if not self._backlog:
+                    self._relay.offer()
                 return
             for command in commands:
                 self._commands[type(command)](command)
@@ -292,6 +302,7 @@ class Agent:
         self._on_quit(Quit(reason, 1))
 
     def _on_signal(self, number: signal.Signals) -> None:
+        self._relay.recall()
         now, reason, drain_seconds = time.monotonic(), f"received {number.name}", self._settings.drain_seconds
         if number is signal.SIGTERM and drain_seconds > 0 and not self._core.is_draining:
             logging.info("worker %s drains: %s", self._settings.worker_id.decode(errors="replace"), reason)
@@ -310,6 +321,7 @@ class Agent:
         # From here on the core is not heard any more: the scheduler places the tasks elsewhere, and the deaths of the
         # processors are nobody's failure.
         self._is_leaving = True
+        self._relay.recall()
         logging.debug("dropped, by kind: %s", dict(self._core.dropped))
         if self._core.link.connected and self._scheduler is not None:
             request = message.encode("disconnectRequest", worker=self._settings.worker_id)

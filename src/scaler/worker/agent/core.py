@@ -118,12 +118,8 @@ class AgentCore:
 
     def on_task(self, frame: Frame) -> None:
         """Hold a task. Raise CodecError for a frame that is none."""
-        task_id, _, _, priority, _, attempt, level, _ = codec.peek_task(frame)
-        if task_id in self.tasks:
-            self.dropped["duplicate task"] += 1
-            return
-        self.tasks.add(task_id, frame, priority, attempt, level)
-        self._go_on()
+        if self._hold(frame):
+            self._go_on()
 
     def on_task_cancel(self, frame: Frame) -> None:
         """Give a verdict on a cancel or retraction, now or when the processor is dead. Raise CodecError."""
@@ -180,6 +176,25 @@ class AgentCore:
     def is_draining(self) -> bool:
         """Whether the worker wants no more tasks, and leaves when it has none."""
         return self._drain_until is not None
+
+    # -- what the relay may do alone
+
+    def seat_of_next_task(self) -> ProcessorSeat | None:
+        """Return the processor that a task would be fed to that came now, when nothing else is to be decided."""
+        if self._quitting or not self._link.connected or len(self.tasks) > 0:
+            return None
+        return self.seats.spare()
+
+    def on_passed(self, seat: ProcessorSeat, ended_tasks: int, running: Frame | None) -> None:
+        """Take note of tasks that have passed by while none was held, and of the one that the processor has now."""
+        seat.next_number += ended_tasks
+        seat.ended_tasks += ended_tasks
+        if ended_tasks > 0 or running is not None:
+            seat.instruction_bytes = 0
+            seat.idle_since = None
+        if running is not None:
+            self._hold(running)
+            self.tasks.feed_first(seat)
 
     # -- events from the processor
 
@@ -274,6 +289,14 @@ class AgentCore:
         return self.tasks.queued_count + unstarted
 
     # -- tasks
+
+    def _hold(self, frame: Frame) -> bool:
+        task_id, _, _, priority, _, attempt, level, _ = codec.peek_task(frame)
+        if task_id in self.tasks:
+            self.dropped["duplicate task"] += 1
+            return False
+        self.tasks.add(task_id, frame, priority, attempt, level)
+        return True
 
     def _go_on(self) -> None:
         if self._quitting:
