@@ -43,6 +43,7 @@ set(SCALER_COMPILED_PYTHON
     scaler.scheduler.task.task_state_machine
     scaler.scheduler.task.waiting_queue
     scaler.utility.metadata.profile_result
+    scaler.utility.restarts
     scaler.utility.serialization
     scaler.worker.agent.core
     scaler.worker.agent.feeding
@@ -51,11 +52,11 @@ set(SCALER_COMPILED_PYTHON
     scaler.worker.agent.processor.agent_link
     scaler.worker.agent.processor.object_cache
     scaler.worker.agent.processor.task_loop
+    scaler.worker.agent.processor.task_needs
     scaler.worker.agent.processor.task_objects
     scaler.worker.agent.processor.task_profiler
     scaler.worker.agent.processor.task_runner
     scaler.worker.agent.processor_seat
-    scaler.worker.agent.restarts
     scaler.worker.agent.scheduler_contact
     scaler.worker.agent.seats
     scaler.worker.agent.task_ends

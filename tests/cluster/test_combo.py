@@ -10,6 +10,7 @@ import socket
 import time
 from concurrent.futures import CancelledError
 
+import psutil
 import pytest
 
 from scaler import Client, Cluster, SchedulerClusterCombo
@@ -139,6 +140,34 @@ def make_cluster(combo: SchedulerClusterCombo, names: list[str], **changes) -> C
     return Cluster.from_config(config)
 
 
+def test_a_cluster_is_cloned_by_its_attributes(leftovers):
+    with SchedulerClusterCombo(n_workers=0, worker_io_threads=2, task_timeout_seconds=7, **QUIET) as combo:
+        original = combo._cluster
+        clone = Cluster(
+            address=original._address,
+            object_storage_address=None,
+            preload=None,
+            worker_io_threads=original._worker_io_threads,
+            worker_names=["clone"],
+            per_worker_capabilities={},
+            per_worker_task_queue_size=original._per_worker_task_queue_size,
+            heartbeat_interval_seconds=original._heartbeat_interval_seconds,
+            task_timeout_seconds=original._task_timeout_seconds,
+            death_timeout_seconds=original._death_timeout_seconds,
+            garbage_collect_interval_seconds=original._garbage_collect_interval_seconds,
+            trim_memory_threshold_bytes=original._trim_memory_threshold_bytes,
+            hard_processor_suspend=original._hard_processor_suspend,
+            event_loop=original._event_loop,
+            logging_paths=original._logging_paths,
+            logging_level=original._logging_level,
+            logging_config_file=original._logging_config_file,
+        )
+        assert (clone._worker_io_threads, clone._task_timeout_seconds) == (2, 7)
+        assert clone._config == dataclasses.replace(
+            original._config, object_storage_address=None, num_of_workers=1, worker_names=WorkerNames(["clone"])
+        )
+
+
 def test_separate_cluster(leftovers):
     with SchedulerClusterCombo(n_workers=0, **QUIET) as combo:
         cluster = make_cluster(combo, ["a", "a"])
@@ -232,3 +261,58 @@ def test_many_starts_and_stops(leftovers):
     for _ in range(5):
         with SchedulerClusterCombo(n_workers=1, **QUIET):
             pass
+
+
+def worker_pids(cluster_pid: int) -> set[int]:
+    return {child.pid for child in psutil.Process(cluster_pid).children() if child.name() == "Agent"}
+
+
+def test_killed_workers_are_replaced_where_that_is_wanted(leftovers):
+    with SchedulerClusterCombo(n_workers=2, restart_workers=True, **QUIET) as combo:
+        combo.wait_for_workers()
+        first = worker_pids(combo._cluster.pid)
+        victim = min(first)
+        os.kill(victim, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while len(worker_pids(combo._cluster.pid) - first) < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        combo.wait_for_workers(2)
+        with Client(address=combo.get_address()) as client:
+            assert client.map(abs, [(-1,), (-2,)]) == [1, 2]
+        for pid in worker_pids(combo._cluster.pid):
+            os.kill(pid, signal.SIGTERM)  # they leave on purpose
+        combo._cluster.join(10)
+        assert combo._cluster.exitcode == 0
+    leftovers.wait_until_none(1.0)
+
+
+class Marked:
+    """Makes a file when it is dropped, in another process than where it was made."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.maker = os.getpid()
+
+    def __del__(self) -> None:
+        if os.getpid() != self.maker:
+            with open(self.path, "w"):
+                pass
+
+
+def test_processors_drop_what_no_task_has_used_for_the_retention_time(leftovers, tmp_path):
+    dropped = tmp_path / "dropped"
+    with (
+        SchedulerClusterCombo(
+            n_workers=1, object_retention_seconds=0.3, heartbeat_interval_seconds=0.1, **QUIET
+        ) as combo,
+        Client(address=combo.get_address()) as client,
+    ):
+        kept = client.send_object(Marked(str(dropped)))
+        for _ in range(2):
+            assert client.submit(isinstance, kept, Marked).result(timeout=20)
+            deadline = time.monotonic() + 20
+            while not dropped.exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            dropped.unlink()

@@ -56,6 +56,12 @@ def test_why_a_process_is_not_ready(behaviour, message, start):
         child.readiness.wait(child, timeout_seconds=0.5 if behaviour == "slow" else 20)
 
 
+def test_waiting_has_an_end_in_time(start):
+    assert wait_for_any([start("sleeping")], timeout_seconds=0.05) == []
+    assert wait_for_any([], timeout_seconds=0.05) == []
+    assert wait_for_any([]) == []
+
+
 def test_waiting_returns_what_has_ended(start):
     sleeping, short = start("sleeping"), start("short")
     assert wait_for_any([sleeping, short]) == [short]

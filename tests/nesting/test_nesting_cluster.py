@@ -107,6 +107,17 @@ def test_clients_find_the_scheduler_in_tasks_and_in_their_threads(narrow: Schedu
         assert client.submit(in_a_thread, 6).result(60) == 36
 
 
+def wait_for_a_sleeping_child(client: Client, seconds: float) -> None:
+    client.submit(time.sleep, seconds).result()
+
+
+def test_the_time_a_task_stands_still_is_not_in_its_profile(narrow: SchedulerClusterCombo) -> None:
+    with Client(narrow.get_address()) as client:
+        parent = client.submit(wait_for_a_sleeping_child, client, 3)
+        assert parent.result(60) is None
+        assert parent.profiling_info().duration_s < 3
+
+
 def identity_of(client: Client) -> bytes:
     return bytes(client.identity)
 

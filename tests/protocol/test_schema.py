@@ -111,6 +111,7 @@ object_storage.ObjectResponseHeader.ObjectResponseType setOK getOK delOK delNotE
 
 # Ours, with their ordinals, as the protocol's documentation lists them.
 _ADDED_FIELDS = {
+    "message.WorkerHeartbeatEcho": ["objectRetentionMilliseconds:uint32"],
     "message.Task": [
         "attempt:uint32",
         "priority:int32",
@@ -136,6 +137,7 @@ _ADDED_ENUMERANTS = {
     "object_storage.ObjectResponseHeader.ObjectResponseType": ["storageFull", "timedOut", "overTCP"],
 }
 _LARGER_STRUCTS = {
+    "message.WorkerHeartbeatEcho": (1, 1),
     "message.Task": (3, 9),
     "message.TaskResult": (1, 4),
     "message.GraphTask": (1, 4),

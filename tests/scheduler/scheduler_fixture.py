@@ -134,7 +134,11 @@ class SchedulerFixture:
 
     def take(self, peer: bytes) -> list[Any]:
         """Return and forget what was sent to a peer: hot messages decoded, others as their member's name."""
-        return [codec.decode(frame) or message.decode(frame)[0] for frame in self._sent.pop(bytes(peer), [])]
+        return [codec.decode(frame) or message.decode(frame)[0] for frame in self.frames_to(peer)]
+
+    def frames_to(self, peer: bytes) -> list[bytes]:
+        """Return and forget what was sent to a peer, as it was sent."""
+        return self._sent.pop(bytes(peer), [])
 
     def tasks_sent_to(self, peer: bytes) -> list[bytes]:
         """Return and forget the ids of the tasks that were sent to a worker."""

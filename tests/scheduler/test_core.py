@@ -68,6 +68,15 @@ def test_heartbeats_are_answered_with_the_storage_address(scheduler: SchedulerFi
     assert scheduler.take(client) == ["clientHeartbeatEcho"]
 
 
+@pytest.mark.parametrize(("seconds", "milliseconds"), [(60, 60_000), (0.0001, 1), (1e12, 2**32 - 1)])
+def test_workers_are_told_for_how_long_unused_objects_are_kept(seconds: float, milliseconds: int) -> None:
+    scheduler = SchedulerFixture(object_retention_seconds=seconds)
+    worker = scheduler.worker()
+    scheduler.heartbeat(worker)
+    _, echo = message.decode(scheduler.frames_to(worker)[-1])
+    assert echo.objectRetentionMilliseconds == milliseconds
+
+
 def test_a_worker_gets_a_short_prefetch_not_its_whole_share(scheduler: SchedulerFixture) -> None:
     client, worker = scheduler.client(), scheduler.worker()
     scheduler.submit(client, 100)

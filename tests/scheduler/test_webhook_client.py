@@ -150,12 +150,20 @@ def test_no_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
         while await reader.read(1 << 16):
             pass
         writer.close()
+        await writer.wait_closed()
+        hung_up.set()
+
+    hung_up = asyncio.Event()
 
     async def run() -> None:
         silent = await asyncio.start_server(keep_silent, "127.0.0.1", 0)
         port = silent.sockets[0].getsockname()[1]
-        async with silent, WebhookClient(f"http://127.0.0.1:{port}") as client:
-            await client.get_info()
+        async with silent:
+            try:
+                async with WebhookClient(f"http://127.0.0.1:{port}") as client:
+                    await client.get_info()
+            finally:
+                await asyncio.wait_for(hung_up.wait(), 10)
 
     with pytest.raises(AdapterError, match="did not answer get_worker_adapter_info within"):
         asyncio.run(run())
@@ -165,12 +173,20 @@ def test_what_answers_is_no_http() -> None:
     async def chatter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
         writer.close()
+        await writer.wait_closed()
+        hung_up.set()
+
+    hung_up = asyncio.Event()
 
     async def run() -> None:
         server = await asyncio.start_server(chatter, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        async with server, WebhookClient(f"http://127.0.0.1:{port}") as client:
-            await client.get_info()
+        async with server:
+            try:
+                async with WebhookClient(f"http://127.0.0.1:{port}") as client:
+                    await client.get_info()
+            finally:
+                await asyncio.wait_for(hung_up.wait(), 10)
 
     with pytest.raises(AdapterError):
         asyncio.run(run())

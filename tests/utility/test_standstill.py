@@ -6,7 +6,7 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -17,10 +17,20 @@ from scaler.worker.agent.suspension import Suspension, make_resume_descriptor, s
 SECONDS = 10.0
 
 
+def standing_still_in(log: list[str]) -> Callable[[], float]:
+    """Return what is done on demand: it says so, and that it has taken two seconds more."""
+
+    def stand_still() -> float:
+        log.append("stood still")
+        return 2.0 * log.count("stood still")
+
+    return stand_still
+
+
 def test_a_demand_is_met_at_once_or_behind_what_puts_it_off() -> None:
     log: list[str] = []
     still = Standstill()
-    still.enable(lambda: log.append("stood still"))
+    still.enable(standing_still_in(log))
     still.demand()
 
     def inner() -> str:
@@ -35,12 +45,13 @@ def test_a_demand_is_met_at_once_or_behind_what_puts_it_off() -> None:
     still.put_off(outer)
     still.put_off(lambda: log.append("last"))
     assert log == ["stood still", "inner", "outer", "stood still", "last"]
+    assert still.seconds == 4.0
 
 
 def test_a_demand_is_met_behind_what_fails() -> None:
     log: list[str] = []
     still = Standstill()
-    still.enable(lambda: log.append("stood still"))
+    still.enable(standing_still_in(log))
 
     def fail() -> None:
         still.demand()
@@ -55,7 +66,7 @@ def test_a_demand_is_met_behind_what_fails() -> None:
 def test_what_other_threads_do_puts_nothing_off() -> None:
     log: list[str] = []
     still = Standstill()
-    still.enable(lambda: log.append("stood still"))
+    still.enable(standing_still_in(log))
     is_inside, may_leave = threading.Event(), threading.Event()
 
     def stay() -> None:
@@ -80,7 +91,7 @@ def suspension() -> Iterator[Suspension]:
     suspension = Suspension(os.getpid(), descriptor, is_hard=False)
     yield suspension
     signal.signal(signal.SIGUSR1, before)
-    standstill.enable(lambda: None)
+    standstill.enable(lambda: 0.0)
     suspension.close()
 
 

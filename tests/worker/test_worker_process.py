@@ -21,6 +21,7 @@ from scaler.utility.exceptions import (
     TaskTimeoutError,
 )
 from scaler.utility.metadata.profile_result import ProfileResult
+from scaler.utility.metadata.task_flags import TaskFlags
 
 CANCELED = codec.TaskCancelConfirmType.canceled
 SERVES_AGAIN_SECONDS = 2.0
@@ -106,6 +107,31 @@ def test_runs_tasks(worker, scheduler):
     scheduler.wait_until(lambda: scheduler.heartbeats[-1].heldTasks == 0)
 
 
+def test_fetches_what_the_next_task_lacks_while_one_runs(worker, scheduler):
+    """Whether that waits behind it already or comes later, and again and again."""
+    size = 1_000_000
+    first = scheduler.submit(tasks.wait_until_fetched_ahead, size)
+    arguments = [scheduler.store(bytes([number]) * size) for number in range(3)]
+    later = [scheduler.submit(tasks.wait_until_fetched_ahead, size, argument) for argument in arguments]
+    assert scheduler.result(first)
+    last = scheduler.submit(len, scheduler.store(b"x" * size))
+    assert [scheduler.result(each) for each in later] == [True] * 3
+    assert scheduler.result(last) == size
+
+
+@pytest.mark.parametrize("is_told_the_storage", [False, True])
+def test_drops_what_no_task_uses_and_fetches_it_again(start, scheduler, storage, tmp_path, is_told_the_storage):
+    scheduler.object_retention_ms = 300
+    start(**({"object_storage_address": storage.address} if is_told_the_storage else {}))
+    pid = scheduler.wait_ready()
+    dropped = tmp_path / "dropped"
+    argument = scheduler.store(tasks.Marked(str(dropped)))
+    assert scheduler.call(tasks.pid_with, argument) == pid
+    scheduler.wait_until(dropped.exists)
+    dropped.unlink()
+    assert scheduler.call(tasks.pid_with, argument) == pid
+
+
 def test_reports_held_tasks(worker, scheduler):
     for _ in range(3):
         scheduler.submit(tasks.sleep, 60)
@@ -128,6 +154,55 @@ def test_reports_failures_and_goes_on_with_the_same_processor(worker, scheduler)
     assert isinstance(scheduler.failure(scheduler.submit(tasks.exit_by_exception)), SystemExit)
     assert isinstance(scheduler.failure(scheduler.submit(tasks.add, 1)), TypeError)
     assert scheduler.call(os.getpid) == pid
+
+
+def test_streams_what_everything_in_a_task_prints_where_that_is_wanted(start, scheduler):
+    start(capture_native_output=True, logging_paths=("/dev/stdout",))
+    scheduler.wait_ready()
+    streamed = TaskFlags(stream_output=True).serialize()
+    first = scheduler.submit(tasks.print_in_every_way, metadata=streamed)
+    failing = scheduler.submit(tasks.exit_by_exception, metadata=streamed)
+    quiet = scheduler.submit(tasks.print_in_every_way)
+    for task_id in (first, failing, quiet):
+        scheduler.end(task_id)
+    assert sorted(scheduler.printed.pop(first)) == ["native", "python\n", "subprocess\n"]
+    assert scheduler.printed == {}, "what the processor logs is no output of the task"
+
+
+def test_gives_each_task_arguments_of_its_own_where_that_is_wanted(start, scheduler):
+    start(isolated_arguments=True)
+    scheduler.wait_ready()
+    shared = scheduler.store([])
+    assert [scheduler.call(tasks.append_and_count, shared) for _ in range(3)] == [1, 1, 1]
+
+
+def test_has_as_many_io_threads_as_it_is_told(start, scheduler):
+    def thread_count(**fields):
+        worker = start(**fields)
+        scheduler.wait_until(lambda: scheduler.worker_id == worker.identity)
+        count = psutil.Process(worker.pid).num_threads()
+        worker.close()
+        return count
+
+    assert thread_count(io_threads=4) - thread_count(io_threads=1) == 3
+
+
+def test_agent_and_processor_log_as_their_configuration_file_says(start, scheduler, tmp_path):
+    path, configuration = tmp_path / "log", tmp_path / "logging.ini"
+    configuration.write_text(
+        "[loggers]\nkeys=root\n[handlers]\nkeys=file\n[formatters]\nkeys=plain\n"
+        "[logger_root]\nlevel=INFO\nhandlers=file\n"
+        f"[handler_file]\nclass=FileHandler\nformatter=plain\nargs=({str(path)!r},)\n"
+        "[formatter_plain]\nformat=%(processName)s %(process)d %(message)s\n"
+    )
+    worker = start(logging_config_file=str(configuration))
+    pid = scheduler.wait_ready()
+    scheduler.call(tasks.log, "of a task")
+    worker.terminate()
+    scheduler.wait_until(lambda: not worker.is_alive())
+    lines = path.read_text().splitlines()
+    assert any(line.split(" ", 1)[1] == f"{pid} of a task" for line in lines)
+    assert any(f" {worker.pid} worker " in line and "leaves" in line for line in lines)
 
 
 def test_tells_tasks_their_processor(worker, scheduler):

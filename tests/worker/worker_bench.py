@@ -48,6 +48,7 @@ class SchedulerStandIn:
         self.client = ClientID.generate_client_id()
         self.storage = storage
         self.answers_farewell = True
+        self.object_retention_ms = 0
         self.worker_id: bytes | None = None
         self.losses = 0
         self.heartbeats: list[Any] = []
@@ -55,6 +56,7 @@ class SchedulerStandIn:
         self.ends: dict[bytes, codec.TaskResult | codec.TaskCancelConfirm] = {}
         self.verdicts: list[codec.TaskCancelConfirm] = []
         self.created: list[codec.ObjectInstruction] = []
+        self.printed: dict[bytes, list[str]] = {}
         self._context = Context(1)
         self._socket = Socket(self._context, b"Scheduler", IOSocketType.Binder, role=Role.scheduler)
         self.address = self._socket.bind(address)
@@ -69,6 +71,9 @@ class SchedulerStandIn:
         task_id = TaskID.generate_task_id()
         values = []
         for argument in arguments:
+            if isinstance(argument, codec.Argument):
+                values.append(argument)
+                continue
             payload = serialize(DefaultSerializer(), argument)
             values.append(codec.Argument(codec.ArgumentType.value, payload))
         task = codec.Task(
@@ -80,6 +85,14 @@ class SchedulerStandIn:
         )
         self.send(task.encode())
         return task_id
+
+    def store(self, value: Any) -> codec.Argument:
+        """Return an argument that stands for an object in the storage."""
+        payload = serialize(DefaultSerializer(), value)
+        content = b"".join(payload) if isinstance(payload, list) else payload
+        object_id = ObjectID.generate_content_object_id(self.client, content)
+        self._connector.set_object(object_id, content)
+        return codec.Argument(codec.ArgumentType.objectID, object_id)
 
     def cancel(self, task_id: TaskID, *, force: bool) -> None:
         self.send(codec.TaskCancel(task_id=task_id, force=force).encode())
@@ -147,6 +160,7 @@ class SchedulerStandIn:
             codec.MessageKind.taskResult: self._on_result,
             codec.MessageKind.taskCancelConfirm: self._on_confirm,
             codec.MessageKind.objectInstruction: lambda frame: self.created.append(codec.decode(frame)),
+            codec.MessageKind.taskLog: self._on_log,
         }
         handler = handlers.get(codec.which(received))
         if handler is not None:
@@ -157,7 +171,12 @@ class SchedulerStandIn:
             self.worker_id = identity
             self.heartbeats.append(content)
             address = {"host": "127.0.0.1", "port": self.storage.port}
-            self._socket.send(identity, message.encode("workerHeartbeatEcho", objectStorageAddress=address))
+            echo = message.encode(
+                "workerHeartbeatEcho",
+                objectStorageAddress=address,
+                objectRetentionMilliseconds=self.object_retention_ms,
+            )
+            self._socket.send(identity, echo)
         elif member == "disconnectRequest":
             assert content.worker == identity
             self.farewells += 1
@@ -168,6 +187,11 @@ class SchedulerStandIn:
 
     def _on_result(self, frame: Any) -> None:
         self._on_end(codec.decode(frame))
+
+    def _on_log(self, frame: Any) -> None:
+        log = codec.decode(frame)
+        assert isinstance(log, codec.TaskLog) and log.task_id not in self.ends
+        self.printed.setdefault(log.task_id, []).append(log.content)
 
     def _on_confirm(self, frame: Any) -> None:
         confirm = codec.decode(frame)

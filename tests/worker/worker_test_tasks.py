@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import ctypes
+import gc
+import logging
 import os
 import subprocess
 import sys
@@ -85,3 +87,47 @@ def preload_failure():
 
 def get_preloaded():
     return preloaded
+
+
+def print_in_every_way():
+    """Print as Python, as a subprocess and as native code, which ends without the end of its line."""
+    print("python")
+    subprocess.run(["/bin/echo", "subprocess"], check=True)
+    ctypes.CDLL(None).printf(b"native")
+
+
+def append_and_count(items):
+    items.append(0)
+    return len(items)
+
+
+def wait_until_fetched_ahead(size_bytes, _own=b"", seconds=20):
+    """Return whether the processor has fetched so much for the tasks behind this one."""
+    from scaler.worker.agent.processor.prefetcher import Prefetcher
+
+    prefetcher = next(each for each in gc.get_objects() if isinstance(each, Prefetcher))
+    deadline = time.monotonic() + seconds
+    while prefetcher.held_bytes < size_bytes and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return prefetcher.held_bytes >= size_bytes
+
+
+class Marked:
+    """Makes a file when it is dropped, in another process than where it was made."""
+
+    def __init__(self, path):
+        self.path = path
+        self.maker = os.getpid()
+
+    def __del__(self):
+        if os.getpid() != self.maker:
+            with open(self.path, "w"):
+                pass
+
+
+def pid_with(_marked):
+    return os.getpid()
+
+
+def log(text):
+    logging.getLogger().warning(text)

@@ -178,7 +178,7 @@ class Client:
         """Store an object for any number of tasks, and return what stands for it as an argument.
 
         The object lives until ``clear`` or the end of the session. Tasks on one worker share it: they must not change
-        it. ``name`` is shown by monitoring tools.
+        it, unless the workers were started with ``isolated_arguments``. ``name`` is shown by monitoring tools.
         """
         self._agent.check_usable()
         item = self._tasks.make_object(obj, b"" if name is None else name.encode())

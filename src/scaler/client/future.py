@@ -128,7 +128,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             self._run_callback(fn)
 
     def profiling_info(self) -> ProfileResult:
-        """Return what the task cost. Raise ValueError when that is not known."""
+        """Return what the task cost, see ``ProfileResult``. Raise ValueError when that is not known."""
         if self._metadata:
             return ProfileResult.deserialize(self._metadata)
         reason = {RUNNING: "it has not ended", CANCELLED_AND_NOTIFIED: "it was cancelled"}.get(

@@ -7,7 +7,10 @@ import logging
 import sys
 from typing import TYPE_CHECKING, ClassVar
 
-from scaler.cluster.supervision import StopRequested, StopSignals, describe_exit, stop_all, wait_for_any
+from scaler.cluster.supervision import StopRequested, StopSignals
+from scaler.cluster.worker_places import WorkerPlaces
+from scaler.cluster.worker_restarts import WorkerRestarts
+from scaler.config import defaults
 from scaler.config.section.cluster import ClusterConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
@@ -16,8 +19,23 @@ from scaler.utility.logging.utility import setup_logger
 from scaler.utility.process import ChildProcess
 
 if TYPE_CHECKING:
-    from scaler.utility.interpreter import Interpreter
     from scaler.worker.worker import Worker
+
+_CLONED = (
+    "worker_io_threads",
+    "per_worker_task_queue_size",
+    "heartbeat_interval_seconds",
+    "task_timeout_seconds",
+    "death_timeout_seconds",
+    "garbage_collect_interval_seconds",
+    "trim_memory_threshold_bytes",
+    "hard_processor_suspend",
+    "event_loop",
+    "logging_paths",
+    "logging_level",
+    "logging_config_file",
+)
+"""Settings that older programs read from a cluster, with an underscore before the name, to make another one like it."""
 
 STOP_GRACE_SECONDS = 4.0
 """How long workers have to end their work, their processors and themselves."""
@@ -26,6 +44,7 @@ STOP_GRACE_SECONDS = 4.0
 class Cluster(ChildProcess):
     """Runs one worker per name and ends when all of them have ended; SIGINT and SIGTERM stop them.
 
+    With ``restart_workers`` a worker that dies is replaced, after growing pauses when that happens again and again.
     ``run`` may be called directly, to supervise the workers from this process. It exits with 1 when a worker failed.
     """
 
@@ -51,6 +70,9 @@ class Cluster(ChildProcess):
         logging_paths: tuple[str, ...],
         logging_config_file: str | None,
         logging_level: str,
+        isolated_arguments: bool = defaults.DEFAULT_ISOLATED_ARGUMENTS,
+        capture_native_output: bool = defaults.DEFAULT_CAPTURE_NATIVE_OUTPUT,
+        restart_workers: bool = defaults.DEFAULT_RESTART_WORKERS,
     ) -> None:
         super().__init__(self.NAME)
         # Its checks are those of the command: a wrong value raises here, not in a process that nobody looks at.
@@ -68,12 +90,18 @@ class Cluster(ChildProcess):
             garbage_collect_interval_seconds=garbage_collect_interval_seconds,
             trim_memory_threshold_bytes=trim_memory_threshold_bytes,
             hard_processor_suspend=hard_processor_suspend,
+            isolated_arguments=isolated_arguments,
+            capture_native_output=capture_native_output,
+            restart_workers=restart_workers,
             event_loop=event_loop,
             worker_io_threads=worker_io_threads,
             logging_paths=tuple(logging_paths),
             logging_level=logging_level,
             logging_config_file=logging_config_file,
         )
+        self._address = self._config.scheduler_address
+        for name in _CLONED:
+            setattr(self, f"_{name}", getattr(self._config, name))
 
     @classmethod
     def from_config(cls, config: ClusterConfig) -> Cluster:
@@ -87,37 +115,29 @@ class Cluster(ChildProcess):
     def run(self) -> None:
         """Start the workers and wait for them; exit with status 1 when one of them failed."""
         setup_logger(self._config.logging_paths, self._config.logging_config_file, self._config.logging_level)
-        workers: list[Worker] = []
+        config = self._config
+        names = config.worker_names.names
+        restarts = WorkerRestarts() if config.restart_workers else None
+        places = WorkerPlaces(len(names), lambda place: self._make_worker(names[place]), restarts)
+        logging.info(
+            "Cluster: starting %d workers, heartbeat_interval_seconds=%g, task_timeout_seconds=%g",
+            len(names),
+            config.heartbeat_interval_seconds,
+            config.task_timeout_seconds,
+        )
         succeeded = True
         with StopSignals() as signals:
             try:
-                self._start_workers(workers)
-                succeeded = _wait_for_all(workers, signals)
+                places.start(self.prepared or [])
+                succeeded = places.wait_for_all(signals)
             except StopRequested:
                 logging.info("Cluster: received signal, shutting down")
             finally:
                 signals.disarm()
-                succeeded = stop_all(workers, STOP_GRACE_SECONDS) and succeeded
-                for worker in workers:
-                    worker.close()
+                succeeded = places.stop(STOP_GRACE_SECONDS) and succeeded
         logging.info("Cluster: shutdown")
         if not succeeded:
             sys.exit(1)
-
-    def _start_workers(self, workers: list[Worker]) -> None:
-        config = self._config
-        logging.info(
-            "Cluster: starting %d workers, heartbeat_interval_seconds=%g, task_timeout_seconds=%g",
-            len(config.worker_names),
-            config.heartbeat_interval_seconds,
-            config.task_timeout_seconds,
-        )
-        interpreters: list[Interpreter] = self.prepared or []
-        for position, name in enumerate(config.worker_names.names):
-            worker = self._make_worker(name)
-            workers.append(worker)
-            worker.start(interpreter=interpreters[position] if position < len(interpreters) else None)
-            logging.info("%r started", worker.identity)
 
     def _make_worker(self, name: str) -> Worker:
         from scaler.worker.worker import Worker
@@ -138,22 +158,9 @@ class Cluster(ChildProcess):
             task_timeout_seconds=config.task_timeout_seconds,
             death_timeout_seconds=config.death_timeout_seconds,
             hard_processor_suspend=config.hard_processor_suspend,
+            isolated_arguments=config.isolated_arguments,
+            capture_native_output=config.capture_native_output,
             logging_paths=config.logging_paths,
             logging_level=config.logging_level,
             logging_config_file=config.logging_config_file,
         )
-
-
-def _wait_for_all(workers: list[Worker], signals: StopSignals) -> bool:
-    """Wait until every worker has ended, and return whether all of them ended well."""
-    living = list(workers)
-    succeeded = True
-    while living:
-        for worker in wait_for_any(living, signals):
-            living.remove(worker)
-            if worker.exitcode:
-                succeeded = False
-                logging.error("%r ended: %s", worker.identity, describe_exit(worker.exitcode))
-            else:
-                logging.info("%r ended", worker.identity)
-    return succeeded

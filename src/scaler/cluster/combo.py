@@ -64,6 +64,9 @@ class SchedulerClusterCombo:
         logging_paths: tuple[str, ...] = defaults.DEFAULT_LOGGING_PATHS,
         logging_level: str = defaults.DEFAULT_LOGGING_LEVEL,
         logging_config_file: str | None = None,
+        isolated_arguments: bool = defaults.DEFAULT_ISOLATED_ARGUMENTS,
+        capture_native_output: bool = defaults.DEFAULT_CAPTURE_NATIVE_OUTPUT,
+        restart_workers: bool = defaults.DEFAULT_RESTART_WORKERS,
     ) -> None:
         if n_workers < 0:
             raise ConfigurationError(f"n_workers must be at least 0, got {n_workers}")
@@ -121,6 +124,9 @@ class SchedulerClusterCombo:
                 garbage_collect_interval_seconds=garbage_collect_interval_seconds,
                 trim_memory_threshold_bytes=trim_memory_threshold_bytes,
                 hard_processor_suspend=hard_processor_suspend,
+                isolated_arguments=isolated_arguments,
+                capture_native_output=capture_native_output,
+                restart_workers=restart_workers,
                 event_loop=event_loop,
                 logging_paths=logging_paths,
                 logging_config_file=logging_config_file,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import select
 import signal
@@ -73,19 +74,26 @@ class StopSignals:
             raise StopRequested
 
 
-def wait_for_any(processes: Sequence[Process], signals: StopSignals | None = None) -> list[Process]:
-    """Wait until at least one of the processes has ended, and return those that have."""
+def wait_for_any(
+    processes: Sequence[Process], signals: StopSignals | None = None, timeout_seconds: float | None = None
+) -> list[Process]:
+    """Wait until at least one of the processes has ended, and return those that have; none when the time was up.
+
+    Without processes it waits for the time-out, which may be what comes next, or returns at once when there is none.
+    """
     poller = select.poll()
     for process in processes:
         poller.register(process.sentinel, select.POLLIN)
     if signals is not None and signals.descriptor >= 0:
         poller.register(signals.descriptor, select.POLLIN)
-    while processes:
+    deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+    while processes or deadline < math.inf:
         if signals is not None:
             signals.check()
-        poller.poll()
+        left_seconds = deadline - time.monotonic()
+        poller.poll(None if left_seconds == math.inf else max(0, math.ceil(left_seconds * 1000)))
         ended = [process for process in processes if not process.is_alive()]
-        if ended:
+        if ended or time.monotonic() >= deadline:
             return ended
     return []
 

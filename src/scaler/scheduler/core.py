@@ -37,6 +37,8 @@ _logger = logging.getLogger(__name__)
 _NO_CAPABILITIES: Final[dict[str, int]] = {}
 _KIND_NAMES: Final = [kind.name for kind in sorted(MessageKind)]
 
+_MOST_MILLISECONDS: Final = 2**32 - 1
+
 
 @dataclasses.dataclass(frozen=True)
 class CoreSettings:
@@ -49,6 +51,7 @@ class CoreSettings:
     protected: bool = True
     load_balance_seconds: float = defaults.DEFAULT_LOAD_BALANCE_SECONDS
     load_balance_trigger_times: int = defaults.DEFAULT_LOAD_BALANCE_TRIGGER_TIMES
+    object_retention_seconds: float = defaults.DEFAULT_OBJECT_RETENTION_SECONDS
 
 
 class SchedulerCore:
@@ -88,7 +91,11 @@ class SchedulerCore:
         )
         address = {"host": settings.object_storage_host, "port": settings.object_storage_port}
         self._client_echo = message.encode("clientHeartbeatEcho", objectStorageAddress=address)
-        self._worker_echo = message.encode("workerHeartbeatEcho", objectStorageAddress=address)
+        self._worker_echo = message.encode(
+            "workerHeartbeatEcho",
+            objectStorageAddress=address,
+            objectRetentionMilliseconds=_milliseconds(settings.object_retention_seconds),
+        )
         self._handlers: dict[int, Callable[[bytes, Frame], None]] = {
             MessageKind.task: self.on_task,
             MessageKind.taskCancel: self.on_task_cancel,
@@ -155,8 +162,7 @@ class SchedulerCore:
             )
             for worker in self._pool.workers()
         }
-        unplaceable = {needs: count for needs, (count, _) in self._tasks.unplaceable().items()}
-        return ClusterLoad(len(self._tasks), workers, unplaceable)
+        return ClusterLoad(len(self._tasks), workers, self._tasks.unplaceable())
 
     def set_worker_groups(self, groups: dict[str, list[bytes]]) -> None:
         """Take note of the groups that worker adapters have started, for the monitor stream."""
@@ -354,3 +360,8 @@ class SchedulerCore:
         self._tasks.fail_everything("cluster shutting down")
         self._workers.stop_all()
         self.outbox.stop_requested = True
+
+
+def _milliseconds(seconds: float) -> int:
+    """Return a time as messages say it: not 0, which means without end, and not more than there is room for."""
+    return max(1, min(round(seconds * 1000), _MOST_MILLISECONDS))

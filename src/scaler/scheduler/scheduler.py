@@ -84,6 +84,7 @@ class _Service:
                 protected=config.protected,
                 load_balance_seconds=config.load_balance_seconds,
                 load_balance_trigger_times=config.load_balance_trigger_times,
+                object_retention_seconds=config.object_retention_seconds,
             )
         )
         self._deleter = StorageDeleter(partial(connect_to_storage, storage_address.to_address(), context))

@@ -21,12 +21,18 @@ class Standstill:
 
     def __init__(self) -> None:
         self._main_thread = 0
-        self._stand_still: Callable[[], None] = _go_on
+        self._stand_still: Callable[[], float] = _go_on
         self._depth = 0  # like everything here, of the main thread only
         self._is_due = False
+        self.seconds = 0.0
+        """How long the process was to stand still, in all; counted when it goes on."""
 
-    def enable(self, stand_still: Callable[[], None]) -> None:
-        """Prepare for demands; ``stand_still`` returns when the thread, which is the calling one, may go on."""
+    def enable(self, stand_still: Callable[[], float]) -> None:
+        """Prepare for demands.
+
+        ``stand_still`` returns when the thread, which is the calling one, may go on: for how many seconds, since the
+        start of the process, it was not to.
+        """
         self._main_thread = threading.get_ident()
         self._stand_still = stand_still
 
@@ -35,7 +41,7 @@ class Standstill:
         if self._depth:
             self._is_due = True
         else:
-            self._stand_still()
+            self.count(self._stand_still())
 
     def put_off(self, call: Callable[[], Result]) -> Result:
         """Do the call without standing still, and return its result; what was demanded meanwhile is done behind it."""
@@ -49,11 +55,15 @@ class Standstill:
             self._depth = depth  # whatever inner calls that were cut off have left
             if self._is_due and depth == 0:
                 self._is_due = False
-                self._stand_still()
+                self.count(self._stand_still())
+
+    def count(self, seconds: float) -> None:
+        """Take note of how long the process was to stand still since its start."""
+        self.seconds = max(self.seconds, seconds)
 
 
-def _go_on() -> None:
-    return
+def _go_on() -> float:
+    return 0.0
 
 
 standstill = Standstill()

@@ -52,6 +52,8 @@ class Worker(ChildProcess):
         logging_level: str,
         logging_config_file: str | None = None,
         drain_seconds: float = 0.0,
+        isolated_arguments: bool = False,
+        capture_native_output: bool = False,
     ) -> None:
         super().__init__(name="Agent")
         _check_event_loop(event_loop)
@@ -74,6 +76,8 @@ class Worker(ChildProcess):
             death_timeout_seconds=death_timeout_seconds,
             hard_processor_suspend=hard_processor_suspend,
             drain_seconds=drain_seconds,
+            isolated_arguments=isolated_arguments,
+            capture_native_output=capture_native_output,
             logging_paths=tuple(logging_paths),
             logging_level=logging_level,
             logging_config_file=logging_config_file,

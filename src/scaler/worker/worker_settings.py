@@ -24,6 +24,8 @@ class WorkerSettings:
     death_timeout_seconds: float = 300.0
     hard_processor_suspend: bool = False
     drain_seconds: float = 0.0
+    isolated_arguments: bool = False
+    capture_native_output: bool = False
     logging_paths: tuple[str, ...] = ("/dev/stdout",)
     logging_level: str = "INFO"
     logging_config_file: str | None = None

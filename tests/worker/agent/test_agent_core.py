@@ -10,7 +10,7 @@ import time
 import pytest
 from agent_fixture import AgentFixture, make_task, task_id
 
-from scaler.protocol import codec
+from scaler.protocol import codec, message
 from scaler.utility.exceptions import ProcessorDiedError, TaskTimeoutError
 from scaler.worker.agent.core import MOST_INSTRUCTION_BYTES
 
@@ -110,6 +110,18 @@ def test_tells_the_processor_to_evict_objects():
     agent.core.on_object_instruction(delete)
     agent.settle()
     assert list(agent.processor.inbox) == [delete]
+
+
+def test_tells_every_processor_for_how_long_unused_objects_are_kept():
+    agent = AgentFixture()
+    first, second = (message.encode("workerHeartbeatEcho", objectRetentionMilliseconds=each) for each in (1000, 2000))
+    agent.core.on_object_retention(first)
+    agent.ready()
+    agent.settle()
+    assert list(agent.processor.inbox) == [first]
+    agent.core.on_object_retention(second)
+    agent.settle()
+    assert list(agent.processor.inbox) == [first, second]
 
 
 # -- cancel and retraction

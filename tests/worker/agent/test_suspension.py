@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
+from scaler.utility.standstill import standstill
 from scaler.worker.agent.suspension import Suspension, make_resume_descriptor, stand_still_on_demand
 
 pytestmark = pytest.mark.timeout(30)
@@ -57,6 +60,58 @@ def test_it_goes_on_when_it_is_told_to(suspension: Suspension) -> None:
             suspension.resume()
 
     run_beside(agent)
+
+
+def test_how_long_it_was_to_stand_still_is_known(suspension: Suspension, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice; the second time it waits for something anyway, until it has been told to go on."""
+    monkeypatch.setattr(standstill, "seconds", 0.0)
+    spans: list[float] = []
+
+    def suspend_for_a_moment() -> None:
+        suspension.suspend()
+        began = time.monotonic()
+        while time.monotonic() < began + 0.01:
+            pass
+        spans.append(time.monotonic() - began)
+        suspension.resume()
+
+    before = time.monotonic()
+    run_beside(suspend_for_a_moment)
+    standstill.put_off(lambda: run_beside(suspend_for_a_moment))
+    assert sum(spans) - 0.000_002 <= standstill.seconds <= time.monotonic() - before
+
+
+_HARD = """
+import os, sys
+from scaler.utility.standstill import standstill
+from scaler.worker.agent.suspension import stand_still_on_demand
+
+stand_still_on_demand(int(sys.argv[1]), is_hard=True)
+print("ready", flush=True)
+while standstill.seconds == 0:
+    pass
+print(standstill.seconds, flush=True)
+"""
+
+
+def test_how_long_the_kernel_stopped_it_is_known() -> None:
+    descriptor = make_resume_descriptor()
+    command = [sys.executable, "-c", _HARD, str(descriptor)]
+    with subprocess.Popen(command, pass_fds=[descriptor], stdout=subprocess.PIPE, text=True) as processor:
+        assert processor.stdout is not None and processor.stdout.readline() == "ready\n"
+        before = time.monotonic()
+        suspension = Suspension(processor.pid, descriptor, is_hard=True)
+        suspension.suspend()
+        while psutil.Process(processor.pid).status() != psutil.STATUS_STOPPED:
+            pass
+        began = time.monotonic()
+        while time.monotonic() == began:
+            pass
+        least = time.monotonic() - began
+        suspension.resume()
+        seconds = float(processor.stdout.readline())
+    suspension.close()
+    assert least - 0.000_001 <= seconds <= time.monotonic() - before
 
 
 def test_a_second_signal_interrupts_nothing(suspension: Suspension) -> None:

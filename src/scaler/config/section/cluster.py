@@ -91,6 +91,21 @@ class ClusterConfig:
         default=defaults.DEFAULT_HARD_PROCESSOR_SUSPEND,
         help="suspend processors by stopping them (SIGSTOP) instead of asking them",
     )
+    isolated_arguments: bool = setting(
+        "-ia",
+        default=defaults.DEFAULT_ISOLATED_ARGUMENTS,
+        help="give each task a copy of its own of arguments that tasks share, which they then may change",
+    )
+    capture_native_output: bool = setting(
+        "-cno",
+        default=defaults.DEFAULT_CAPTURE_NATIVE_OUTPUT,
+        help="stream what native code and subprocesses of a task print, too, for clients that want the output of tasks",
+    )
+    restart_workers: bool = setting(
+        "-rw",
+        default=defaults.DEFAULT_RESTART_WORKERS,
+        help="replace workers that died, after growing pauses when that happens again and again",
+    )
     event_loop: str = setting(
         "-e",
         "-el",

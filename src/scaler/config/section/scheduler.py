@@ -72,7 +72,7 @@ class SchedulerConfig:
         "-ot",
         default=defaults.DEFAULT_OBJECT_RETENTION_SECONDS,
         exclusive_minimum=0,
-        help="accepted for older set-ups; an object is kept exactly as long as its client needs it",
+        help="time after which a processor drops an object that no task has used from its cache",
     )
     load_balance_seconds: float = setting(
         "-ls",

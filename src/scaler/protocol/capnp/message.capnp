@@ -116,6 +116,9 @@ struct WorkerHeartbeat {
 
 struct WorkerHeartbeatEcho {
   objectStorageAddress @0 :CommonType.ObjectStorageAddress;
+
+  # additions
+  objectRetentionMilliseconds @1 :UInt32;  # processors drop objects from their caches that were unused for so long, 0 = never
 }
 
 struct ObjectInstruction {

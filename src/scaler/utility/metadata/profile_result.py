@@ -9,11 +9,16 @@ _LAYOUT: Final = struct.Struct("!fQf")
 
 
 class ProfileResult(NamedTuple):
-    """What a task has cost: wall seconds, growth of the memory in bytes, and CPU seconds. Seconds are 32-bit floats."""
+    """What a task has cost. Seconds travel as 32-bit floats; the layout has no room for more figures."""
 
     duration_s: float = 0.0
+    """Seconds on the clock, without those in which objects were fetched or stored, or the task stood still."""
+
     memory_peak: int = 0
+    """By how many bytes the peak of the processor's memory was above what it used before."""
+
     cpu_time_s: float = 0.0
+    """Seconds of CPU time, of the processor and of its children that have ended and were waited for."""
 
     def serialize(self) -> bytes:
         """Return the 16 bytes of the result. Raise ValueError when a figure is out of its range."""

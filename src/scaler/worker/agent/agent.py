@@ -67,6 +67,7 @@ class Agent:
         self._core = AgentCore(_core_settings(settings), self._outbox, time.monotonic())
         self._heartbeats = HeartbeatMaker(settings)
         self._storage_address = settings.object_storage_address
+        self._object_retention_ms = 0
         self._backlog = Backlog(self._listen_to_processors)
         self._quit: asyncio.Future[Quit] = loop.create_future()
         self._is_leaving = False
@@ -183,9 +184,12 @@ class Agent:
     def _on_echo(self, frame: Frame) -> None:
         now = time.monotonic()
         self._core.on_heartbeat_echo(now)
+        _, echo = message.decode(frame)
+        if echo.objectRetentionMilliseconds != self._object_retention_ms:
+            self._object_retention_ms = echo.objectRetentionMilliseconds
+            self._core.on_object_retention(frame)
         if self._settings.object_storage_address is not None:
             return
-        _, echo = message.decode(frame)
         host, port = echo.objectStorageAddress.host, echo.objectStorageAddress.port
         address = f"tcp://{join_host_and_port(host, port)}"
         if address == self._storage_address or not host:

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scaler.protocol import codec
+from scaler.utility.restarts import Restarts
 from scaler.worker.agent import task_ends
 from scaler.worker.agent.feeding import Feeding
 from scaler.worker.agent.held_tasks import HeldTask, HeldTasks, Place
 from scaler.worker.agent.outbox import Outbox, Quit, StartProcessor
 from scaler.worker.agent.processor_seat import ProcessorSeat, SeatState
-from scaler.worker.agent.restarts import Restarts
 from scaler.worker.agent.scheduler_contact import SchedulerContact
 from scaler.worker.agent.seats import Seats
 from scaler.worker.agent.task_gate import SlotState
@@ -45,6 +45,12 @@ MOST_ATTEMPTS = 3
 """How often a task whose results were lost with their processors runs in all."""
 
 
+FIRST_RESTART_SECONDS = 0.1
+LONGEST_RESTART_SECONDS = 5.0
+MOST_FUTILE_PROCESSORS = 5
+"""How soon a processor is replaced that died for nothing, and how many in a row end the worker."""
+
+
 @dataclass(frozen=True)
 class AgentSettings:
     """What the core needs to know of its worker. A time of 0 means none."""
@@ -64,12 +70,13 @@ class AgentCore:
         self._settings = settings
         self._outbox = outbox
         self._link = SchedulerContact(settings.heartbeat_interval_seconds, settings.death_timeout_seconds, now)
-        self._restarts = Restarts()
+        self._restarts = Restarts(FIRST_RESTART_SECONDS, LONGEST_RESTART_SECONDS, MOST_FUTILE_PROCESSORS)
         self._storage_known = False
         self._start_requested = False
         self._quitting = False
         self._drain_until: float | None = None
         self._last_tick = now
+        self._echo_for_processors: Frame | None = None
         self.tasks = HeldTasks()
         self.seats = Seats()
         self.dropped: Counter[str] = Counter()
@@ -116,6 +123,11 @@ class AgentCore:
         """Take note that the scheduler lives."""
         self._link.on_echo(now)
 
+    def on_object_retention(self, echo: Frame) -> None:
+        """Tell all processors, also later ones, for how long they keep objects that no task uses."""
+        self._echo_for_processors = echo
+        self._outbox.to_processor.extend((seat.processor_id, echo) for seat in self.seats if seat.hears)
+
     def on_task(self, frame: Frame) -> None:
         """Hold a task. Raise CodecError for a frame that is none."""
         if self._hold(frame):
@@ -143,7 +155,7 @@ class AgentCore:
         One that runs a task does not listen, however long that takes; then it is told no more. Ids never come again.
         """
         for seat in self.seats:
-            if seat.state not in (SeatState.ready, SeatState.suspended):
+            if not seat.hears:
                 continue
             if not seat.fed:
                 seat.instruction_bytes = 0
@@ -216,6 +228,8 @@ class AgentCore:
         if seat is not None and seat.state is SeatState.starting:
             seat.state = SeatState.ready
             seat.initialized = True
+            if self._echo_for_processors is not None:
+                self._outbox.to_processor.append((processor_id, self._echo_for_processors))
             self._go_on()
 
     def on_task_result(self, processor_id: bytes, frame: Frame) -> None:
@@ -244,7 +258,7 @@ class AgentCore:
 
     def on_undelivered(self, processor_id: bytes, frame: Frame, now: float, *, is_queue_full: bool) -> None:
         """Take note that a frame could not be sent to a processor. Raise CodecError."""
-        if is_queue_full and codec.which(frame) == codec.MessageKind.objectInstruction:
+        if is_queue_full and codec.which(frame) != codec.MessageKind.task:  # about its cache, which has a bound anyway
             self.dropped["object instruction"] += 1
         else:
             self.on_processor_link_lost(processor_id, now)

@@ -65,6 +65,11 @@ class ProcessorSeat:
         """The level of nesting of the task that it runs, or will run first. It must have been fed something."""
         return next(iter(self.fed.values())).level
 
+    @property
+    def hears(self) -> bool:
+        """Whether messages may be sent to it; one that runs a task, or stands still, hears them later."""
+        return self.state is SeatState.ready or self.state is SeatState.suspended
+
     def state_of(self, task: HeldTask) -> SlotState:
         """Return how far a task is that it was fed."""
         return self.gate.state(task.number)

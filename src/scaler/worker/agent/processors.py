@@ -58,8 +58,12 @@ class Processors:
                 preload=settings.preload,
                 garbage_collect_interval_seconds=settings.garbage_collect_interval_seconds,
                 trim_memory_threshold_bytes=settings.trim_memory_threshold_bytes,
+                hard_suspend=settings.hard_processor_suspend,
+                isolated_arguments=settings.isolated_arguments,
+                capture_native_output=settings.capture_native_output,
                 logging_paths=settings.logging_paths,
                 logging_level=settings.logging_level,
+                logging_config_file=settings.logging_config_file,
             )
         )
         processor.start(interpreter=prepared.interpreter)

@@ -92,6 +92,7 @@ class Executions:
         self._storage_address = storage_address
         self._cache_bytes = max(_LEAST_CACHE_BYTES, CACHE_BYTES // concurrency)
         self._post = post
+        self._retention_seconds = 0.0
         self._pool = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="symphony")
         self._local = threading.local()
         self._places: list[_Place] = []
@@ -105,6 +106,12 @@ class Executions:
         ids = list(object_ids)
         for place in list(self._places):
             place.objects.discard(ids)
+
+    def keep_objects_for(self, retention_seconds: float) -> None:
+        """Drop objects from the caches that no task has used for so long, 0 for never."""
+        self._retention_seconds = retention_seconds
+        for place in list(self._places):
+            place.objects.retention_seconds = retention_seconds
 
     def close(self) -> None:
         """Let all threads end; what is under way should have been given up."""
@@ -128,6 +135,7 @@ class Executions:
             storage = Storage(self._storage_address)
             cache = ObjectCache(self._cache_bytes)
             objects = RemoteObjects(TaskObjects(cache, storage), cache, self._call)
+            objects.retention_seconds = self._retention_seconds
             place = self._local.place = _Place(TaskRunner(objects, storage, self._announce), objects, storage)
             self._places.append(place)
         return place

@@ -24,13 +24,18 @@ class RemoteCall(Protocol):
 class RemoteObjects:
     """What a ``TaskRunner`` loads its tasks from. One thread loads; any may discard."""
 
-    fetch_seconds: Final = 0.0
-
     def __init__(self, objects: TaskObjects, cache: ObjectCache, remote_call: RemoteCall) -> None:
         self._objects = objects
         self._cache = cache
         self._remote_call = remote_call
+        self.retention_seconds = 0.0
+        """For how long objects that no task uses are kept at least, 0 without end; any thread may change it."""
         self._discards: deque[bytes] = deque(maxlen=_MOST_DISCARDS)  # ids never come again: what is lost costs space
+
+    @property
+    def fetch_seconds(self) -> float:
+        """How long the task that was loaded last had to wait for its objects."""
+        return self._objects.fetch_seconds
 
     def discard(self, object_ids: Iterable[bytes]) -> None:
         """Drop objects before the next task."""
@@ -40,6 +45,8 @@ class RemoteObjects:
         """Return the loaded task. Raise ObjectStorageException or DeserializeObjectError."""
         while self._discards:
             self._cache.discard((self._discards.popleft(),))
+        self._cache.retention_seconds = self.retention_seconds
+        self._cache.on_task_end()
         loaded = self._objects.load(task)
         loaded.function = self._remote(task, loaded.function)
         for step in loaded.steps:

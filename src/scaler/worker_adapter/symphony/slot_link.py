@@ -164,15 +164,16 @@ class SlotLink:
 
     def _on_echo(self, frame: Bytes) -> None:
         self._core.link.on_echo(time.monotonic())
-        if self._settings.object_storage_address is not None:
-            return
         _, echo = message.decode(frame)
         host, port = echo.objectStorageAddress.host, echo.objectStorageAddress.port
-        if host:
+        if self._settings.object_storage_address is None and host:
             self._storage_address = f"tcp://{join_host_and_port(host, port)}"
-            early, self._early = self._early, []
-            for each in early:
-                self._dispatch(each)
+        if self._storage_address is None:
+            return
+        self._executions(self._storage_address).keep_objects_for(echo.objectRetentionMilliseconds / 1000)
+        early, self._early = self._early, []
+        for each in early:
+            self._dispatch(each)
 
     def _heartbeat(self, now: float) -> None:
         if self._core.link.take_heartbeat(now):

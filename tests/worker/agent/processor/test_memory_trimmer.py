@@ -40,7 +40,7 @@ def test_thread_collects_after_tasks_and_ends():
     trimmer.start()
     thread = next(each for each in threading.enumerate() if each.name == "memory-trimmer")
     assert not collected.wait(0.05), "there was no task"
-    trimmer.on_task()
+    trimmer.on_work()
     assert collected.wait(5)
     trimmer.stop()
     thread.join(5)

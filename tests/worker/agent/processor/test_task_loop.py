@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from scaler.io.ymq.ymq import ErrorCode, PeerEvent, YMQException
-from scaler.protocol import codec
+from scaler.protocol import codec, message
 from scaler.worker.agent.processor.agent_link import AgentLink
 from scaler.worker.agent.processor.object_cache import ABSENT, ObjectCache
 from scaler.worker.agent.processor.task_loop import TaskLoop
@@ -18,9 +18,11 @@ class ScriptedSocket:
     def __init__(self, *batches) -> None:
         self.batches = [list(batch) for batch in batches]
         self.sent = []
+        self.timeouts: list[float | None] = []
         self.refusals: list[ErrorCode] = []
 
-    def recv_batch(self):
+    def recv_batch(self, timeout_seconds=None):
+        self.timeouts.append(timeout_seconds)
         batch = self.batches.pop(0) if self.batches else [PeerEvent.lost]
         return [(b"agent", each) for each in batch]
 
@@ -103,6 +105,19 @@ def test_evicts_objects():
     bench.cache.put(bytes(32), "value", 1)
     bench.run()
     assert bench.cache.get(bytes(32)) is ABSENT
+
+
+def test_learns_for_how_long_unused_objects_are_kept():
+    echo = message.encode("workerHeartbeatEcho", objectRetentionMilliseconds=1500)
+    assert LoopBench([echo]).run().cache.retention_seconds == 1.5
+
+
+def test_waits_only_until_it_has_something_to_do_and_then_on():
+    waits = [3.0, None, None]
+    socket = ScriptedSocket([], [make_task(b"a")])
+    link = AgentLink(socket, lambda: waits.pop(0))
+    assert len(list(link.frames())) == 1
+    assert socket.timeouts == [3.0, None, None]
 
 
 def test_passes_over_what_it_does_not_understand(caplog):

@@ -6,6 +6,7 @@ import functools
 import os
 import pickle
 import threading
+import time
 
 import cloudpickle
 import pytest
@@ -58,14 +59,16 @@ class FakeStorage:
 class Bench:
     """A runner with everything around it, and a client that makes its tasks."""
 
-    def __init__(self, serializer: Serializer | None = None, cache_bytes: int = 1 << 30) -> None:
+    def __init__(
+        self, serializer: Serializer | None = None, cache_bytes: int = 1 << 30, isolated_arguments: bool = False
+    ) -> None:
         self.client = ClientID.generate_client_id()
         self.storage = FakeStorage()
         self.announced: list[codec.ObjectInstruction] = []
         self.serializer = serializer or DefaultSerializer()
         self.storage.objects[ObjectID.generate_serializer_object_id(self.client)] = cloudpickle.dumps(self.serializer)
         self.cache = ObjectCache(cache_bytes)
-        self.runner = TaskRunner(TaskObjects(self.cache, self.storage), self.storage, self.announce)
+        self.runner = TaskRunner(TaskObjects(self.cache, self.storage, isolated_arguments), self.storage, self.announce)
 
     def announce(self, frame: bytes) -> None:
         self.announced.append(codec.decode(frame))
@@ -76,6 +79,12 @@ class Bench:
         object_id = ObjectID.generate_content_object_id(self.client, content)
         self.storage.objects[object_id] = content
         return object_id
+
+    def cache_function(self, function) -> ObjectID:
+        """Return the id of a function that is in the cache already, as it is."""
+        function_id = self.store(len)
+        self.cache.put(function_id, function, 1)
+        return function_id
 
     def value(self, value) -> codec.Argument:
         payload = serialize(self.serializer, value)
@@ -222,6 +231,37 @@ def test_fetches_again_what_was_evicted(bench):
     assert bench.storage.gets[1:] == [[function_id]]
 
 
+class Ahead:
+    """Objects that were fetched before; remembers when it was asked to look ahead, and for what the task uses."""
+
+    def __init__(self, objects):
+        self.objects = objects
+        self.begun = []
+
+    def take(self, object_ids):
+        return {each: self.objects.pop(each) for each in object_ids if each in self.objects}
+
+    def begin(self, in_use):
+        self.begun.append(list(in_use))
+
+
+def test_takes_what_was_fetched_ahead_and_looks_ahead_only_when_it_lacked_something(bench):
+    function_id, argument = bench.store(add), bench.reference(5)
+    ahead = Ahead({argument.data: bench.storage.objects.pop(argument.data)})
+    bench.runner = TaskRunner(TaskObjects(bench.cache, bench.storage, ahead=ahead), bench.storage, bench.announce)
+    assert bench.returned(function_id, argument) == 5
+    assert [len(each) for each in bench.storage.gets] == [2], "the rest is fetched as ever"
+    assert [each[1:] for each in ahead.begun] == [[function_id, argument.data]]
+    assert bench.returned(function_id, argument) == 5
+    assert len(ahead.begun) == 1
+    bench.raised(
+        bench.store(len),
+        codec.Argument(codec.ArgumentType.value, b"rubbish"),
+        cause=codec.TaskEndCause.objectUnavailable,
+    )
+    assert len(ahead.begun) == 1
+
+
 def test_runs_tasks_whose_objects_are_larger_than_the_cache():
     bench = Bench(cache_bytes=10)
     assert bench.returned(add, bench.reference(1), bench.reference(2)) == 21
@@ -250,6 +290,61 @@ def test_tasks_share_cached_objects(bench):
         return len(items)
 
     assert [bench.returned(append, shared) for _ in range(3)] == [1, 2, 3]
+
+
+def append_and_look(items, again):
+    items.append(1)
+    return len(items), items is again
+
+
+@pytest.mark.parametrize("serializer", [DefaultSerializer(), ReversedPickle()])
+def test_isolated_arguments_are_each_task_s_own(serializer):
+    bench = Bench(serializer, isolated_arguments=True)
+    shared, function = bench.reference([]), bench.store(append_and_look)
+    for _ in range(3):
+        assert bench.returned(function, shared, shared) == (1, True)
+    assert len(bench.storage.gets) == 1, "they are fetched once all the same"
+    assert bench.cache.size_bytes > 0
+
+
+def test_isolated_arrays_can_be_written(monkeypatch):
+    numpy = pytest.importorskip("numpy")
+    bench = Bench(isolated_arguments=True)
+
+    def increase(array):
+        array += 1
+        return array.sum()
+
+    argument, function = bench.reference(numpy.zeros(100_000)), bench.store(increase)
+    for _ in range(3):
+        assert bench.returned(function, argument) == 100_000
+    assert len(bench.storage.gets) == 1
+
+
+# -- what it costs
+
+
+def test_the_time_that_objects_take_on_their_way_is_not_the_task_s(bench, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    get_objects, set_object = bench.storage.get_objects, bench.storage.set_object
+
+    def spend(seconds, call, *arguments):
+        clock[0] += seconds
+        return call(*arguments)
+
+    monkeypatch.setattr(bench.storage, "get_objects", lambda ids: spend(8, get_objects, ids))
+    monkeypatch.setattr(bench.storage, "set_object", lambda name, payload: spend(16, set_object, name, payload))
+
+    def work(size):
+        clock[0] += 2
+        return bytes(size)
+
+    monkeypatch.setattr(bench.runner._profiler, "_ended", 0.0)
+    function = bench.cache_function(work)
+    result = bench.run(function, bench.reference(INLINE_VALUE_BYTES + 1))
+    assert result.results and ProfileResult.deserialize(result.metadata).duration_s == 2
+    assert ProfileResult.deserialize(bench.run(function, 1).metadata).duration_s == 2
 
 
 # -- failures

@@ -23,8 +23,8 @@ class MemoryTrimmer:
         if self._interval_seconds > 0:
             threading.Thread(target=self._run, name="memory-trimmer", daemon=True).start()
 
-    def on_task(self) -> None:
-        """Take note that there may be garbage: an idle processor is left alone."""
+    def on_work(self) -> None:
+        """Take note that there may be garbage, or memory that is not used any more: an idle processor is left alone."""
         self._has_worked = True
 
     def stop(self) -> None:

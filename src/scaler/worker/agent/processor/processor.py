@@ -72,6 +72,10 @@ class Processor(ChildProcess):
     def run(self) -> None:
         """Set up, tell the agent, and run tasks until the link to the agent ends."""
         _ignore_interrupts()
+        if self._settings.capture_native_output:
+            from scaler.worker.agent.processor.descriptor_capture import leave_standard_descriptors
+
+            leave_standard_descriptors()
         self._set_up_logging()
         from scaler.worker.agent.processor.service import serve
 
@@ -112,7 +116,7 @@ class Processor(ChildProcess):
         from scaler.utility.logging.utility import paths_of_process, setup_logger
 
         paths = paths_of_process(self._settings.logging_paths, os.getpid())
-        setup_logger(paths, None, self._settings.logging_level)
+        setup_logger(paths, self._settings.logging_config_file, self._settings.logging_level)
 
 
 def _ignore_interrupts() -> None:

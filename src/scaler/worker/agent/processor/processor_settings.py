@@ -20,5 +20,9 @@ class ProcessorSettings(NamedTuple):
     garbage_collect_interval_seconds: float = 30.0
     trim_memory_threshold_bytes: int = 1024 * 1024 * 1024
     cache_bytes: int = CACHE_BYTES
+    hard_suspend: bool = False
+    isolated_arguments: bool = False
+    capture_native_output: bool = False
     logging_paths: tuple[str, ...] = ("/dev/stdout",)
     logging_level: str = "INFO"
+    logging_config_file: str | None = None

@@ -16,6 +16,7 @@ Result = TypeVar("Result")
 
 _CONNECT_SECONDS: Final = 4.0
 _RETRY_SECONDS: Final = 2.0
+_IMPATIENT_SECONDS: Final = 5.0
 
 
 class Connector(Protocol):
@@ -23,6 +24,7 @@ class Connector(Protocol):
 
     @property
     def is_closed(self) -> bool: ...
+    def get_object(self, object_id: bytes, maximum_bytes: int) -> Buffer: ...
     def get_objects(self, object_ids: Sequence[bytes]) -> Sequence[Buffer]: ...
     def set_object(self, object_id: bytes, payload: Buffer | Sequence[Buffer]) -> object: ...
     def close(self) -> None: ...
@@ -34,6 +36,15 @@ def connect(address: str) -> Connector:
     from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
 
     return SyncObjectStorageConnector(address, connect_timeout_seconds=_CONNECT_SECONDS)
+
+
+def connect_impatiently(address: str) -> Connector:
+    """Return a connector for requests that had better fail than wait for long. Raise ObjectStorageException."""
+    from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
+
+    return SyncObjectStorageConnector(
+        address, connect_timeout_seconds=_CONNECT_SECONDS, timeout_seconds=_IMPATIENT_SECONDS
+    )
 
 
 class Storage:
@@ -58,6 +69,10 @@ class Storage:
     def get_objects(self, object_ids: Sequence[bytes]) -> Sequence[Buffer]:
         """Return the payloads of objects, and wait for those that do not exist yet."""
         return self._call(lambda connector: connector.get_objects(object_ids))
+
+    def get_object(self, object_id: bytes, maximum_bytes: int) -> Buffer:
+        """Return the first bytes of an object, and wait for it to exist."""
+        return self._call(lambda connector: connector.get_object(object_id, maximum_bytes))
 
     def set_object(self, object_id: bytes, payload: Buffer | Sequence[Buffer]) -> None:
         """Store an object."""

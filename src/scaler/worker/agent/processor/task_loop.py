@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scaler.protocol import codec
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from scaler.worker.agent.processor.agent_link import AgentLink
     from scaler.worker.agent.processor.object_cache import ObjectCache
     from scaler.worker.agent.task_gate import TaskGate
+
+_MILLISECONDS: Final = 1000
 
 
 class TaskLoop:
@@ -31,6 +33,7 @@ class TaskLoop:
         self._handlers: dict[int, Callable[[Buffer], None]] = {
             codec.MessageKind.task: self._on_task,
             codec.MessageKind.objectInstruction: self._on_object_instruction,
+            codec.MessageKind.workerHeartbeatEcho: self._on_echo,
         }
 
     def run(self) -> None:
@@ -59,3 +62,8 @@ class TaskLoop:
         assert isinstance(instruction, codec.ObjectInstruction)
         if instruction.instruction_type == codec.ObjectInstructionType.delete:
             self._cache.discard(instruction.object_ids)
+
+    def _on_echo(self, frame: Buffer) -> None:
+        """Take note of what the scheduler says for all processors; the agent passes it on when that has changed."""
+        _, fields = codec.decode_any(frame)
+        self._cache.retention_seconds = fields["objectRetentionMilliseconds"] / _MILLISECONDS

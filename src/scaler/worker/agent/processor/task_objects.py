@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from scaler.protocol import codec
 from scaler.utility.exceptions import DeserializeObjectError
-from scaler.utility.identifiers import ClientID, ObjectID
 from scaler.utility.serialization import deserialize, payload_size
 from scaler.worker.agent.processor.object_cache import ABSENT
+from scaler.worker.agent.processor.task_needs import TaskNeeds
+from scaler.worker.agent.processor.task_profiler import running_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from typing_extensions import Buffer
 
@@ -24,11 +25,17 @@ if TYPE_CHECKING:
 _OBJECT_ID: Final = int(codec.ArgumentType.objectID)
 _VALUE: Final = int(codec.ArgumentType.value)
 _PREVIOUS: Final = int(codec.ArgumentType.previous)
-_SERIALIZER_IDS_BOUND: Final = 1024
 
 
 class _Decode(Protocol):
     def __call__(self, payload: Buffer, is_shared: bool = False) -> Any: ...
+
+
+class ObjectsAhead(Protocol):
+    """What was fetched before its task began, see ``Prefetcher``."""
+
+    def take(self, object_ids: Iterable[bytes]) -> dict[bytes, Buffer]: ...
+    def begin(self, in_use: list[bytes]) -> None: ...
 
 
 class LoadedStep:
@@ -70,24 +77,32 @@ class LoadedTask:
 
 
 class TaskObjects:
-    """Loads tasks by means of the cache and the storage."""
+    """Loads tasks by means of the cache and the storage.
 
-    def __init__(self, cache: ObjectCache, storage: Storage) -> None:
+    Tasks share what is cached. With ``isolated_arguments`` the bytes of arguments are cached instead, and each task
+    loads them anew, into memory of its own. What was fetched ahead is taken from there.
+    """
+
+    def __init__(
+        self,
+        cache: ObjectCache,
+        storage: Storage,
+        isolated_arguments: bool = False,
+        ahead: ObjectsAhead | None = None,
+    ) -> None:
         self._cache = cache
         self._storage = storage
-        self._serializer_ids: dict[bytes, bytes] = {}  # by client; an id costs two hashes
+        self._ahead = ahead
+        self._needs = TaskNeeds()
+        self._isolated_arguments = isolated_arguments
+        self.fetch_seconds = 0.0
+        """How long the task that was loaded last had to wait for its objects."""
 
     def load(self, task: codec.Task) -> LoadedTask:
         """Return the loaded task. Raise ObjectStorageException or DeserializeObjectError."""
-        serializer_id = self._serializer_id(task.source)
-        arguments = task.function_args
-        steps = task.steps
-        needed = [serializer_id, task.func_object_id]
-        needed += [argument.data for argument in arguments if argument.type == _OBJECT_ID]
-        for step in steps:
-            needed.append(step.func_object_id)
-            needed += [argument.data for argument in step.function_args if argument.type == _OBJECT_ID]
-        objects = self._find(needed)
+        needed = self._needs.of(task)
+        serializer_id, arguments, steps = needed[0], task.function_args, task.steps
+        objects, has_lacked = self._find(needed)
 
         serializer: Serializer = self._take(objects, serializer_id, "serializer", pickle.loads)
 
@@ -97,6 +112,8 @@ class TaskObjects:
         function = self._take(objects, task.func_object_id, "function", decode)
         values, keywords = _named(self._values(objects, arguments, decode), task.keyword_names)
         loaded_steps = [self._step(objects, step, decode) for step in steps]
+        if has_lacked and self._ahead is not None:
+            self._ahead.begin(needed)
         return LoadedTask(serializer, function, values, keywords, loaded_steps)
 
     def _step(self, objects: dict[bytes, Any], step: codec.Step, decode: _Decode) -> LoadedStep:
@@ -116,6 +133,8 @@ class TaskObjects:
         for position, argument in enumerate(arguments):
             if argument.type == _VALUE:
                 values.append(_decoded(decode, argument.data, "argument", position))
+            elif argument.type == _OBJECT_ID and self._isolated_arguments:
+                values.append(self._copy(objects, argument.data, decode, position))
             elif argument.type == _OBJECT_ID:
                 values.append(self._take(objects, argument.data, "argument", partial(decode, is_shared=True), position))
             elif argument.type == _PREVIOUS and is_step:
@@ -124,15 +143,30 @@ class TaskObjects:
                 raise DeserializeObjectError(f"argument {position} is neither an object nor a value")
         return values
 
-    def _find(self, object_ids: list[bytes]) -> dict[bytes, Any]:
-        """Return the objects by id: the cached ones, and what is not cached as ``_Payload``, got in one go."""
+    def _find(self, object_ids: list[bytes]) -> tuple[dict[bytes, Any], bool]:
+        """Return the objects by id, and whether there are some that were not cached: these as ``_Payload``."""
         get = self._cache.get
         objects = {each: get(each) for each in object_ids}
         missing = [each for each, value in objects.items() if value is ABSENT]
+        self.fetch_seconds = 0.0
         if missing:
-            for object_id, payload in zip(missing, self._storage.get_objects(missing), strict=True):
-                objects[object_id] = _Payload(payload)
-        return objects
+            started = running_seconds()
+            try:
+                objects.update(self._fetch(missing))
+            finally:
+                self.fetch_seconds = running_seconds() - started
+        return objects, bool(missing)
+
+    def _fetch(self, missing: list[bytes]) -> dict[bytes, Any]:
+        """Return what was fetched ahead, and get the rest in one go."""
+        fetched: dict[bytes, Any] = {}
+        if self._ahead is not None:
+            fetched.update((each, _Payload(payload)) for each, payload in self._ahead.take(missing).items())
+        rest = [each for each in missing if each not in fetched]
+        if rest:
+            for object_id, payload in zip(rest, self._storage.get_objects(rest), strict=True):
+                fetched[object_id] = _Payload(payload)
+        return fetched
 
     def _take(
         self,
@@ -151,14 +185,16 @@ class TaskObjects:
             objects[object_id] = value
         return value
 
-    def _serializer_id(self, source: bytes) -> bytes:
-        serializer_id = self._serializer_ids.get(source)
-        if serializer_id is None:
-            if len(self._serializer_ids) >= _SERIALIZER_IDS_BOUND:
-                self._serializer_ids.clear()
-            serializer_id = bytes(ObjectID.generate_serializer_object_id(ClientID(source)))
-            self._serializer_ids[source] = serializer_id
-        return serializer_id
+    def _copy(self, objects: dict[bytes, Any], object_id: bytes, decode: _Decode, position: int) -> Any:
+        """Return an object that is this task's alone, from its bytes, which are from now on cached."""
+        value = objects[object_id]
+        if type(value) is _Payload:
+            payload = value.buffer
+            if object_id not in self._cache:
+                self._cache.put(object_id, value, payload_size(payload))
+            value = _decoded(decode, bytearray(payload), "argument", position, object_id)
+            objects[object_id] = value
+        return value
 
 
 class _Payload:

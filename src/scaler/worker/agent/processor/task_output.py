@@ -30,10 +30,14 @@ class TaskOutput(io.TextIOBase):
     the processor itself writes.
     """
 
-    def __init__(self, task_id: bytes, log_type: codec.LogType, send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, task_id: bytes, log_type: codec.LogType, send: Callable[[bytes], None], descriptor: int | None = None
+    ) -> None:
+        """``descriptor`` is one whose output becomes part of this one, if there is any."""
         self._task_id = task_id
         self._log_type = log_type
         self._send = send
+        self._descriptor = descriptor
         # Taken again by the thread that has it, when the collector of garbage runs a finaliser that prints.
         self._lock = threading.RLock()
         self._waiting: list[str] = []
@@ -53,6 +57,12 @@ class TaskOutput(io.TextIOBase):
     def writable(self) -> bool:
         """Return True."""
         return True
+
+    def fileno(self) -> int:
+        """Return the descriptor that subprocesses may write to. Raise UnsupportedOperation when there is none."""
+        if self._descriptor is None:
+            raise io.UnsupportedOperation("the output of a task has no descriptor, but for capture_native_output")
+        return self._descriptor
 
     def write(self, text: str) -> int:
         """Send all lines that are complete, and return the number of characters taken: all."""
@@ -96,13 +106,25 @@ class TaskOutput(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def streamed(task_id: bytes, send: Callable[[bytes], None]) -> Iterator[None]:
-    """Send what is printed meanwhile; all of it has been sent at the end."""
-    output = TaskOutput(task_id, codec.LogType.stdout, send)
-    errors = TaskOutput(task_id, codec.LogType.stderr, send)
+def streamed(task_id: bytes, send: Callable[[bytes], None], capture_descriptors: bool = False) -> Iterator[None]:
+    """Send what is printed meanwhile; all of it has been sent at the end.
+
+    With ``capture_descriptors`` also what native code and subprocesses print. Lines stay whole, but in what order those
+    of Python and the others come is open.
+    """
+    descriptors = (1, 2) if capture_descriptors else (None, None)
+    output = TaskOutput(task_id, codec.LogType.stdout, send, descriptors[0])
+    errors = TaskOutput(task_id, codec.LogType.stderr, send, descriptors[1])
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         try:
-            yield
+            if capture_descriptors:
+                # Imported here: it is hardly ever used, and costs milliseconds.
+                from scaler.worker.agent.processor.descriptor_capture import captured_descriptors
+
+                with captured_descriptors(output.write, errors.write):
+                    yield
+            else:
+                yield
         finally:
             output.end()
             errors.end()

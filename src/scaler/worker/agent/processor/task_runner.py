@@ -30,6 +30,8 @@ _NO_CAUSE: Final = codec.TaskEndCause.none
 class Loader(Protocol):
     """What a task is loaded by; of a processor it is its ``TaskObjects``."""
 
+    @property
+    def fetch_seconds(self) -> float: ...
     def load(self, task: codec.Task) -> LoadedTask: ...
 
 
@@ -37,20 +39,27 @@ class TaskRunner:
     """Turns Task messages into frames of TaskResult messages.
 
     ``announce`` sends a frame that has to reach the scheduler before the result: the creation of an object, or output.
-    Any thread may call it.
+    Any thread may call it. With ``capture_native_output`` that output is also what native code and subprocesses print.
     """
 
-    def __init__(self, objects: Loader, storage: Storage, announce: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        objects: Loader,
+        storage: Storage,
+        announce: Callable[[bytes], None],
+        capture_native_output: bool = False,
+    ) -> None:
         self._objects = objects
         self._storage = storage
         self._announce = announce
+        self._capture_native_output = capture_native_output
         self._profiler = TaskProfiler()
 
     def run(self, task: codec.Task) -> bytes:
         """Run the task and return the frame of its result; what it prints is sent before, when its client wants it."""
         if not is_streamed(task.metadata):
             return self._run(task)
-        with streamed(task.task_id, self._announce):
+        with streamed(task.task_id, self._announce, self._capture_native_output):
             return self._run(task)
 
     def _run(self, task: codec.Task) -> bytes:
@@ -94,6 +103,7 @@ class TaskRunner:
         cause: codec.TaskEndCause,
         payload: Buffer | Sequence[Buffer],
     ) -> bytes:
+        profile = self._profiler.finish(self._objects.fetch_seconds)  # before a large result is stored
         value: Buffer | None = None
         results: list[bytes] = []
         if payload_size(payload) > INLINE_VALUE_BYTES:
@@ -103,7 +113,7 @@ class TaskRunner:
         return codec.TaskResult(
             task_id=task.task_id,
             result_type=result_type,
-            metadata=self._profiler.finish(),
+            metadata=profile,
             results=results,
             attempt=task.attempt,
             cause=cause,
