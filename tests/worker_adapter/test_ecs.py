@@ -6,6 +6,7 @@ import asyncio
 import json
 import shlex
 import sys
+import threading
 import urllib.request
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -212,6 +213,29 @@ def test_the_end_stops_all_tasks(account: Account) -> None:
     account.run(use)
 
 
+def test_the_end_stops_a_task_that_is_being_started_whoever_asked_has_gone(account: Account) -> None:
+    async def use(adapter: ECSWorkerAdapter) -> None:
+        begun, release = threading.Event(), threading.Event()
+        real = adapter._service.run_task
+
+        def run_task(command: str) -> str:
+            begun.set()
+            release.wait(20)
+            return real(command)
+
+        adapter._service.run_task = run_task  # type: ignore[method-assign]
+        asking = asyncio.create_task(adapter.start_worker_group())
+        await asyncio.to_thread(begun.wait, 20)
+        asking.cancel()
+        closing = asyncio.create_task(adapter.close())
+        await asyncio.sleep(0)
+        release.set()
+        await closing
+        assert (account.running_tasks(), adapter.info().groups) == ([], {})
+
+    account.run(use)
+
+
 def test_failures_in_the_answer_are_errors(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     service = EcsService(account.config())
     failure = {"failures": [{"arn": "arn:x", "reason": "RESOURCE:CPU"}], "tasks": []}
@@ -227,11 +251,11 @@ def test_an_aws_that_does_not_answer_does_not_hold_up_the_loop(account: Account)
     """Everything that waits for AWS does so in threads."""
 
     async def use(adapter: ECSWorkerAdapter) -> None:
-        loop_thread, threads = threading_id(), set()
+        loop_thread, threads = threading.get_ident(), set()
         real = adapter._service.run_task
 
         def run_task(command: str) -> str:
-            threads.add(threading_id())
+            threads.add(threading.get_ident())
             return real(command)
 
         adapter._service.run_task = run_task  # type: ignore[method-assign]
@@ -240,12 +264,6 @@ def test_an_aws_that_does_not_answer_does_not_hold_up_the_loop(account: Account)
         await adapter.close()
 
     account.run(use)
-
-
-def threading_id() -> int:
-    import threading
-
-    return threading.get_ident()
 
 
 def test_the_command(account: Account, leftovers: Any) -> None:

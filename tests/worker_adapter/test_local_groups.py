@@ -21,7 +21,7 @@ WORKER = WorkerID(b"Worker|x|0")
 
 
 class Sleeper(ChildProcess):
-    """Sleeps; a stubborn one does not care for SIGINT."""
+    """Sleeps; a stubborn one does not care for SIGTERM."""
 
     def __init__(self, ready: int, stubborn: bool = False) -> None:
         super().__init__("Sleeper")
@@ -29,7 +29,7 @@ class Sleeper(ChildProcess):
         self._stubborn = stubborn
 
     def run(self) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN if self._stubborn else signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN if self._stubborn else signal.SIG_DFL)
         os.write(self._ready, b".")
         time.sleep(60)
 

@@ -39,7 +39,7 @@ class ECSWorkerAdapter:
         self._config = config
         self._service = service
         self._groups: dict[str, _Group] = {}
-        self._starting = 0
+        self._starts: set[asyncio.Task[tuple[str, list[str]]]] = set()
         self._is_closed = False
 
     def info(self) -> AdapterDescription:
@@ -56,20 +56,20 @@ class ECSWorkerAdapter:
         limit = self._config.max_instances
         if self._is_closed:
             raise CapacityExceededError("The adapter shuts down.")
-        if limit != NO_LIMIT and len(self._groups) + self._starting >= limit:
+        if limit != NO_LIMIT and len(self._groups) + len(self._starts) >= limit:
             raise CapacityExceededError(f"Maximum number of instances ({limit}) reached.")
+        start = asyncio.get_running_loop().create_task(self._start())
+        self._starts.add(start)
+        start.add_done_callback(self._starts.discard)
+        return await asyncio.shield(start)  # whoever asked may go: the task runs then, and must be known
+
+    async def _start(self) -> tuple[str, list[str]]:
         worker_ids = [
             WorkerID.generate_worker_id(f"ECS|{uuid.uuid4().hex}").decode() for _ in range(self._config.ecs_task_cpu)
         ]
-        self._starting += 1
-        try:
-            task_arn = await asyncio.to_thread(self._service.run_task, worker_command(self._config, worker_ids))
-        finally:
-            self._starting -= 1
+        task_arn = await asyncio.to_thread(self._service.run_task, worker_command(self._config, worker_ids))
         group_id = f"ecs-{uuid.uuid4().hex}"
         self._groups[group_id] = _Group(task_arn, worker_ids)
-        if self._is_closed:
-            await self.shutdown_worker_group(group_id)
         return group_id, worker_ids
 
     async def shutdown_worker_group(self, group_id: str) -> None:
@@ -83,11 +83,16 @@ class ECSWorkerAdapter:
     async def close(self) -> None:
         """Stop all tasks, as far as AWS answers in time; what may be left is named in the log."""
         self._is_closed = True
-        stops = [self.shutdown_worker_group(group_id) for group_id in self._groups]
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*stops, return_exceptions=True), _CLOSE_SECONDS)
+            await asyncio.wait_for(self._stop_all(), _CLOSE_SECONDS)
         for group_id, group in self._groups.items():
             _logger.error("worker group %s may still run: could not stop the task %s", group_id, group.task_arn)
+
+    async def _stop_all(self) -> None:
+        """Stop all tasks, also those that are being started."""
+        await asyncio.gather(*self._starts, return_exceptions=True)
+        stops = [self.shutdown_worker_group(group_id) for group_id in self._groups]
+        await asyncio.gather(*stops, return_exceptions=True)
 
     async def watch(self) -> None:
         """Forget groups whose tasks have stopped, until cancelled."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import Sequence
 from typing import Final
 
@@ -55,7 +54,7 @@ class LocalGroups:
             raise
         asyncio.get_running_loop().add_reader(process.sentinel, self._on_end, group_id)
         if self._is_closed:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
         return group.worker_ids
 
     async def stop(self, group_id: str) -> None:
@@ -72,7 +71,7 @@ class LocalGroups:
 
     async def _stop(self, group: _Group) -> None:
         group.is_stopping = True
-        group.process.send_signal(signal.SIGINT)
+        group.process.terminate()
         if not await _ends(group, STOP_GRACE_SECONDS):
             _logger.warning("%s did not stop within %g seconds: killing it", group.name, STOP_GRACE_SECONDS)
             group.process.kill()
