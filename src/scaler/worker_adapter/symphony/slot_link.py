@@ -50,7 +50,7 @@ class SlotLink:
         self._core = SlotCore(contact)
         self._heartbeats = HeartbeatMaker(settings)
         self._backlog = Backlog(lambda _listen: None)  # nothing prints: it is bounded by the tasks that are held
-        self._early: list[Bytes] = []  # tasks that came before the address of the storage
+        self._early: list[Bytes] = []  # tasks and cancels that came before the address of the storage
         self._under_way: dict[int, Execution] = {}  # by the identity of their task
         self._socket: Socket | None = None
         self._farewell = asyncio.Event()
@@ -127,7 +127,9 @@ class SlotLink:
             self._farewell.set()
             return
         _logger.warning("scheduler %s: %s, connecting anew", self._settings.scheduler_address, event.name)
+        self._early.clear()
         self._core.on_scheduler_lost()
+        self._flush()
         self._loop.call_later(RECONNECT_SECONDS, self.connect)
 
     def _disconnect(self) -> None:
@@ -154,7 +156,10 @@ class SlotLink:
             self._core.on_task(frame, time.monotonic())
 
     def _on_task_cancel(self, frame: Bytes) -> None:
-        self._core.on_task_cancel(frame, time.monotonic())
+        if self._storage_address is None:
+            self._early.append(frame)
+        else:
+            self._core.on_task_cancel(frame, time.monotonic())
 
     def _on_object_instruction(self, frame: Bytes) -> None:
         instruction = codec.decode(frame)
