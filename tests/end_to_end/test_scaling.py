@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -173,7 +174,10 @@ def test_a_faulty_adapter_never_disturbs_the_scheduler(leftovers: Any, chosen_po
 
 
 @pytest.mark.timeout(120)
-def test_the_death_of_an_adapter_and_its_return(leftovers: Any, chosen_port: int, tmp_path: Path) -> None:
+def test_the_death_of_an_adapter_and_its_return(
+    leftovers: Any, chosen_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCALER_ADAPTER_TOKEN", "secret")  # of the adapters and of the scheduler
     address, marks = f"tcp://127.0.0.1:{chosen_port}", tmp_path / "marks"
     with (
         native_adapter(chosen_port) as (adapter, url),
@@ -182,6 +186,10 @@ def test_the_death_of_an_adapter_and_its_return(leftovers: Any, chosen_port: int
         scheduler.wait_for("Scheduler: listen to scheduler address")
         with Client(address=address) as client:
             assert client.submit(pow, 2, 3).result(timeout=30) == 8
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                ask(url, "start_worker_group")
+            with refused.value as answer:
+                assert answer.code == 401
             running = client.submit(mark_and_sleep, str(marks), 1, 3.0)
             wait_until(marks.exists, "the task never started")
             adapter.process.kill()  # and its workers with it
