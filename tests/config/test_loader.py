@@ -18,14 +18,16 @@ from scaler.config.configuration_error import ConfigurationError
 from scaler.config.conversion import field_type, is_many
 from scaler.config.loader import load_config
 from scaler.config.section.cluster import ClusterConfig
+from scaler.config.section.ecs_worker_adapter import ECSWorkerAdapterConfig
+from scaler.config.section.native_worker_adapter import NativeWorkerAdapterConfig
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.setting import flag_of, setting_of
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
 from scaler.entry_points.commands import COMMANDS
 
 SECTIONS = {command.section: command.config_class for command in COMMANDS}
-# Settings that only one value is valid for in this release.
-FIXED_VALUES = {"scaling_controller_strategy", "adapter_webhook_urls"}
+# Settings that only one value is valid for, or that depend on each other.
+FIXED_VALUES = {"scaling_controller_strategy", "adapter_webhook_urls", "worker_names", "num_of_workers"}
 
 
 def two_values(field, kind: typing.Any) -> tuple[str, str]:
@@ -229,7 +231,24 @@ def test_flags_do_not_collide(section):
         ),
         ("scheduler", ["io_threads ="], [], "Error parsing TOML file at"),
         ("scheduler", [], ["-osa", "tcp://x"], "--object-storage-address tcp://x: Invalid address format"),
-        ("scheduler", [], ["-scs", "VANILLA"], "this release knows NULL without URLs only"),
+        ("scheduler", [], ["-scs", "VANILLA"], "VANILLA takes 1 adapter_webhook_urls, got 0: none"),
+        ("scheduler", [], ["-scs", "NULL", "-awu", "http://a"], "NULL takes 0 adapter_webhook_urls, got 1: http://a"),
+        ("scheduler", [], ["-scs", "FIXED_ELASTIC", "-awu", "http://a"], "FIXED_ELASTIC takes 2 adapter_webhook_urls"),
+        ("scheduler", [], ["-awu", "http://a", "http://b", "http://c"], "FIXED_ELASTIC takes 2 adapter_webhook_urls"),
+        ("scheduler", [], ["-awu", "http://a", "http://a"], "adapter_webhook_urls must be different adapters"),
+        ("scheduler", [], ["-awu", "127.0.0.1:80"], "must be like http://127.0.0.1:8080, got '127.0.0.1:80'"),
+        ("scheduler", [], ["-awu", "http://a:99999"], "must be like http://127.0.0.1:8080, got 'http://a:99999'"),
+        ("native_worker_adapter", [], ["-p", "65536"], "adapter_web_port must be at most 65535, got 65536"),
+        ("native_worker_adapter", [], ["-p", "x"], "--adapter-web-port x: expected a whole number of at least 0"),
+        ("native_worker_adapter", [], ["-mw", "0"], "max_workers must be above 0, or -1 for no limit, got 0"),
+        ("ecs_worker_adapter", ["ecs_task_cpu = 0"], [], "ecs_task_cpu = 0: expected a whole number of at least 1"),
+        ("ecs_worker_adapter", [], ["-mi", "0"], "max_instances must be above 0, or -1 for no limit, got 0"),
+        ("ecs_worker_adapter", [], ["--ecs-subnets", ","], "ecs_subnets must not be empty"),
+        ("ecs_worker_adapter", [], ["--ecs-cluster", ""], "ecs_cluster must not be empty"),
+        ("symphony_worker_adapter", [], ["-n", "0"], "--base-concurrency 0: expected a whole number of at least 1"),
+        ("symphony_worker_adapter", [], ["-it", "x"], "--io-threads x: expected a whole number of at least 1"),
+        ("symphony_worker_adapter", [], ["-sn", ""], "service_name must not be empty"),
+        ("native_worker_adapter", [], ["-mw", "-2"], "--max-workers -2: expected a whole number of at least -1"),
         ("cluster", [], ["-n", "-1"], "--num-of-workers -1: expected a whole number of at least 0"),
         ("cluster", [], ["-n", "3", "-wn", "a,b"], "must be num_of_workers (3)"),
         ("cluster", [], ["-pwc", "gpu=x"], "Expected an integer, but got 'x'"),
@@ -368,3 +387,33 @@ def test_a_list_may_be_emptied_on_the_command_line(tmp_path):
 def test_long_flags_may_be_shortened():
     config = read_command_line(SchedulerConfig, "p", "scheduler", "", ["tcp://127.0.0.1:1", "--client-timeout", "5"])
     assert config.client_timeout_seconds == 5
+
+
+@pytest.mark.parametrize(
+    ("urls", "strategy"), [([], "NULL"), (["http://a"], "VANILLA"), (["http://a", "https://b:1/x"], "FIXED_ELASTIC")]
+)
+def test_the_number_of_urls_is_a_strategy_unless_one_is_named(urls, strategy):
+    arguments = ["tcp://127.0.0.1:1", *(["--adapter-webhook-url", *urls] if urls else [])]
+    assert read_command_line(SchedulerConfig, "p", "scheduler", "", arguments).strategy.name == strategy
+    named = read_command_line(SchedulerConfig, "p", "scheduler", "", [*arguments, "-scs", strategy])
+    assert named.strategy.name == strategy
+
+
+def test_the_flags_of_adapters_that_were_documented_before(monkeypatch):
+    monkeypatch.setenv("SCALER_ADAPTER_TOKEN", "from outside")
+    arguments = ["tcp://127.0.0.1:1", "--host", "127.0.0.1", "--port", "81", "--heartbeat-interval", "3"]
+    config = read_command_line(NativeWorkerAdapterConfig, "p", "native_worker_adapter", "", arguments)
+    assert (config.adapter_web_host, config.adapter_web_port) == ("127.0.0.1", 81)
+    assert (config.heartbeat_interval_seconds, config.adapter_web_token) == (3, "from outside")
+    given = read_command_line(NativeWorkerAdapterConfig, "p", "", "", [*arguments, "--adapter-web-token", "own"])
+    assert given.adapter_web_token == "own"
+
+
+def test_subnets_are_a_list_with_commas_or_several_words_or_a_toml_list(tmp_path):
+    line = ["tcp://127.0.0.1:1", "--host", "h", "--port", "1", "--ecs-subnets", "a,b", "c"]
+    config = read_command_line(ECSWorkerAdapterConfig, "p", "ecs_worker_adapter", "", line)
+    assert config.ecs_subnets == ("a", "b", "c")
+    path = tmp_path / "config.toml"
+    path.write_text('[ecs_worker_adapter]\necs_subnets = ["a", "b"]\n')
+    config = read_command_line(ECSWorkerAdapterConfig, "p", "ecs_worker_adapter", "", [*line[:5], "-c", str(path)])
+    assert config.ecs_subnets == ("a", "b")

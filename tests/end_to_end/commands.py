@@ -14,6 +14,9 @@ MODULES = {
     "scaler_scheduler": "scaler.entry_points.scheduler",
     "scaler_cluster": "scaler.entry_points.cluster",
     "scaler_object_storage_server": "scaler.entry_points.object_storage_server",
+    "scaler_worker_adapter_native": "scaler.entry_points.worker_adapter_native",
+    "scaler_worker_adapter_ecs": "scaler.entry_points.worker_adapter_ecs",
+    "scaler_worker_adapter_symphony": "scaler.entry_points.worker_adapter_symphony",
 }
 
 

@@ -273,3 +273,15 @@ def test_a_worker_that_drains_is_marked(scheduler: SchedulerFixture) -> None:
     scheduler.core.drain_worker(WorkerID(first), "for this test")
     marks = {status.workerId: status.draining for status in report(scheduler).workerManager.workers}
     assert marks == {first: True, second: False}
+
+
+def test_groups_of_worker_adapters_are_reported() -> None:
+    scheduler = SchedulerFixture()
+    worker = scheduler.worker("w")
+    scheduler.core.set_worker_groups({"native-1": [worker]})
+    scheduler.core.on_subscriber_joined(b"viewer", {"cpu": 0, "rss": 0}, 0)
+    scheduler.end_batch()
+    member, fields = scheduler.snapshots[b"viewer"][0]
+    expected = [{"workerGroupID": b"native-1", "workerIDs": [worker]}]
+    assert (member, fields["scalingManager"]["workerGroups"]) == ("stateScheduler", expected)
+    assert message.decode(message.encode(member, **fields))[0] == member

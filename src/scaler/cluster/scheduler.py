@@ -36,7 +36,7 @@ class SchedulerProcess(ReportingProcess):
         address: ZMQConfig,
         object_storage_address: ObjectStorageConfig | None,
         monitor_address: ZMQConfig | None,
-        scaling_controller_strategy: ScalingControllerStrategy,
+        scaling_controller_strategy: ScalingControllerStrategy | None,
         adapter_webhook_urls: tuple[str, ...],
         io_threads: int,
         max_number_of_tasks_waiting: int,
@@ -53,6 +53,7 @@ class SchedulerProcess(ReportingProcess):
         logging_level: str,
         advertised_address: ZMQConfig | None = None,
         advertised_object_storage_address: ObjectStorageConfig | None = None,
+        adapter_webhook_token: str | None = None,
     ) -> None:
         super().__init__()
         self._config = SchedulerConfig(
@@ -61,6 +62,7 @@ class SchedulerProcess(ReportingProcess):
             monitor_address=monitor_address,
             scaling_controller_strategy=scaling_controller_strategy,
             adapter_webhook_urls=adapter_webhook_urls,
+            adapter_webhook_token=adapter_webhook_token,
             io_threads=io_threads,
             max_number_of_tasks_waiting=max_number_of_tasks_waiting,
             client_timeout_seconds=client_timeout_seconds,

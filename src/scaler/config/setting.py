@@ -127,3 +127,11 @@ def check_settings(section: Any) -> None:
             expected = f"a value of another type than {type(value).__name__}"
         if expected:
             raise ConfigurationError(f"{field.name} must be {expected}, got {value!r}")
+
+
+def redeclare(field: dataclasses.Field[Any], name: str) -> Any:
+    """Declare a setting as another section does, under a name of its own; all other names stay aliases."""
+    described = setting_of(field)
+    names = dict.fromkeys((field.name, *described.aliases))
+    described = dataclasses.replace(described, aliases=tuple(other for other in names if other != name))
+    return dataclasses.field(default=field.default, metadata={_KEY: described})

@@ -77,6 +77,33 @@ COMMANDS: Final = (
         is_part=True,
         takes=("scheduler_address",),
     ),
+    CommandDefinition(
+        program="scaler_worker_adapter_native",
+        section="native_worker_adapter",
+        config="scaler.config.section.native_worker_adapter:NativeWorkerAdapterConfig",
+        entry_point="scaler.entry_points.worker_adapter_native",
+        description="Start and stop workers on this machine for a scheduler that asks for them.",
+        is_part=True,
+        takes=("scheduler_address",),
+    ),
+    CommandDefinition(
+        program="scaler_worker_adapter_ecs",
+        section="ecs_worker_adapter",
+        config="scaler.config.section.ecs_worker_adapter:ECSWorkerAdapterConfig",
+        entry_point="scaler.entry_points.worker_adapter_ecs",
+        description="Start and stop workers on Amazon ECS for a scheduler that asks for them.",
+        is_part=True,
+        takes=("scheduler_address",),
+    ),
+    CommandDefinition(
+        program="scaler_worker_adapter_symphony",
+        section="symphony_worker_adapter",
+        config="scaler.config.section.symphony_worker_adapter:SymphonyWorkerConfig",
+        entry_point="scaler.entry_points.worker_adapter_symphony",
+        description="Run tasks in IBM Spectrum Symphony for a scheduler that asks for it.",
+        is_part=True,
+        takes=("scheduler_address",),
+    ),
 )
 
 

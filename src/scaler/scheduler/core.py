@@ -24,6 +24,7 @@ from scaler.scheduler.controllers.graph_controller import GraphController
 from scaler.scheduler.controllers.information_controller import InformationController
 from scaler.scheduler.controllers.monitor_controller import MonitorController
 from scaler.scheduler.controllers.object_controller import ObjectController
+from scaler.scheduler.controllers.scaling_policies.cluster_load import ClusterLoad, WorkerLoad
 from scaler.scheduler.controllers.shortage_controller import ShortageController
 from scaler.scheduler.controllers.task_controller import TaskController
 from scaler.scheduler.controllers.task_reporter import TaskReporter
@@ -33,6 +34,7 @@ from scaler.scheduler.outbox import Frame, Outbox
 
 _logger = logging.getLogger(__name__)
 
+_NO_CAPABILITIES: Final[dict[str, int]] = {}
 _KIND_NAMES: Final = [kind.name for kind in sorted(MessageKind)]
 
 _MOST_MILLISECONDS: Final = 2**32 - 1
@@ -156,6 +158,21 @@ class SchedulerCore:
     def drain_worker(self, worker_id: bytes, reason: str) -> bool:
         """Let a worker end what it runs and leave; see ``WorkerController.drain``. Part of a batch, as every event."""
         return self._workers.drain(worker_id, reason)
+
+    def cluster_load(self) -> ClusterLoad:
+        """Return what a scaling policy looks at; it takes a step for each worker."""
+        by_needs = self._settings.allocate_policy is AllocatePolicy.capability
+        workers = {
+            worker.worker_id: WorkerLoad(
+                len(worker.tasks), worker.draining, worker.capabilities if by_needs else _NO_CAPABILITIES
+            )
+            for worker in self._pool.workers()
+        }
+        return ClusterLoad(len(self._tasks), workers, self._tasks.unplaceable())
+
+    def set_worker_groups(self, groups: dict[str, list[bytes]]) -> None:
+        """Take note of the groups that worker adapters have started, for the monitor stream."""
+        self._monitor.worker_groups = groups
 
     def on_subscriber_joined(
         self, subscriber: bytes, resource: dict[str, int], rss_free_bytes: int, dropped: int = 0

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from scaler.config.derived_addresses import advertised_storage_address, own_monitor_address, own_storage_address
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.zmq import ZMQConfig
 from scaler.io.ymq.ymq import Bytes, Context, IOSocketType, PeerEvent, Role, Socket
+from scaler.scheduler.controllers.scaling_policies.cluster_load import ClusterLoad
 from scaler.scheduler.core import CoreSettings, SchedulerCore
 from scaler.scheduler.delivery import Delivery
 from scaler.scheduler.storage_deleter import StorageDeleter, connect_to_storage
 from scaler.utility.process_meter import ProcessMeter, available_memory_bytes
+
+if TYPE_CHECKING:
+    from scaler.scheduler.scaling import Scaling
 
 _BATCH: Final = 1024
 _COPY_BELOW_BYTES: Final = 4096  # what a copy costs is less than what it saves
@@ -92,28 +96,60 @@ class _Service:
         self._meter = ProcessMeter()
         self._next_report_seconds = 0.0
         self._further_turn: asyncio.Handle | None = None
+        self._scaling = self._make_scaling(config)
 
     async def serve(self) -> None:
         """Handle events until stopped."""
         loop = asyncio.get_running_loop()
-        deleting = loop.create_task(self._deleter.run())
+        background = [loop.create_task(self._deleter.run())]
+        if self._scaling is not None:
+            background.append(loop.create_task(self._scaling.run()))
         loop.add_reader(self._socket, self._on_readable)
         loop.add_reader(self._monitor, self._on_monitor_readable)
-        ticking = loop.create_task(self._tick_forever())
+        background.append(loop.create_task(self._tick_forever()))
         try:
             await self._stopped.wait()
         finally:
             loop.remove_reader(self._socket)
             loop.remove_reader(self._monitor)
-            for task in (ticking, deleting, self._further_turn):
+            for task in (*background, self._further_turn):
                 if task is not None:
                     task.cancel()
-            await asyncio.gather(ticking, deleting, return_exceptions=True)
+            await asyncio.gather(*background, return_exceptions=True)
 
     def close(self) -> None:
         """Write what is queued, say goodbye to every peer, and close."""
         self._socket.close(_LINGER_SECONDS)
         self._monitor.close(0.0)
+
+    # -- what scaling asks for
+
+    def cluster_load(self) -> ClusterLoad:
+        """Return what a scaling policy looks at."""
+        return self._core.cluster_load()
+
+    def set_worker_groups(self, groups: dict[str, list[bytes]]) -> None:
+        """Take note of the groups that worker adapters have started."""
+        self._core.set_worker_groups(groups)
+
+    def drain_workers(self, workers: Sequence[tuple[bytes, str]]) -> None:
+        """Let workers end what they run and leave, each for a reason."""
+        core = self._core
+        core.now_seconds = time.monotonic()
+        for worker_id, reason in workers:
+            core.drain_worker(worker_id, reason)
+        core.on_batch_end()
+        self._delivery.carry_out(core.outbox)
+
+    def _make_scaling(self, config: SchedulerConfig) -> Scaling | None:
+        if not config.adapter_webhook_urls:
+            return None
+        # Imported here: without adapters no scheduler needs an HTTP client.
+        from scaler.scheduler.scaling import Scaling
+
+        return Scaling(config, self, self._core.isolation)
+
+    # -- events and time
 
     def _on_readable(self) -> None:
         core = self._core

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import re
 import threading
 from collections.abc import Iterable
 from typing import Final
@@ -14,6 +15,7 @@ from scaler.utility.process_mark import ProcessMark
 _SERIALIZER_TAG: Final = hashlib.md5(b"serializer", usedforsecurity=False).digest()
 _HASH_BYTES: Final = 16
 _RANDOM_BYTES: Final = 16
+_WORKER_IDENTITY: Final = re.compile(r"Worker\|.+\|[0-9a-f]{32}")
 
 
 class _Identifier(bytes):
@@ -64,7 +66,12 @@ class WorkerID(_NamedIdentifier):
 
     @staticmethod
     def generate_worker_id(name: str) -> WorkerID:
-        """Return a new, random identity."""
+        """Return a new, random identity; a name that is an identity already is taken as it is.
+
+        So who starts workers on another machine, by their names, knows their identities.
+        """
+        if _WORKER_IDENTITY.fullmatch(name) is not None:
+            return WorkerID(name.encode())
         return WorkerID(f"Worker|{name}|{os.urandom(_RANDOM_BYTES).hex()}".encode())
 
     @staticmethod

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from scaler.config import defaults
 from scaler.config.configuration_error import ConfigurationError
+from scaler.config.section.adapter_settings import ADAPTER_TOKEN_VARIABLE, adapter_token
 from scaler.config.section.logging_settings import (
     logging_config_file_setting,
     logging_level_setting,
@@ -47,11 +48,22 @@ class SchedulerConfig:
     monitor_address: ZMQConfig | None = setting(
         "-ma", default=None, default_text="the scheduler's port plus 2", help="address to publish the state at"
     )
-    scaling_controller_strategy: ScalingControllerStrategy = setting(
-        "-scs", default=ScalingControllerStrategy.NULL, help="policy that asks worker adapters for workers"
+    scaling_controller_strategy: ScalingControllerStrategy | None = setting(
+        "-scs",
+        default=None,
+        default_text="what the number of URLs asks for",
+        help="policy that asks worker adapters for workers: NULL takes no URL, VANILLA one, FIXED_ELASTIC two",
     )
     adapter_webhook_urls: tuple[str, ...] = setting(
-        "-awu", aliases=("adapter_webhook_url",), default=(), help="URLs of the worker adapters"
+        "-awu",
+        aliases=("adapter_webhook_url",),
+        default=(),
+        help="URLs of the worker adapters, the preferred one first",
+    )
+    adapter_webhook_token: str | None = setting(
+        default=None,
+        default_text=f"${ADAPTER_TOKEN_VARIABLE}",
+        help="what the worker adapters want to be told before they obey",
     )
     io_threads: int = setting(
         "-it",
@@ -115,8 +127,40 @@ class SchedulerConfig:
             address = getattr(self, name)
             if address is not None and address.type is ZMQType.inproc:
                 raise ConfigurationError(f"{name} must be a tcp or ipc address, got {str(address)!r}")
-        if self.scaling_controller_strategy is not ScalingControllerStrategy.NULL or self.adapter_webhook_urls:
+        object.__setattr__(self, "adapter_webhook_token", adapter_token(self.adapter_webhook_token))
+        self._check_scaling()
+
+    @property
+    def strategy(self) -> ScalingControllerStrategy:
+        """Return the strategy, the one that takes so many URLs when none was chosen."""
+        chosen = self.scaling_controller_strategy
+        if chosen is not None:
+            return chosen
+        return next(
+            each
+            for each in ScalingControllerStrategy
+            if each.number_of_adapters == min(2, len(self.adapter_webhook_urls))
+        )
+
+    def _check_scaling(self) -> None:
+        urls, needed = self.adapter_webhook_urls, self.strategy.number_of_adapters
+        if len(urls) != needed:
             raise ConfigurationError(
-                f"scaling_controller_strategy {self.scaling_controller_strategy.name} with "
-                f"{len(self.adapter_webhook_urls)} adapter_webhook_urls: this release knows NULL without URLs only"
+                f"scaling_controller_strategy {self.strategy.name} takes {needed} adapter_webhook_urls, "
+                f"got {len(urls)}: {' '.join(urls) or 'none'}"
             )
+        for url in urls:
+            if not _is_http_url(url):
+                raise ConfigurationError(f"adapter_webhook_urls must be like http://127.0.0.1:8080, got {url!r}")
+        if len(set(urls)) != len(urls):
+            raise ConfigurationError(f"adapter_webhook_urls must be different adapters, got {' '.join(urls)}")
+
+
+def _is_http_url(text: str) -> bool:
+    from urllib.parse import urlsplit  # only who scales needs it
+
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -9,3 +9,8 @@ class ScalingControllerStrategy(enum.Enum):
     NULL = "NULL"
     VANILLA = "VANILLA"
     FIXED_ELASTIC = "FIXED_ELASTIC"
+
+    @property
+    def number_of_adapters(self) -> int:
+        """Return how many webhook URLs it needs."""
+        return {"NULL": 0, "VANILLA": 1, "FIXED_ELASTIC": 2}[self.name]

@@ -59,6 +59,7 @@ class MonitorController:
         self._shortages = shortages
         self._received = received
         self._subscribers: Counter[bytes] = Counter()
+        self.worker_groups: dict[str, list[bytes]] = {}
 
     def __len__(self) -> int:
         return self._subscribers.total()
@@ -115,7 +116,11 @@ class MonitorController:
             "objectManager": {"numberOfObjects": len(self._objects)},
             "taskManager": self._task_manager(),
             "workerManager": {"workers": [_worker_status(worker, now_seconds) for worker in self._pool.workers()]},
-            "scalingManager": {"workerGroups": []},
+            "scalingManager": {
+                "workerGroups": [
+                    {"workerGroupID": name.encode(), "workerIDs": ids} for name, ids in self.worker_groups.items()
+                ]
+            },
             "monitor": {"published": self._outbox.published, "dropped": dropped, "subscribers": len(self)},
         }
 

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scaler.protocol import message
 from scaler.utility.process_meter import ProcessMeter, available_memory_bytes
 from scaler.worker.agent.processor_seat import SeatState
 
 if TYPE_CHECKING:
-    from scaler.worker.agent.core import AgentCore
+    from collections.abc import Iterable
+
+    from scaler.worker.agent.held_tasks import HeldTasks
+    from scaler.worker.agent.processor_seat import ProcessorSeat
+    from scaler.worker.agent.scheduler_contact import SchedulerContact
     from scaler.worker.worker_settings import WorkerSettings
 
 _LARGEST_LATENCY_US = 2**32 - 1
+
+
+class WorkerCore(Protocol):
+    """What a heartbeat tells of the core of a worker."""
+
+    @property
+    def tasks(self) -> HeldTasks: ...
+    @property
+    def seats(self) -> Iterable[ProcessorSeat]: ...
+    @property
+    def link(self) -> SchedulerContact: ...
+    @property
+    def is_draining(self) -> bool: ...
+    def waiting_count(self) -> int: ...
 
 
 class HeartbeatMaker:
@@ -24,7 +42,7 @@ class HeartbeatMaker:
         self._agent = ProcessMeter()
         self._processors: dict[int, ProcessMeter] = {}
 
-    def make(self, core: AgentCore) -> bytes:
+    def make(self, core: WorkerCore) -> bytes:
         """Return the frame of the next heartbeat."""
         is_ready = any(seat.state is SeatState.ready for seat in core.seats)
         return message.encode(
@@ -42,7 +60,7 @@ class HeartbeatMaker:
             drain=core.is_draining,
         )
 
-    def _statuses(self, core: AgentCore) -> list[dict[str, Any]]:
+    def _statuses(self, core: WorkerCore) -> list[dict[str, Any]]:
         """Return the status of every processor that is ready or stands still, the one at work first."""
         seats = sorted(
             (seat for seat in core.seats if seat.initialized),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from scaler.protocol import codec
 from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException, UnserializableError
@@ -20,11 +20,19 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from scaler.worker.agent.processor.storage import Storage
-    from scaler.worker.agent.processor.task_objects import TaskObjects
+    from scaler.worker.agent.processor.task_objects import LoadedTask
 
 _SUCCESS: Final = int(codec.TaskResultType.success)
 _FAILED: Final = int(codec.TaskResultType.failed)
 _NO_CAUSE: Final = codec.TaskEndCause.none
+
+
+class Loader(Protocol):
+    """What a task is loaded by; of a processor it is its ``TaskObjects``."""
+
+    @property
+    def fetch_seconds(self) -> float: ...
+    def load(self, task: codec.Task) -> LoadedTask: ...
 
 
 class TaskRunner:
@@ -36,7 +44,7 @@ class TaskRunner:
 
     def __init__(
         self,
-        objects: TaskObjects,
+        objects: Loader,
         storage: Storage,
         announce: Callable[[bytes], None],
         capture_native_output: bool = False,

@@ -1,0 +1,41 @@
+"""``scaler_worker_adapter_ecs``: starts and stops workers on Amazon ECS for a scheduler that asks for them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scaler.entry_points.commands import command_of_section
+from scaler.entry_points.early_end import EarlyEnd
+
+if TYPE_CHECKING:
+    from scaler.cluster.stack import Stack
+    from scaler.config.section.ecs_worker_adapter import ECSWorkerAdapterConfig
+
+COMMAND = command_of_section("ecs_worker_adapter")
+PROGRAM = COMMAND.program
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    with EarlyEnd():
+        from scaler.entry_points.command import run_command
+        from scaler.worker_adapter.running import run_ecs
+
+        config = COMMAND.read(arguments)
+        return run_command(PROGRAM, config, lambda: run_ecs(config, lambda _url: None))
+
+
+def start(stack: Stack, config: ECSWorkerAdapterConfig) -> Mapping[str, Any]:
+    """Start the adapter as a part of a stack."""
+    from scaler.cluster.stack import Stage
+    from scaler.worker_adapter.adapter_process import AdapterProcess
+    from scaler.worker_adapter.running import run_ecs
+
+    stack.start(AdapterProcess(config, run_ecs), Stage.others)
+    return {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
