@@ -47,8 +47,8 @@ BUDGETS = {
     "scheduler": (
         "import scaler.cluster.preparation as p; p.prepare_scheduler()",
         "scaler.scheduler.scheduler",
-        {*NO_PICKLER, "scaler.worker"},
-        240,
+        {*NO_PICKLER, "aiohttp", "scaler.worker"},
+        248,
     ),
     "cluster": (
         "import scaler.cluster.preparation as p; p.prepare_cluster()",
