@@ -54,6 +54,16 @@ protected = false
 [cluster]
 num_of_workers = 2
 """
+SCALED = """
+[scheduler]
+scheduler_address = "tcp://127.0.0.1:{port}"
+adapter_webhook_urls = ["http://127.0.0.1:{adapter_port}"]
+
+[native_worker_adapter]
+adapter_web_host = "127.0.0.1"
+adapter_web_port = {adapter_port}
+max_workers = 2
+"""
 READY = "Scheduler: listen to scheduler monitor address"
 
 
@@ -62,7 +72,13 @@ def write_file(tmp_path, chosen_port):
     def write(text: str) -> str:
         path = tmp_path / "example_config.toml"
         path.write_text(
-            text.format(port=chosen_port, storage_port=chosen_port + 1, monitor_port=chosen_port + 2, folder=tmp_path)
+            text.format(
+                port=chosen_port,
+                storage_port=chosen_port + 1,
+                monitor_port=chosen_port + 2,
+                adapter_port=chosen_port + 3,
+                folder=tmp_path,
+            )
         )
         return str(path)
 
@@ -99,6 +115,15 @@ def test_the_same_file_serves_the_single_commands(write_file, tmp_path, chosen_p
         assert written_by_program(run_script(CLIENT.format(port=chosen_port), tmp_path)) == ["done"]
         for command in (cluster, scheduler, storage):
             assert command.stop() == 0, command.output
+
+
+def test_an_adapter_is_a_part_that_starts_workers_when_there_are_tasks(write_file, tmp_path, chosen_port, leftovers):
+    with Command("scaler", write_file(SCALED)) as stack:
+        stack.wait_for(f"listen to http://127.0.0.1:{chosen_port + 3}")
+        assert written_by_program(run_script(CLIENT.format(port=chosen_port), tmp_path)) == ["done"]
+        assert stack.stop(signal.SIGTERM) == 0, stack.output
+        assert "Traceback" not in stack.output
+        leftovers.wait_until_none(1.0)
 
 
 @pytest.mark.parametrize("event_loop", ["builtin", "uvloop"])
