@@ -11,6 +11,7 @@ from scaler.monitor.records import Capabilities
 from scaler.scheduler.task.monitor_state import MonitorState
 
 MOST_BARS: Final = 512
+_LONGEST_GAP_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Bar:
 
 
 class Lane:
-    """Bars in the order of time. When there are too many, gaps twice as long are closed: old detail goes first."""
+    """Bars in the order of time. When there are too many, longer gaps are closed, and at last the oldest bars go."""
 
     def __init__(self, gap_seconds: float) -> None:
         self._gap_seconds = gap_seconds
@@ -57,11 +58,11 @@ class Lane:
             began = self._bars[-1].ended_seconds
             bar = replace(bar, began_seconds=began, ended_seconds=max(began, bar.ended_seconds))
         _append(self._bars, bar, self._gap_seconds)
-        if len(self._bars) > MOST_BARS:
+        while len(self._bars) > MOST_BARS and self._gap_seconds < _LONGEST_GAP_SECONDS:
             self._gap_seconds *= 2
             self._bars = _merged(self._bars, self._gap_seconds)
-            while len(self._bars) > MOST_BARS:
-                self._bars.popleft()
+        while len(self._bars) > MOST_BARS:
+            self._bars.popleft()
 
     def trim(self, oldest_seconds: float) -> None:
         """Forget the bars that have ended before."""
