@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -88,5 +89,6 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family)
     except OSError as error:
         place = join_host_and_port(host, port)
-        reason = error.strerror or str(error)
+        # That of a socket names the address a second time; the number of a name that is not known is negative.
+        reason = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror
         raise OSError(f"web_host and web_port: cannot listen at {place}: {reason}; port 0 is a free one") from None
