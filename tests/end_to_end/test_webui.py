@@ -6,6 +6,8 @@ import dataclasses
 import http.client
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ import pytest
 from browser_screen import Screen, open_browser
 from commands import Command
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from webui_tasks import MEGABYTES, add, fail_at_once, hold_memory, sleep_for, wait_for_file
 
 from scaler import Client, Cluster, SchedulerClusterCombo
@@ -139,6 +142,7 @@ def _check_task_log(screen: Screen, client: Client) -> None:
     assert re.fullmatch(r"\d\.\d\ds", rows[2]["Duration"]) and float(rows[2]["Duration"][:-1]) >= 0.25
     assert all(re.fullmatch(r"[0-9a-f]{32}", row["Task ID"]) for row in rows)
     assert screen.heads("task-log")[:6] == ["Task ID", "Function", "Duration", "Peak mem", "Status", "Capabilities"]
+    assert _copied_by_a_click(screen) == rows[0]["Task ID"]
     screen.open("Worker Task Stream")
     painted = screen.wait(lambda: [shape for shape in screen.painted("task-stream") if shape["fill"] == colors.PLAIN])
     assert {shape["stroke"] for shape in painted} >= {"#000000", "#d00000"}
@@ -148,6 +152,19 @@ def _check_task_log(screen: Screen, client: Client) -> None:
     assert abs(bars[0][2] / 1000 - time.time()) < 60  # an absolute time
     strokes = [shape for shape in screen.painted("task-stream") if shape["type"] == "line" and shape["stroke"] != ""]
     assert sum(1 for shape in strokes if shape["stroke"] in ("#000000", "#d00000")) >= 3
+
+
+def _copied_by_a_click(screen: Screen) -> str:
+    """Return what the clipboard has after a click on the newest task."""
+    screen.driver.execute_cdp_cmd(
+        "Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    )
+    screen.driver.find_element(By.CSS_SELECTOR, '[data-testid="task-log"] tbody td span').click()
+    screen.wait(lambda: screen.driver.find_element(By.CLASS_NAME, "q-notification"))
+    copied: str = screen.wait(
+        lambda: screen.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    )
+    return copied
 
 
 def _check_memory_and_processors(screen: Screen, client: Client) -> None:
@@ -207,6 +224,14 @@ def _check_waiting_and_new_workers(screen: Screen, client: Client, combo: Schedu
         screen.open("Live")
         rows = screen.wait(lambda: len(rows := screen.rows("workers")) == 2 and rows)
         assert sorted(row["Capabilities"] for row in rows) == ["<no capabilities>", "gpu=3"]
+        search = screen.driver.find_element(By.CSS_SELECTOR, '[data-testid="workers-search"]')
+        search.send_keys("GPU")
+        screen.wait(lambda: [row["Capabilities"] for row in screen.rows("workers")] == ["gpu=3"])
+        search.send_keys(Keys.BACKSPACE * 3)
+        screen.wait(lambda: len(screen.rows("workers")) == 2)
+        for order in (["<no capabilities>", "gpu=3"], ["gpu=3", "<no capabilities>"]):
+            screen.driver.find_element(By.XPATH, "//th[contains(., 'Capabilities')]").click()
+            screen.wait(lambda order=order: [row["Capabilities"] for row in screen.rows("workers")] == order)
         screen.open("Task Log")
         ends = screen.wait(lambda: [row for row in screen.rows("task-log") if row["Worker"].startswith("another")])
         assert {row["Status"] for row in ends} == {"Success"} and len(ends) == 2
@@ -227,6 +252,7 @@ def _bars_of(screen: Screen, row: int) -> list[list[Any]]:
 
 def _check_settings(screen: Screen) -> None:
     assert _window_seconds(screen) == 300
+    _check_zoom(screen)
     screen.open("Settings")
     screen.press("10 minutes")
     screen.press("log")
@@ -244,6 +270,19 @@ def _check_settings(screen: Screen) -> None:
     screen.driver.refresh()
     screen.open("Memory")
     screen.wait(lambda: screen.chart("memory")["scale"] == "log")
+
+
+def _check_zoom(screen: Screen) -> None:
+    """What the viewer has zoomed to stays, although the chart moves on, until it is reset."""
+    screen.driver.execute_script(
+        "getElement(document.querySelector('[data-testid=task-stream]')).chart"
+        ".dispatchAction({type: 'dataZoom', start: 50, end: 80})"
+    )
+    before = screen.chart("task-stream")["to"]
+    screen.wait(lambda: screen.chart("task-stream")["to"] > before)
+    assert screen.chart("task-stream")["zoom"] == [50, 80]
+    screen.press("Reset zoom")
+    screen.wait(lambda: screen.chart("task-stream")["zoom"] == [0, 100])
 
 
 def _window_seconds(screen: Screen) -> float:
@@ -290,3 +329,42 @@ def test_a_port_in_use_is_one_line() -> None:
             "port 0 is a free one"
         )
         assert first.stop() == 0
+
+
+def test_a_stack_has_it_as_a_part(chosen_port: int, tmp_path: Path, leftovers: Any) -> None:
+    path = tmp_path / "stack.toml"
+    path.write_text(f'[scheduler]\nscheduler_address = "tcp://127.0.0.1:{chosen_port}"\n[webui]\nport = 0\n')
+    with Command("scaler", str(path)) as command:
+        url = address_of(command)
+        command.wait_for(f"{url} shows tcp://127.0.0.1:{chosen_port + 2}")
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert command.stop() == 0, command.output
+        assert "Traceback" not in command.output
+    leftovers.wait_until_none(1.0)
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+
+
+def test_without_nicegui_there_is_one_line_with_the_remedy() -> None:
+    done = run_python(
+        "import sys; sys.modules['nicegui'] = None\n"
+        "from scaler.entry_points.webui import main; sys.exit(main(['tcp://127.0.0.1:1']))"
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"scaler_ui: error: .* needs NiceGUI .*pip install 'opengris-scaler\[gui\]'\n", done.stderr)
+
+
+@pytest.mark.parametrize("name", ["__main__", "__mp_main__"])
+def test_the_launcher_of_the_source_tree(name: str) -> None:
+    launcher = Path(__file__).parents[2] / "src" / "run_webui.py"
+    done = run_python(
+        "import runpy, sys; sys.argv = ['run_webui', '--version']\n"
+        f"runpy.run_path({str(launcher)!r}, run_name={name!r})"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("scaler_ui ")

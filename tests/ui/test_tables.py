@@ -158,11 +158,11 @@ def test_why_tasks_wait(fixture: ViewFixture) -> None:
 def test_a_batch_does_not_change_with_the_model() -> None:
     model = ClusterModel()
     worker = model.workers[WORKER] = Worker(WORKER)
-    batch = make_batch([WorkerConnected(worker)], model, 1.0, 0.0)
+    batch = make_batch([WorkerConnected(worker)], model, 1.0)
     worker.status = STATUS
     model.workers.clear()
     assert batch.figures is not None and batch.figures.workers == {WORKER: Worker(WORKER)}
-    assert make_batch([], model, 1.0, 0.0).figures is None
+    assert make_batch([], model, 1.0).figures is None
 
 
 def test_a_thousand_workers_and_tasks_are_a_small_page() -> None:

@@ -73,14 +73,19 @@ def test_a_nested_task_has_a_lane_of_its_own(fixture: ViewFixture) -> None:
     fixture.place(1, ONE).after(1).connect(ONE, suspended=1).place(2, ONE).after(2)
     assert sorted(fixture.bars(ONE)) == [(0, -3.0, 0.0, "running", 1), (1, -2.0, 0.0, "running", 1)]
     fixture.end(2, duration=2.0).connect(ONE).after(1).end(1, duration=4.0)
-    assert sorted(fixture.bars(ONE)) == [(0, -3.0, -1.0, "success", 1), (1, -4.0, 0.0, "success", 1)]
+    assert sorted(fixture.bars(ONE)) == [(0, -4.0, 0.0, "success", 1), (1, -3.0, -1.0, "success", 1)]
 
 
-def test_ends_that_are_read_late_stay_in_one_lane(fixture: ViewFixture) -> None:
-    fixture.place(1, ONE).place(2, ONE).place(3, ONE).after(1)
+def test_a_nested_task_between_two_reports_has_one_too(fixture: ViewFixture) -> None:
+    fixture.place(1, ONE).place(2, ONE).after(0.5).end(2, duration=0.2).after(0.5).end(1, duration=1.0)
+    assert sorted(fixture.bars(ONE)) == [(0, -1.0, 0.0, "success", 1), (1, -0.7, -0.5, "success", 1)]
+
+
+def test_ends_that_are_told_late_stay_in_one_lane(fixture: ViewFixture) -> None:
+    fixture.place(1, ONE).place(2, ONE).place(3, ONE).after(5)
     for number in (1, 2, 3):
-        fixture.end(number, duration=0.3, lateness=1.0)
-    assert {bar[0] for bar in fixture.bars(ONE)} == {0}
+        fixture.end(number, duration=0.3)
+    assert fixture.bars(ONE) == [(0, -0.3, 0.0, "success", 3)]
 
 
 def test_new_workers_are_there_at_once_and_those_that_go_leave(fixture: ViewFixture) -> None:

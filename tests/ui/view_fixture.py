@@ -62,7 +62,6 @@ class ViewFixture:
         state: MonitorState = MonitorState.success,
         duration: float | None = None,
         memory_bytes: int = 0,
-        lateness: float = 0.0,
     ) -> ViewFixture:
         """End a task that was placed; without a duration nothing was measured."""
         task = self._running.pop(number)
@@ -75,7 +74,7 @@ class ViewFixture:
             profile=None if duration is None else ProfileResult(duration, memory_bytes, 0.0),
             since_seconds=task.since_seconds,
         )
-        return self.take(TaskEnded(ended), lateness=lateness)
+        return self.take(TaskEnded(ended))
 
     def run(
         self, number: int, on: bytes, seconds: float, state: MonitorState = MonitorState.success, memory_bytes: int = 0
@@ -83,11 +82,11 @@ class ViewFixture:
         """Place a task, let the time pass, and end it."""
         return self.place(number, on).after(seconds).end(number, state, seconds, memory_bytes)
 
-    def take(self, *events: Event, lateness: float = 0.0, is_complete: bool = True) -> ViewFixture:
+    def take(self, *events: Event, is_complete: bool = True) -> ViewFixture:
         figures = None
         if any(not isinstance(event, TaskPlaced | TaskReturned | TaskEnded) for event in events):
             figures = Figures(self.report, dict(self.workers), dict(self.clients))
-        self.view.take(Batch(events, self.now, lateness, figures, is_complete, 0))
+        self.view.take(Batch(events, self.now, figures, is_complete, 0))
         return self
 
     def rows(self, window_seconds: float = WINDOW_SECONDS, first: int = 0, count: int = 1000) -> list[StreamRow]:

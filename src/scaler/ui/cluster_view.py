@@ -43,26 +43,22 @@ class Figures:
 
 @dataclass(frozen=True)
 class Batch:
-    """Events in their order, with the time at which they were read.
-
-    They may have waited ``lateness_seconds`` before. ``figures`` is None when they are what they were.
-    """
+    """Events in their order, and when they were read; ``figures`` is None when they are what they were."""
 
     events: tuple[Event, ...]
     now_seconds: float
-    lateness_seconds: float
     figures: Figures | None
     is_complete: bool
     lost_messages: int
 
 
-def make_batch(events: list[Event], model: ClusterModel, now_seconds: float, lateness_seconds: float) -> Batch:
+def make_batch(events: list[Event], model: ClusterModel, now_seconds: float) -> Batch:
     """Return what a model has just learnt, as values that stay what they are."""
     figures = None
     if any(isinstance(event, _CHANGE_FIGURES) for event in events):
         workers = {worker_id: replace(worker) for worker_id, worker in model.workers.items()}
         figures = Figures(model.report, workers, dict(model.clients))
-    return Batch(tuple(events), now_seconds, lateness_seconds, figures, model.is_complete, model.lost_messages)
+    return Batch(tuple(events), now_seconds, figures, model.is_complete, model.lost_messages)
 
 
 class ClusterView:
@@ -114,7 +110,7 @@ class ClusterView:
     def _on_ended(self, event: TaskEnded, batch: Batch) -> None:
         task, now = event.task, batch.now_seconds
         self.log.add(task, now)
-        self.stream.on_ended(task, now, batch.lateness_seconds)
+        self.stream.on_ended(task, now)
         self.graphs.on_ended(task, now)
         if task.profile is not None and task.profile.memory_peak > 0:
             self.memory.add(now - task.profile.duration_s, now, task.profile.memory_peak)

@@ -45,12 +45,9 @@ class Feed:
         self._subscriber.close()
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        received_at = time.monotonic()
         while not self._stopping.is_set():
-            lateness_seconds = time.monotonic() - received_at
             events = self._subscriber.receive(_RECEIVE_SECONDS)
-            received_at = time.monotonic()
-            self._hand_over(loop, make_batch(events, self._subscriber.model, received_at, lateness_seconds))
+            self._hand_over(loop, make_batch(events, self._subscriber.model, time.monotonic()))
             self._stopping.wait(_PAUSE_SECONDS)
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop, batch: Batch) -> None:

@@ -44,16 +44,12 @@ class Lane:
     def is_empty(self) -> bool:
         return not self._bars
 
-    def is_free_at(self, time_seconds: float, tolerance_seconds: float) -> bool:
-        """Return whether the last bar has ended by then, or would have, if it was not measured a bit late."""
-        return not self._bars or self._bars[-1].ended_seconds <= time_seconds + tolerance_seconds
-
     def ends_after(self, time_seconds: float) -> bool:
         """Return whether something is left of it after a time."""
         return bool(self._bars) and self._bars[-1].ended_seconds > time_seconds
 
     def add(self, bar: Bar) -> None:
-        """Add a bar at the end; where it overlaps the last one, it begins later."""
+        """Add a bar at the end. Where it overlaps the last one, for its end was told late, it begins later."""
         if self._bars and bar.began_seconds < self._bars[-1].ended_seconds:
             began = self._bars[-1].ended_seconds
             bar = replace(bar, began_seconds=began, ended_seconds=max(began, bar.ended_seconds))

@@ -2,7 +2,8 @@
 
 The monitor stream tells when a task was placed on a worker and when it ended, not when it began; the end carries how
 long it ran. So a bar of the past is exact. Of the tasks that a worker holds now those are drawn as running that it has
-had for longest: one, and one more for each processor that is suspended.
+had for longest: one, and one more for each processor that is suspended in the midst of its task. A task that ends
+before one that has run for longer has interrupted it, and has a lane below.
 """
 
 from __future__ import annotations
@@ -61,30 +62,28 @@ class _WorkerStream:
             if held.running_since is None:
                 held.running_since = now_seconds
 
-    def put(self, bar: Bar, tolerance_seconds: float) -> None:
-        """Put a bar into the first lane that is free when it begins."""
-        for lane in self.lanes:
-            if lane.is_free_at(bar.began_seconds, tolerance_seconds):
+    def depth_of(self, task_id: bytes) -> int:
+        """Return how many tasks that run have been held for longer: those of one level end in order."""
+        depth = 0
+        for held_id, held in self.held.items():
+            if held_id == task_id or held.running_since is None:
                 break
-        else:
-            lane = Lane(SHORT_GAP_SECONDS)
-            self.lanes.append(lane)
-        lane.add(bar)
+            depth += 1
+        return depth
 
-    def open_bars(self, now_seconds: float) -> list[tuple[int, Bar]]:
-        """Return what runs now, each with the number of a lane that is free."""
-        bars: list[tuple[int, Bar]] = []
-        taken: set[int] = set()
-        for held in islice(self.held.values(), 1 + self.suspended):
-            began = held.running_since if held.running_since is not None else now_seconds
-            number = 0
-            while number in taken or (
-                number < len(self.lanes) and not self.lanes[number].is_free_at(began, SHORT_GAP_SECONDS)
-            ):
-                number += 1
-            taken.add(number)
-            bars.append((number, Bar(began, now_seconds, MonitorState.running, held.task.capabilities)))
-        return bars
+    def put(self, bar: Bar, number: int) -> None:
+        """Add a bar to a lane."""
+        while len(self.lanes) <= number:
+            self.lanes.append(Lane(SHORT_GAP_SECONDS))
+        self.lanes[number].add(bar)
+
+    def open_bars(self, now_seconds: float) -> list[Bar]:
+        """Return what runs now, one for each lane from the first on."""
+        return [
+            Bar(held.running_since, now_seconds, MonitorState.running, held.task.capabilities)
+            for held in islice(self.held.values(), 1 + self.suspended)
+            if held.running_since is not None
+        ]
 
     def trim(self, oldest_seconds: float) -> None:
         """Forget bars that are too old, and lanes at the end that have none."""
@@ -132,17 +131,18 @@ class TaskStream:
             stream.held.pop(task.task_id, None)
             stream.start_next(now_seconds)
 
-    def on_ended(self, task: EndedTask, now_seconds: float, lateness_seconds: float) -> None:
-        """Take the end of a task. Messages may have waited ``lateness_seconds`` before they were read."""
+    def on_ended(self, task: EndedTask, now_seconds: float) -> None:
+        """Take the end of a task."""
         if not task.worker_id:
             return
         stream = self._stream_of(Worker(task.worker_id))
+        depth = stream.depth_of(task.task_id) if task.task_id in stream.held else 0
         held = stream.held.pop(task.task_id, None)
         began = held.running_since if held is not None else None
         if task.profile is not None:
             began = now_seconds - task.profile.duration_s
         if began is not None:
-            stream.put(Bar(began, now_seconds, task.state, task.capabilities), SHORT_GAP_SECONDS + lateness_seconds)
+            stream.put(Bar(began, now_seconds, task.state, task.capabilities), depth)
         stream.start_next(now_seconds)
 
     def worker_count(self, now_seconds: float, window_seconds: float) -> int:
@@ -186,7 +186,7 @@ class TaskStream:
 
 def _rows_of(stream: _WorkerStream, now_seconds: float, oldest: float, gap_seconds: float) -> Iterable[StreamRow]:
     bars = [lane.shown(oldest, gap_seconds) for lane in stream.lanes]
-    for number, bar in stream.open_bars(now_seconds):
+    for number, bar in enumerate(stream.open_bars(now_seconds)):
         while len(bars) <= number:
             bars.append([])
         bars[number].append(bar)
