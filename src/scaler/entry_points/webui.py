@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scaler.cluster.stack import Stack, Stage
-from scaler.config.section.webui import WebUIConfig
-from scaler.entry_points.command import run_command
 from scaler.entry_points.commands import command_of_section
-from scaler.ui.webui import serve
-from scaler.ui.webui_process import WebUIProcess
+from scaler.entry_points.early_end import EarlyEnd
+
+if TYPE_CHECKING:
+    from scaler.cluster.stack import Stack
+    from scaler.config.section.webui import WebUIConfig
 
 COMMAND = command_of_section("webui")
 PROGRAM = COMMAND.program
@@ -19,17 +19,24 @@ PROGRAM = COMMAND.program
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    config: WebUIConfig = COMMAND.read(arguments)
+    with EarlyEnd():
+        from scaler.entry_points.command import run_command
+        from scaler.ui.webui import serve
 
-    def run() -> int:
-        serve(config, lambda _address: None)
-        return 0
+        config = COMMAND.read(arguments)
 
-    return run_command(PROGRAM, config, run)
+        def run() -> int:
+            serve(config, lambda _url: None)
+            return 0
+
+        return run_command(PROGRAM, config, run)
 
 
 def start(stack: Stack, config: WebUIConfig) -> Mapping[str, Any]:
     """Start the web UI as a part of a stack."""
+    from scaler.cluster.stack import Stage
+    from scaler.ui.webui_process import WebUIProcess
+
     stack.start(WebUIProcess(config), Stage.others)
     return {}
 

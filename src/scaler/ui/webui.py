@@ -1,86 +1,39 @@
-"""The server of the web UI: NiceGUI behind a check of the Host header, on a socket of our own."""
+"""Runs the web UI on a socket of its own until a signal ends it; loads NiceGUI only when it is called."""
 
 from __future__ import annotations
 
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import Callable
 
 from scaler.cluster.supervision import StopRequested, StopSignals
 from scaler.config.section.webui import WebUIConfig
-from scaler.monitor.subscriber import MonitorSubscriber
-from scaler.ui.cluster_view import ClusterView
-from scaler.ui.feed import Feed
-from scaler.ui.host_check import AllowedHosts, HostCheck
 from scaler.utility.network_util import join_host_and_port
 
 _logger = logging.getLogger(__name__)
 
-TITLE: Final = "Scaler"
-_GRACE_SECONDS: Final = 2
-
-
-def require_packages() -> None:
-    """Raise ImportError with the remedy when NiceGUI is not installed."""
-    try:
-        import nicegui  # noqa: F401
-    except ImportError as error:
-        raise ImportError(f"the web UI needs NiceGUI ({error}): pip install 'opengris-scaler[gui]'") from None
-
 
 def serve(config: WebUIConfig, on_listening: Callable[[str], None]) -> None:
-    """Serve the UI until SIGINT or SIGTERM, and call ``on_listening`` with the real address before; main thread only.
+    """Serve the UI until SIGINT or SIGTERM, and call ``on_listening`` with its URL before; main thread only.
 
-    Raise OSError when the address cannot be bound, ImportError without NiceGUI.
+    Raise OSError when the address cannot be bound, ImportError with the remedy when NiceGUI is not installed.
     """
+    try:
+        from scaler.ui.server import make_server
+    except ImportError as error:
+        raise ImportError(f"the web UI needs NiceGUI ({error}): pip install 'opengris-scaler[gui]'") from None
+    # From here on a signal is an exception, which would not pass the import of a native module unharmed.
     with StopSignals():
         try:
-            require_packages()
             with _listen(config.web_host, config.web_port) as listener:
                 url = f"http://{join_host_and_port(*listener.getsockname()[:2])}"
+                server = make_server(str(config.monitor_address), (config.web_host, *config.web_allowed_hosts))
                 _logger.info("web UI: %s shows %s", url, config.monitor_address)
                 on_listening(url)
-                allowed = AllowedHosts((config.web_host, *config.web_allowed_hosts))
-                _serve(listener, allowed, str(config.monitor_address))
-        except StopRequested:  # at the start, or by the server, which raises the signal again behind its end
+                server.run(sockets=[listener])
+        except StopRequested:  # by a signal before the server takes them over, or by the server at its end
             _logger.info("web UI: received signal, shutting down")
-
-
-def _serve(listener: socket.socket, allowed: AllowedHosts, monitor_address: str) -> None:
-    # Loaded here, for they are slow and not everybody has them.
-    import uvicorn
-    from fastapi import FastAPI
-    from nicegui import ui
-
-    from scaler.ui.pages.page import register_page
-
-    view = ClusterView()
-    feed = Feed(MonitorSubscriber(monitor_address), view.take)
-
-    @asynccontextmanager
-    async def follow_the_stream(_application: FastAPI) -> AsyncIterator[None]:
-        feed.start()
-        try:
-            yield
-        finally:
-            await feed.stop()
-
-    application = FastAPI(lifespan=follow_the_stream, openapi_url=None)
-    register_page(view, monitor_address)
-    ui.run_with(application, title=TITLE, favicon="📈", show_welcome_message=False)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            HostCheck(application, allowed),
-            log_config=None,
-            log_level=logging.WARNING,
-            access_log=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-    )
-    server.run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
