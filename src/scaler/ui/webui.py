@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from scaler.cluster.supervision import StopRequested, StopSignals
 from scaler.config.section.webui import WebUIConfig
-from scaler.utility.network_util import join_host_and_port
+from scaler.utility.network_util import is_loopback, join_host_and_port
 
 _logger = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ def serve(config: WebUIConfig, on_listening: Callable[[str], None]) -> None:
                 url = f"http://{join_host_and_port(*listener.getsockname()[:2])}"
                 server = make_server(str(config.monitor_address), (config.web_host, *config.web_allowed_hosts))
                 _logger.info("web UI: %s shows %s", url, config.monitor_address)
+                if not is_loopback(config.web_host):
+                    _logger.warning("web UI: %s can be reached from other machines, without authentication", url)
                 on_listening(url)
                 server.run(sockets=[listener])
         except StopRequested:  # by a signal before the server takes them over, or by the server at its end
