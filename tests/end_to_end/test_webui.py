@@ -159,7 +159,8 @@ def _copied_by_a_click(screen: Screen) -> str:
     screen.driver.execute_cdp_cmd(
         "Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
     )
-    screen.driver.find_element(By.CSS_SELECTOR, '[data-testid="task-log"] tbody td span').click()
+    identifier = screen.driver.find_element(By.CSS_SELECTOR, '[data-testid="task-log"] tbody td span')
+    screen.wait(lambda: identifier.click() is None)
     screen.wait(lambda: screen.driver.find_element(By.CLASS_NAME, "q-notification"))
     copied: str = screen.wait(
         lambda: screen.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
@@ -253,6 +254,7 @@ def _bars_of(screen: Screen, row: int) -> list[list[Any]]:
 def _check_settings(screen: Screen) -> None:
     assert _window_seconds(screen) == 300
     _check_zoom(screen)
+    _check_hidden_page(screen)
     screen.open("Settings")
     screen.press("10 minutes")
     screen.press("log")
@@ -283,6 +285,25 @@ def _check_zoom(screen: Screen) -> None:
     assert screen.chart("task-stream")["zoom"] == [50, 80]
     screen.press("Reset zoom")
     screen.wait(lambda: screen.chart("task-stream")["zoom"] == [0, 100])
+
+
+def _check_hidden_page(screen: Screen) -> None:
+    """A page that nobody sees gets nothing, and goes on when it is seen again."""
+    say = (
+        "Object.defineProperty(document, 'visibilityState', {value: arguments[0], configurable: true});"
+        "document.dispatchEvent(new Event('visibilitychange'));"
+    )
+
+    def stands_still() -> bool:
+        before = screen.chart("task-stream")["to"]
+        time.sleep(1.5)  # three refreshes of a page that is seen
+        return bool(screen.chart("task-stream")["to"] == before)
+
+    screen.driver.execute_script(say, "hidden")
+    screen.wait(stands_still)
+    before = screen.chart("task-stream")["to"]
+    screen.driver.execute_script(say, "visible")
+    screen.wait(lambda: screen.chart("task-stream")["to"] > before)
 
 
 def _window_seconds(screen: Screen) -> float:

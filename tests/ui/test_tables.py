@@ -155,6 +155,11 @@ def test_why_tasks_wait(fixture: ViewFixture) -> None:
     assert waiting(fixture, 1) == ["1 task waits: no worker is connected."]
 
 
+def test_rows_stay_the_same_until_the_clock_is_set() -> None:
+    assert CLOCK.corrected(1_000_060.004, 10_060.0) is CLOCK  # two clocks are never read at the same moment
+    assert CLOCK.corrected(1_003_600.0, 10_060.0) == WallClock(1_003_600.0, 10_060.0)
+
+
 def test_a_batch_does_not_change_with_the_model() -> None:
     model = ClusterModel()
     worker = model.workers[WORKER] = Worker(WORKER)

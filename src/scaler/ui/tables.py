@@ -14,6 +14,7 @@ from scaler.ui.processor_book import Processor
 from scaler.ui.task_log import LoggedTask
 
 _LOCAL_TIME: Final = "value => new Date(value).toLocaleTimeString()"
+_NOTICEABLE_SECONDS: Final = 0.2
 _YES_NO: Final = "value => value ? 'yes' : 'no'"
 
 
@@ -27,6 +28,11 @@ class WallClock:
     def milliseconds(self, own_seconds: float) -> int:
         """Return milliseconds since 1970, what browsers count in."""
         return round((self.epoch_seconds + own_seconds - self.own_seconds) * 1000)
+
+    def corrected(self, epoch_seconds: float, own_seconds: float) -> WallClock:
+        """Return this clock unless it is noticeably wrong by now, so that what is shown stays exactly the same."""
+        wrong_by_seconds = epoch_seconds - self.milliseconds(own_seconds) / 1000
+        return self if abs(wrong_by_seconds) < _NOTICEABLE_SECONDS else WallClock(epoch_seconds, own_seconds)
 
 
 def _processors_cpu(worker: Worker) -> float:

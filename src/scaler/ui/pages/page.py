@@ -63,7 +63,7 @@ class _Page:
             for name in (*_TABS, "Settings"):
                 ui.tab(name).props("no-caps")
         self._contents: dict[str, Tab] = {}
-        with ui.tab_panels(tabs, value="Live", on_change=self._refresh, keep_alive=False).classes("w-full") as panels:
+        with ui.tab_panels(tabs, value="Live", on_change=self._refresh, animated=False).classes("w-full") as panels:
             self._panels = panels
             for name, make in _TABS.items():
                 with ui.tab_panel(name):

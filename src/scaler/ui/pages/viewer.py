@@ -16,10 +16,12 @@ class Viewer:
     def __init__(self, view: ClusterView) -> None:
         self.view = view
         self.settings = ViewerSettings()
+        self._clock = WallClock(time.time(), time.monotonic())
 
     def clock(self) -> WallClock:
-        """Return the time of this moment."""
-        return WallClock(time.time(), time.monotonic())
+        """Return what turns the viewer's own seconds into the time of day."""
+        self._clock = self._clock.corrected(time.time(), time.monotonic())
+        return self._clock
 
 
 class Tab(Protocol):
