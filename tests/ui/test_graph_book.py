@@ -66,3 +66,13 @@ def test_graphs_and_nodes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     fixture.take(node(1000, graph=b"last"))
     graphs = fixture.view.graphs.newest_first()
     assert (len(graphs), graphs[0].graph_id) == (10, b"last")
+
+
+def test_a_graph_that_is_too_large_is_not_followed_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_book, "MOST_NODES", 3)
+    fixture = ViewFixture().take(*(node(number) for number in range(5)))
+    for number in range(5):
+        fixture.place(number, WORKER).end(number)
+    [graph] = fixture.view.graphs.newest_first()
+    assert (len(graph.node_ids), graph.unknown_nodes, graph.state) == (3, 2, "Too large to follow")
+    assert graph.ended_seconds is None

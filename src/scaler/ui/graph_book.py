@@ -11,6 +11,7 @@ from scaler.scheduler.task.monitor_state import MonitorState
 
 MOST_GRAPHS: Final = 100
 MOST_NODES: Final = 200_000
+_ENDS: Final = ("Success", "Failed", "Canceled")
 _CANCELED: Final = (MonitorState.canceled, MonitorState.canceledNotFound)
 
 
@@ -31,6 +32,7 @@ class Graph:
         self.began_seconds = began_seconds
         self.ended_seconds: float | None = None
         self.node_ids: list[bytes] = []
+        self.unknown_nodes = 0  # for which there was no room
         self.counts: Counter[MonitorState] = Counter()
 
     @property
@@ -50,6 +52,8 @@ class Graph:
             return "Failed"
         if self.canceled:
             return "Canceled"
+        if self.unknown_nodes:
+            return "Too large to follow"
         return "Success" if self.counts[MonitorState.success] == len(self.node_ids) else "Running"
 
 
@@ -76,6 +80,9 @@ class GraphBook:
             graph = self._graphs[event.graph_id] = Graph(event.graph_id, now_seconds)
         if event.task_id in self._nodes:
             return
+        if len(graph.node_ids) >= MOST_NODES:
+            graph.unknown_nodes += 1
+            return
         self._nodes[event.task_id] = _Node(graph, event.parent_ids)
         graph.node_ids.append(event.task_id)
         graph.counts[MonitorState.inactive] += 1
@@ -97,7 +104,7 @@ class GraphBook:
         if task.state is MonitorState.success:
             self._end_parents(node)
         graph = node.graph
-        if graph.ended_seconds is None and graph.state != "Running":
+        if graph.ended_seconds is None and graph.state in _ENDS:
             graph.ended_seconds = now_seconds
 
     def _end_parents(self, node: _Node) -> None:

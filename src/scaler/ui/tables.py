@@ -135,7 +135,7 @@ def graph_table(clock: WallClock) -> Table[Graph]:
     columns: tuple[Column[Graph], ...] = (
         Column("graph", "Graph ID", lambda g: g.graph_id.hex(), is_text=True),
         Column("state", "State", lambda g: g.state, is_text=True),
-        Column("nodes", "Nodes", lambda g: len(g.node_ids)),
+        Column("nodes", "Nodes", lambda g: len(g.node_ids) + g.unknown_nodes),
         Column("waiting", "Waiting", lambda g: g.counts[MonitorState.inactive]),
         Column("placed", "On Workers", lambda g: g.counts[MonitorState.running]),
         Column("succeeded", "Succeeded", lambda g: g.counts[MonitorState.success]),
