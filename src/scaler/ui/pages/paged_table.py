@@ -31,7 +31,7 @@ class PagedTable(Generic[Item]):
         self._request = request if request is not None else PageRequest()
         columns = [_column(column) for column in table().columns]
         search = ui.input(placeholder="Search", on_change=self._on_search).props("dense clearable debounce=300")
-        search.mark(f"{name}-search").props(f'data-testid="{name}-search"')
+        search.props(f'data-testid="{name}-search"')
         self.element = ui.table(columns=columns, rows=[], row_key="id", pagination=self._pagination(0))
         self.element.props(f'dense flat bordered wrap-cells data-testid="{name}" no-data-label="{nothing}"')
         self.element.props(f':rows-per-page-options="{list(_ROWS_PER_PAGE)}"').classes("w-full")
