@@ -48,7 +48,7 @@ BUDGETS = {
         "import scaler.cluster.preparation as p; p.prepare_scheduler()",
         "scaler.scheduler.scheduler",
         {*NO_PICKLER, "scaler.worker"},
-        240,
+        243,
     ),
     "cluster": (
         "import scaler.cluster.preparation as p; p.prepare_cluster()",
