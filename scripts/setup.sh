@@ -41,6 +41,8 @@ missing_packages() {
     if [ "$purpose" = tests ]; then
         have valgrind || echo valgrind
         have strace || echo strace
+        have chromium || echo chromium
+        have chromedriver || echo chromium-driver
     fi
     if have g++; then
         have_boost || echo libboost1.81-dev

@@ -17,6 +17,7 @@ MODULES = {
     "scaler_worker_adapter_native": "scaler.entry_points.worker_adapter_native",
     "scaler_worker_adapter_ecs": "scaler.entry_points.worker_adapter_ecs",
     "scaler_worker_adapter_symphony": "scaler.entry_points.worker_adapter_symphony",
+    "scaler_ui": "scaler.entry_points.webui",
 }
 
 

@@ -25,11 +25,17 @@ def plan(tmp_path):
 
 
 def test_parts_are_in_the_order_of_their_start(plan):
-    parts, left_out = plan("[cluster]\nnum_of_workers = 3\n[webui]\nweb_port = 1\n" + SCHEDULER + STORAGE)
-    assert [part.command.section for part in parts] == ["object_storage_server", "scheduler", "cluster"]
-    assert [part.open for part in parts] == [(), ("object_storage_address",), ("scheduler_address",)]
+    text = "[webui]\nweb_port = 1\n[cluster]\nnum_of_workers = 3\n[mine]\nkey = 1\n" + SCHEDULER + STORAGE
+    parts, left_out = plan(text)
+    assert [part.command.section for part in parts] == ["object_storage_server", "scheduler", "cluster", "webui"]
+    assert [part.open for part in parts] == [
+        (),
+        ("object_storage_address",),
+        ("scheduler_address",),
+        ("monitor_address",),
+    ]
     assert parts[2].config.num_of_workers == 3
-    assert left_out == ["webui"]
+    assert left_out == ["mine"]
 
 
 def test_what_a_section_says_itself_is_not_taken_from_others(plan):

@@ -41,3 +41,6 @@ MONITOR_PORT_OFFSET = 2
 
 OBJECT_STORAGE_PORT_OFFSET = 1
 """The object storage of a scheduler listens at the scheduler's port plus this, unless told otherwise."""
+
+DEFAULT_WEB_HOST = "127.0.0.1"
+DEFAULT_WEB_PORT = 50001

@@ -104,6 +104,15 @@ COMMANDS: Final = (
         is_part=True,
         takes=("scheduler_address",),
     ),
+    CommandDefinition(
+        program="scaler_ui",
+        section="webui",
+        config="scaler.config.section.webui:WebUIConfig",
+        entry_point="scaler.entry_points.webui",
+        description="Show a cluster in the browser: workers, tasks, graphs, clients.",
+        is_part=True,
+        takes=("monitor_address",),
+    ),
 )
 
 

@@ -1,0 +1,45 @@
+"""``scaler_ui``: shows a cluster in the browser."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scaler.entry_points.commands import command_of_section
+from scaler.entry_points.early_end import EarlyEnd
+
+if TYPE_CHECKING:
+    from scaler.cluster.stack import Stack
+    from scaler.config.section.webui import WebUIConfig
+
+COMMAND = command_of_section("webui")
+PROGRAM = COMMAND.program
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    with EarlyEnd():
+        from scaler.entry_points.command import run_command
+        from scaler.ui.webui import serve
+
+        config = COMMAND.read(arguments)
+
+        def run() -> int:
+            serve(config, lambda _url: None)
+            return 0
+
+        return run_command(PROGRAM, config, run)
+
+
+def start(stack: Stack, config: WebUIConfig) -> Mapping[str, Any]:
+    """Start the web UI as a part of a stack."""
+    from scaler.cluster.stack import Stage
+    from scaler.ui.webui_process import WebUIProcess
+
+    stack.start(WebUIProcess(config), Stage.others)
+    return {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

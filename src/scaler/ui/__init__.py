@@ -1,0 +1,1 @@
+"""The web UI: a view model of the cluster without browser and sockets, and thin pages over it."""

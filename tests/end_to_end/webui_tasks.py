@@ -1,0 +1,30 @@
+"""The tasks that the test of the web UI runs, in a module that loads nothing else."""
+
+import time
+from pathlib import Path
+
+MEGABYTES = 40
+
+
+def hold_memory(seconds: float) -> int:
+    data = b"x" * (MEGABYTES * 1_000_000)
+    time.sleep(seconds)
+    return len(data)
+
+
+def sleep_for(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def wait_for_file(path: str) -> None:
+    while not Path(path).exists():
+        time.sleep(0.02)
+
+
+def fail_at_once() -> None:
+    raise ValueError("on purpose")
+
+
+def add(left: int, right: int) -> int:
+    return left + right
