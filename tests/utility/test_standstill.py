@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -46,6 +47,22 @@ def test_a_demand_is_met_at_once_or_behind_what_puts_it_off() -> None:
     still.put_off(lambda: log.append("last"))
     assert log == ["stood still", "inner", "outer", "stood still", "last"]
     assert still.seconds == 4.0
+
+
+def test_any_number_of_demands_is_met_one_behind_the_other() -> None:
+    count = 0
+    still = Standstill()
+
+    def stand_still() -> float:
+        nonlocal count
+        count += 1
+        if count < 2 * sys.getrecursionlimit():
+            still.demand()  # as a signal that comes meanwhile does
+        return 0.0
+
+    still.enable(stand_still)
+    still.demand()
+    assert count == 2 * sys.getrecursionlimit()
 
 
 def test_a_demand_is_met_behind_what_fails() -> None:

@@ -24,6 +24,8 @@ class Standstill:
         self._stand_still: Callable[[], float] = _go_on
         self._depth = 0  # like everything here, of the main thread only
         self._is_due = False
+        self._stands_still = False
+        self._is_asked_again = False
         self.seconds = 0.0
         """How long the process was to stand still, in all; counted when it goes on."""
 
@@ -37,11 +39,27 @@ class Standstill:
         self._stand_still = stand_still
 
     def demand(self) -> None:
-        """Stand still, or do so when nothing speaks against it any more. A signal handler calls this."""
+        """Stand still, or do so when nothing speaks against it any more. A signal handler calls this.
+
+        What is demanded meanwhile is done behind it, not inside: there may be more of it than the stack has room for.
+        """
         if self._depth:
             self._is_due = True
+        elif self._stands_still:
+            self._is_asked_again = True
         else:
-            self.count(self._stand_still())
+            self._stand_still_as_asked()
+
+    def _stand_still_as_asked(self) -> None:
+        while True:
+            self._is_asked_again = False
+            self._stands_still = True
+            try:
+                self.count(self._stand_still())
+            finally:
+                self._stands_still = False
+            if not self._is_asked_again:
+                return
 
     def put_off(self, call: Callable[[], Result]) -> Result:
         """Do the call without standing still, and return its result; what was demanded meanwhile is done behind it."""
@@ -55,7 +73,7 @@ class Standstill:
             self._depth = depth  # whatever inner calls that were cut off have left
             if self._is_due and depth == 0:
                 self._is_due = False
-                self.count(self._stand_still())
+                self.demand()
 
     def count(self, seconds: float) -> None:
         """Take note of how long the process was to stand still since its start."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -31,16 +32,15 @@ def suspension() -> Iterator[Suspension]:
     os.close(descriptor)
 
 
-def wait_until_it_stands_still(depth: int = 1) -> None:
+def wait_until_it_stands_still() -> None:
     main = threading.main_thread().ident
     assert main is not None
     while True:
-        frame, found = sys._current_frames()[main], 0
+        frame = sys._current_frames()[main]
         while frame is not None:
-            found += frame.f_code.co_name == "stand_still"
+            if frame.f_code.co_name == "stand_still":
+                return
             frame = frame.f_back
-        if found >= depth:
-            return
 
 
 def run_beside(agent: Callable[[], None]) -> None:
@@ -121,10 +121,25 @@ def test_a_second_signal_interrupts_nothing(suspension: Suspension) -> None:
         suspension.suspend()
         wait_until_it_stands_still()
         os.kill(os.getpid(), signal.SIGUSR1)
-        wait_until_it_stands_still(2)
+        while not standstill._is_asked_again:
+            pass
         suspension.resume()
 
     run_beside(agent)
+
+
+def test_a_task_that_has_used_up_all_descriptors_goes_on(suspension: Suspension) -> None:
+    def agent() -> None:
+        suspension.suspend()
+        wait_until_it_stands_still()
+        suspension.resume()
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        run_beside(agent)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 _AGENT = """

@@ -91,7 +91,13 @@ def stand_still_on_demand(descriptor: int, is_hard: bool = False) -> None:
 
 
 def _stood_still_seconds(descriptor: int) -> float:
-    """Return what the value of the event descriptor says; 0 when it is to stand still again already."""
-    with open(f"/proc/self/fdinfo/{descriptor}") as information:
-        count = re.search(r"eventfd-count:\s*([0-9a-f]+)", information.read())
+    """Return what the value of the event descriptor says; 0 when it is to stand still again, or cannot be looked at.
+
+    This runs in the midst of a task, which may have used up all descriptors.
+    """
+    try:
+        with open(f"/proc/self/fdinfo/{descriptor}") as information:
+            count = re.search(r"eventfd-count:\s*([0-9a-f]+)", information.read())
+    except OSError:
+        return 0.0
     return 0.0 if count is None else int(count[1], 16) / _MICROSECONDS
