@@ -41,6 +41,7 @@ missing_packages() {
     if [ "$purpose" = tests ]; then
         have valgrind || echo valgrind
         have strace || echo strace
+        have tmux || echo tmux
     fi
     if have g++; then
         have_boost || echo libboost1.81-dev

@@ -16,6 +16,7 @@ from scaler.config.loader import load_config
 from scaler.config.section.cluster import ClusterConfig
 from scaler.config.section.object_storage_server import ObjectStorageServerConfig
 from scaler.config.section.scheduler import SchedulerConfig
+from scaler.config.section.top import TopConfig
 from scaler.config.setting import setting_of
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
 
@@ -23,11 +24,13 @@ SECTIONS = {
     "scheduler": SchedulerConfig,
     "cluster": ClusterConfig,
     "object_storage_server": ObjectStorageServerConfig,
+    "top": TopConfig,
 }
 REQUIRED = {
     "scheduler": {"scheduler_address": "tcp://127.0.0.1:1"},
     "cluster": {"scheduler_address": "tcp://127.0.0.1:1"},
     "object_storage_server": {"object_storage_address": "tcp://127.0.0.1:1"},
+    "top": {"monitor_address": "tcp://127.0.0.1:1"},
 }
 # Settings that only one value is valid for in this release, or that depend on each other.
 FIXED_VALUES = {"scaling_controller_strategy", "adapter_webhook_urls", "worker_names", "num_of_workers"}

@@ -12,6 +12,7 @@ MODULES = {
     "scaler_scheduler": "scaler.entry_points.scheduler",
     "scaler_cluster": "scaler.entry_points.cluster",
     "scaler_object_storage_server": "scaler.entry_points.object_storage_server",
+    "scaler_top": "scaler.entry_points.top",
 }
 
 

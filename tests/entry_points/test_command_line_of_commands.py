@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from scaler.entry_points import cluster, object_storage_server, scheduler
+from scaler.entry_points import cluster, object_storage_server, scheduler, top
 from scaler.entry_points.command import run_command
 
-COMMANDS = [scheduler, cluster, object_storage_server]
+COMMANDS = [scheduler, cluster, object_storage_server, top]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.PROGRAM)
