@@ -18,6 +18,7 @@ from scaler.config.section.object_storage_server import ObjectStorageServerConfi
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.section.top import TopConfig
 from scaler.config.setting import setting_of
+from scaler.config.types.metrics_address import MetricsAddress
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
 
 SECTIONS = {
@@ -38,6 +39,8 @@ FIXED_VALUES = {"scaling_controller_strategy", "adapter_webhook_urls", "worker_n
 
 def two_values(name: str, kind: typing.Any) -> tuple[str, str]:
     """Return two different valid texts for a setting."""
+    if kind is MetricsAddress:
+        return "127.0.0.1:11", "[::1]:12"
     if name.endswith("_address"):
         return "tcp://127.0.0.1:11", "tcp://[::1]:12"
     if is_many(kind):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from scaler.cluster.reporting_process import ReportingProcess
 from scaler.config.section.scheduler import SchedulerConfig
+from scaler.config.types.metrics_address import MetricsAddress
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.scaling_controller_strategy import ScalingControllerStrategy
 from scaler.config.types.zmq import ZMQConfig, ZMQType
@@ -20,6 +21,7 @@ from scaler.utility.logging.utility import setup_logger
 from scaler.utility.network_util import is_loopback
 
 if TYPE_CHECKING:
+    from scaler.metrics.keeper import MetricsKeeper
     from scaler.scheduler.scheduler import Scheduler
 
 
@@ -49,8 +51,10 @@ class SchedulerProcess(ReportingProcess):
         logging_paths: tuple[str, ...],
         logging_config_file: str | None,
         logging_level: str,
+        metrics_address: MetricsAddress | None = None,
     ) -> None:
         super().__init__()
+        self._metrics: MetricsKeeper | None = None
         self._config = SchedulerConfig(
             scheduler_address=address,
             object_storage_address=object_storage_address,
@@ -70,6 +74,7 @@ class SchedulerProcess(ReportingProcess):
             logging_paths=logging_paths,
             logging_config_file=logging_config_file,
             logging_level=logging_level,
+            metrics_address=metrics_address,
         )
 
     @classmethod
@@ -88,6 +93,12 @@ class SchedulerProcess(ReportingProcess):
         """The monitor address that is really bound; known once the scheduler is ready."""
         return ZMQConfig.from_string(self._readiness.wait(self)[2])
 
+    @property
+    def metrics_address(self) -> MetricsAddress | None:
+        """The address that metrics are really served at, None without them; known once the scheduler is ready."""
+        address = self._readiness.wait(self)[3]
+        return MetricsAddress.from_string(address) if address else None
+
     def run(self) -> None:
         """Serve until SIGINT, SIGTERM or an accepted shutdown of the cluster."""
         try:
@@ -104,7 +115,11 @@ class SchedulerProcess(ReportingProcess):
 
         scheduler = Scheduler(self._config)
         _stop_on_signals(scheduler)
-        await scheduler.run(self._on_ready)
+        try:
+            await scheduler.run(self._on_ready)
+        finally:
+            if self._metrics is not None:
+                await self._metrics.close()
         logging.info("Scheduler: stopped")
 
     def _on_ready(self, address: str, object_storage_address: str, monitor_address: str) -> None:
@@ -114,7 +129,16 @@ class SchedulerProcess(ReportingProcess):
         bound = ZMQConfig.from_string(address)
         if bound.type is ZMQType.tcp and not is_loopback(bound.host):
             logging.warning("Scheduler: %s can be reached from other machines, without authentication", address)
-        self._readiness.report(address, object_storage_address, monitor_address)
+        self._readiness.report(address, object_storage_address, monitor_address, self._start_metrics(address))
+
+    def _start_metrics(self, scheduler_address: str) -> str:
+        """Return the address that metrics are served at, an empty text without them."""
+        if self._config.metrics_address is None:
+            return ""
+        from scaler.metrics.keeper import MetricsKeeper
+
+        self._metrics = MetricsKeeper(self._config.metrics_address, scheduler_address)
+        return str(self._metrics.start())
 
 
 def _stop_on_signals(scheduler: Scheduler) -> None:

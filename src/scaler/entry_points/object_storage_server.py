@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             memory_limit_bytes=config.memory_limit_bytes,
             get_timeout_seconds=config.get_timeout_seconds,
             shared_memory=config.shared_memory,
+            metrics_address=config.metrics_address,
         ).run()
         return 0
 
