@@ -67,11 +67,11 @@ class MetricsKeeper:
 
 async def _end_of(process: SchedulerMetricsProcess) -> None:
     loop = asyncio.get_running_loop()
-    ended = loop.create_future()
+    ended = asyncio.Event()
     sentinel = process.sentinel
-    loop.add_reader(sentinel, ended.set_result, None)
+    loop.add_reader(sentinel, ended.set)
     try:
-        await ended
+        await ended.wait()
     finally:
         loop.remove_reader(sentinel)
 
