@@ -19,11 +19,13 @@ class Source:
     def __init__(self) -> None:
         self.count = 0
         self.failure: Exception | None = None
+        self.entered = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
 
     def __call__(self) -> int:
         self.count += 1
+        self.entered.set()
         assert self.gate.wait(LONG_SECONDS)
         if self.failure is not None:
             raise self.failure
@@ -73,6 +75,22 @@ def test_a_source_that_stands_still_is_not_waited_for_and_old_figures_are_not_gi
     source.gate.set()
     assert readings.latest(LONG_SECONDS) >= 2
     readings.close()
+
+
+def test_who_asks_during_a_reading_gets_it_and_causes_no_other(source: Source) -> None:
+    source.gate.clear()
+    readings = Readings(source, fresh_seconds=LONG_SECONDS)
+    for _ in range(2):  # the second one finds the first reading under way
+        with pytest.raises(NoFiguresError):
+            readings.latest(0.01)
+        assert source.entered.wait(LONG_SECONDS)
+    assert readings._is_wanted
+    source.gate.set()
+    with readings._changed:
+        assert readings._changed.wait_for(lambda: readings._readings == 1, LONG_SECONDS)
+        assert not readings._is_wanted
+    readings.close()
+    assert source.count == 1
 
 
 def test_closing_ends_the_thread() -> None:

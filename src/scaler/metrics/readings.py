@@ -71,5 +71,6 @@ class Readings(Generic[Figures]):
                 failure = str(error) or type(error).__name__
             with self._changed:
                 self._readings += 1
+                self._is_wanted = False  # who asked while it was under way gets it, too
                 self._read_at_seconds, self._figures, self._failure = began_seconds, figures, failure
                 self._changed.notify_all()
