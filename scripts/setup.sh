@@ -43,6 +43,7 @@ missing_packages() {
         have strace || echo strace
         have chromium || echo chromium
         have chromedriver || echo chromium-driver
+        have tmux || echo tmux
     fi
     if have g++; then
         have_boost || echo libboost1.81-dev

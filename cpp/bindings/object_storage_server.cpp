@@ -7,7 +7,9 @@
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -32,6 +34,12 @@ using namespace scaler;
 using namespace scaler::object_storage;
 
 constexpr int kMaximumPort = 65535;
+// In the order of RequestType and ResponseType.
+constexpr std::array<const char*, kRequestTypes> kRequestNames{"set",       "get",  "delete",
+                                                               "duplicate", "info", "delete_owner"};
+constexpr std::array<const char*, kResponseTypes> kResponseNames{
+    "set_ok",  "get_ok",       "delete_ok", "delete_not_exists", "duplicate_ok",
+    "info_ok", "storage_full", "timed_out", "over_tcp"};
 
 bool isInterrupted() {
     const nb::gil_scoped_acquire held;
@@ -146,13 +154,32 @@ nb::dict toDict(const ServerCore::Gauges& gauges) {
     return result;
 }
 
-nb::dict gaugesOf(ServerHost& serverHost) {
-    ServerCore::Gauges gauges;
-    {
-        const nb::gil_scoped_release released;
-        gauges = serverHost.gauges();
+ServerCore::Gauges ask(ServerHost& serverHost) {
+    const nb::gil_scoped_release released;
+    return serverHost.gauges();
+}
+
+template <std::size_t kNames>
+nb::dict byType(const std::array<const char*, kNames>& names, const std::array<std::uint64_t, kNames>& counts) {
+    nb::dict result;
+    for (std::size_t type = 0; type < kNames; ++type) {
+        result[names[type]] = counts[type];
     }
-    return toDict(gauges);
+    return result;
+}
+
+std::optional<nb::dict> statisticsOf(ServerHost& serverHost) {
+    const ServerCore::Gauges gauges = ask(serverHost);
+    if (!gauges.isServing) {
+        return std::nullopt;
+    }
+    nb::dict result = toDict(gauges);
+    result["requests"] = byType(kRequestNames, gauges.counts.requests);
+    result["answers"] = byType(kResponseNames, gauges.counts.answers);
+    result["stored_bytes"] = gauges.counts.storedBytes;
+    result["answered_bytes"] = gauges.counts.answeredBytes;
+    result["refused_connections"] = gauges.counts.refusedConnections;
+    return result;
 }
 
 }  // namespace
@@ -181,5 +208,8 @@ NB_MODULE(object_storage_server, module) {
              "Return the bound port; 0 before the server is ready.")
         .def("shutdown", &ServerHost::shutdown, nb::call_guard<nb::gil_scoped_release>(),
              "Let run return. Any thread may call it.")
-        .def("gauges", &gaugesOf, "Return the size of every table; all zero when not serving.");
+        .def(
+            "gauges", [](ServerHost& serverHost) { return toDict(ask(serverHost)); },
+            "Return the size of every table; all zero when not serving.")
+        .def("statistics", &statisticsOf, "Return that and what has happened since the start; None when not serving.");
 }

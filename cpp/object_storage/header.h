@@ -25,6 +25,7 @@ enum class RequestType : std::uint16_t {
     infoGetTotal = 4,
     deleteOwner = 5,
 };
+inline constexpr std::size_t kRequestTypes = 6;
 
 enum class ResponseType : std::uint16_t {
     setOk = 0,
@@ -37,6 +38,7 @@ enum class ResponseType : std::uint16_t {
     timedOut = 7,
     overTcp = 8,
 };
+inline constexpr std::size_t kResponseTypes = 9;
 
 // The type may be one that this release does not know.
 struct RequestHeader {

@@ -2,6 +2,7 @@
 #include "object_storage/server.h"
 
 #include <array>
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -118,6 +119,8 @@ private:
     std::optional<Time> armedFor_{};
     boost::asio::steady_timer drainTimer_{context_};
     bool isStopping_ = false;
+    // Nothing that is posted is done any more.
+    std::atomic<bool> hasEnded_ = false;
     bool isIdleWorkPosted_ = false;
     ymq::Address address_{};
     LocalServer local_;
@@ -163,6 +166,7 @@ void Server::Shell::run() {
             log(LogLevel::error, std::string("unexpected failure: ") + failure.what());
         }
     }
+    hasEnded_ = true;
     const ServerCore::Gauges gauges = core_.gauges();
     log(LogLevel::info, "stopped with " + std::to_string(gauges.totals.ids) + " objects of " +
                             std::to_string(gauges.totals.contentBytes) + " bytes and " +
@@ -178,7 +182,14 @@ ServerCore::Gauges Server::Shell::gauges() {
     std::future<ServerCore::Gauges> result = promise->get_future();
     boost::asio::post(context_, [this, promise] { promise->set_value(core_.gauges()); });
     constexpr std::chrono::seconds kPatience{5};
-    return result.wait_for(kPatience) == std::future_status::ready ? result.get() : ServerCore::Gauges();
+    constexpr std::chrono::milliseconds kCheckInterval{20};
+    const Clock::time_point limit = Clock::now() + kPatience;
+    while (Clock::now() < limit && !hasEnded_) {
+        if (result.wait_for(kCheckInterval) == std::future_status::ready) {
+            return result.get();
+        }
+    }
+    return {};
 }
 
 void Server::Shell::onConnected(ymq::ConnectionId connection, ymq::Bytes identity) {

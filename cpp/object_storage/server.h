@@ -48,7 +48,8 @@ public:
     // Lets run() return. Any thread may call it, any number of times; so may a thread that never sees run() begin.
     void shutdown();
 
-    // Counts, as of now; any thread may ask while run() is under way. All zero when it is not.
+    // Counts, as of now; any thread may ask while run() is under way. All zero, and not serving, when it is not, or
+    // when it does not answer for five seconds.
     ServerCore::Gauges gauges();
 
 private:

@@ -58,7 +58,10 @@ void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq:
     const std::optional<RequestHeader> header = readRequestHeader(frame.span());
     if (!header) {
         refuseHeader(connection, frame);
-    } else if (header->type == RequestType::setObject) {
+        return;
+    }
+    count(*header);
+    if (header->type == RequestType::setObject) {
         beginSet(connection, state, *header);
     } else if (header->type != RequestType::duplicateObjectId) {
         onBareRequest(connection, *header, now);
@@ -76,8 +79,10 @@ void ServerCore::onRequest(ConnectionId connection, const ymq::Bytes& frame, con
     const std::optional<RequestHeader> header = readRequestHeader(frame.span());
     if (!header) {
         refuseHeader(connection, frame);
-    } else if (header->type == RequestType::setObject && payload.isNull() &&
-               !table_.canEverHold(header->payloadLength)) {
+        return;
+    }
+    count(*header);
+    if (header->type == RequestType::setObject && payload.isNull() && !table_.canEverHold(header->payloadLength)) {
         answer(connection, *header, ResponseType::storageFull);
     } else if (header->type == RequestType::setObject || header->type == RequestType::duplicateObjectId) {
         onPayload(connection, *header, payload, now);
@@ -115,6 +120,7 @@ void ServerCore::beginSet(ConnectionId connection, Connection& state, const Requ
     } else if (isCounted(header) && !table_.canEverHold(announcedBytes_ + header.payloadLength)) {
         // Taking the payload in only to drop it would break the limit, and there is no other way around it.
         answer(connection, header, ResponseType::storageFull);
+        ++counts_.refusedConnections;
         onClosed(connection);
         outbox_.closeAfterAnswers(connection, "set of " + std::to_string(header.payloadLength) +
                                                   " bytes, more than the memory limit leaves room for");
@@ -142,6 +148,7 @@ void ServerCore::onSet(ConnectionId connection, const RequestHeader& header, con
         answer(connection, header, ResponseType::storageFull);
         return;
     }
+    counts_.storedBytes += payload.size();
     releaseWaiting(header.objectId);
     answer(connection, header, ResponseType::setOk);
 }
@@ -241,10 +248,20 @@ void ServerCore::answer(ConnectionId connection, const RequestHeader& header, Re
                         const ymq::Bytes& payload) {
     const ResponseHeader response{
         .objectId = header.objectId, .payloadLength = payload.size(), .responseId = header.requestId, .type = type};
+    ++counts_.answers[static_cast<std::size_t>(type)];
+    counts_.answeredBytes += payload.size();
     outbox_.answer(connection, writeResponseHeader(response), payload);
 }
 
+void ServerCore::count(const RequestHeader& header) {
+    const auto type = static_cast<std::size_t>(header.type);
+    if (type < counts_.requests.size()) {
+        ++counts_.requests[type];
+    }
+}
+
 void ServerCore::refuse(ConnectionId connection, const std::string& reason) {
+    ++counts_.refusedConnections;
     onClosed(connection);
     outbox_.close(connection, reason);
 }
@@ -261,7 +278,11 @@ void ServerCore::refusePayload(ConnectionId connection, const RequestHeader& hea
 }
 
 ServerCore::Gauges ServerCore::gauges() const {
-    return {.connections = connections_.size(), .waitingRequests = waiting_.size(), .totals = table_.totals()};
+    return {.connections = connections_.size(),
+            .waitingRequests = waiting_.size(),
+            .totals = table_.totals(),
+            .counts = counts_,
+            .isServing = true};
 }
 
 }  // namespace scaler::object_storage

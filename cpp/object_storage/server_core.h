@@ -1,6 +1,7 @@
 // What the object storage server does with each frame, without sockets, clocks or threads.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -51,10 +52,25 @@ public:
         std::size_t waitingLimitPerConnection = 1U << 18U;
     };
 
+    // What has happened since the start.
+    struct Counts {
+        // By their types; requests of unknown types are refused.
+        std::array<std::uint64_t, kRequestTypes> requests{};
+        std::array<std::uint64_t, kResponseTypes> answers{};
+        // Payloads that were stored, and that answers had.
+        std::uint64_t storedBytes = 0;
+        std::uint64_t answeredBytes = 0;
+        // Connections that were ended because their peers broke the rules.
+        std::uint64_t refusedConnections = 0;
+    };
+
     struct Gauges {
         std::size_t connections = 0;
         std::size_t waitingRequests = 0;
         ObjectTable::Totals totals{};
+        Counts counts{};
+        // False when no core has answered, and all else is zero.
+        bool isServing = false;
     };
 
     ServerCore(const Options& options, Outbox& outbox);
@@ -103,6 +119,7 @@ private:
     void answer(ConnectionId connection, const RequestHeader& header, ResponseType type,
                 const ymq::Bytes& payload = ymq::Bytes());
     void answerGet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& bytes);
+    void count(const RequestHeader& header);
     void refuse(ConnectionId connection, const std::string& reason);
     void refuseHeader(ConnectionId connection, const ymq::Bytes& frame);
     void refusePayload(ConnectionId connection, const RequestHeader& header);
@@ -118,6 +135,7 @@ private:
     // What is being received for large sets. It is bounded as the table is, so that both together stay below twice the
     // limit.
     std::uint64_t announcedBytes_ = 0;
+    Counts counts_{};
 };
 
 }  // namespace scaler::object_storage

@@ -22,6 +22,7 @@ from scaler.config.section.ecs_worker_adapter import ECSWorkerAdapterConfig
 from scaler.config.section.native_worker_adapter import NativeWorkerAdapterConfig
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.setting import flag_of, setting_of
+from scaler.config.types.metrics_address import MetricsAddress
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
 from scaler.entry_points.commands import COMMANDS
 
@@ -35,6 +36,8 @@ def two_values(field, kind: typing.Any) -> tuple[str, str]:
     described = setting_of(field)
     if described.choices:
         return described.choices[1], described.choices[0]
+    if kind is MetricsAddress:
+        return "127.0.0.1:11", "[::1]:12"
     if hasattr(kind, "to_address"):
         return "tcp://127.0.0.1:11", "tcp://[::1]:12"
     if is_many(kind):

@@ -18,6 +18,7 @@ MODULES = {
     "scaler_worker_adapter_ecs": "scaler.entry_points.worker_adapter_ecs",
     "scaler_worker_adapter_symphony": "scaler.entry_points.worker_adapter_symphony",
     "scaler_ui": "scaler.entry_points.webui",
+    "scaler_top": "scaler.entry_points.top",
 }
 
 

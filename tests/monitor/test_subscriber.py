@@ -11,37 +11,12 @@ import pytest
 
 from scaler import Client, Cluster, SchedulerClusterCombo
 from scaler.config.types.worker import WorkerNames
-from scaler.io.ymq.ymq import Context, IOSocketType, PeerEvent, Role, Socket, YMQException
+from scaler.io.ymq.ymq import Context, IOSocketType, Role, Socket, YMQException
 from scaler.monitor.events import Event, Reported, SnapshotBegan, TaskEnded, TaskPlaced, WorkerConnected
 from scaler.monitor.subscriber import MonitorSubscriber
 from scaler.protocol import message
-from scaler.scheduler.scheduler import _make_monitor_socket
 from scaler.scheduler.task.monitor_state import MonitorState
-
-DEADLINE_SECONDS = 30.0
-
-
-class Publisher:
-    """The monitor socket of a scheduler; it sends what it is told to."""
-
-    def __init__(self, address: str = "tcp://127.0.0.1:0") -> None:
-        self.socket = _make_monitor_socket(Context(1))
-        self.address = self.socket.bind(address)
-
-    def wait_for_subscriber(self) -> bytes:
-        """Return the identity of the next one."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            for peer, event in self.socket.recv_batch(1.0):
-                if event is PeerEvent.connected:
-                    assert isinstance(peer, bytes)
-                    return peer
-        raise AssertionError("nobody subscribes")
-
-    def tell(self, subscriber: bytes, published: int, **monitor: Any) -> None:
-        """Send a StateScheduler."""
-        frame = message.encode("stateScheduler", monitor={"published": published, **monitor})
-        self.socket.send(subscriber, frame)
+from tests.monitor.publisher import DEADLINE_SECONDS, Publisher
 
 
 @pytest.fixture

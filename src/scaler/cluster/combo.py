@@ -14,6 +14,7 @@ from scaler.cluster.supervision import describe_exit, stop_all
 from scaler.config import defaults
 from scaler.config.configuration_error import ConfigurationError
 from scaler.config.section.cluster import default_worker_names
+from scaler.config.types.metrics_address import MetricsAddress
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.scaling_controller_strategy import ScalingControllerStrategy
 from scaler.config.types.zmq import ZMQConfig, ZMQType
@@ -67,6 +68,7 @@ class SchedulerClusterCombo:
         isolated_arguments: bool = defaults.DEFAULT_ISOLATED_ARGUMENTS,
         capture_native_output: bool = defaults.DEFAULT_CAPTURE_NATIVE_OUTPUT,
         restart_workers: bool = defaults.DEFAULT_RESTART_WORKERS,
+        metrics_address: str | None = None,
     ) -> None:
         if n_workers < 0:
             raise ConfigurationError(f"n_workers must be at least 0, got {n_workers}")
@@ -106,6 +108,7 @@ class SchedulerClusterCombo:
                 logging_paths=logging_paths,
                 logging_config_file=logging_config_file,
                 logging_level=logging_level,
+                metrics_address=None if metrics_address is None else MetricsAddress.from_string(metrics_address),
             )
             self._processes.append(self._scheduler)
             self._scheduler.start_prepared(scheduler_interpreter)
@@ -141,6 +144,11 @@ class SchedulerClusterCombo:
     def get_address(self) -> str:
         """Return the address of the scheduler, which a client is made with."""
         return self._address.to_address()
+
+    def get_metrics_address(self) -> str | None:
+        """Return ``host:port`` at which the scheduler serves its metrics, None without ``metrics_address``."""
+        address = self._scheduler.metrics_address
+        return None if address is None else str(address)
 
     def wait_for_workers(self, n: int | None = None, timeout_seconds: float = 60.0) -> None:
         """Wait until that many workers, by default all, have registered at the scheduler.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from scaler.cluster.reporting_process import ReportingProcess
 from scaler.config.derived_addresses import advertised_scheduler_address, advertised_storage_address
 from scaler.config.section.scheduler import SchedulerConfig
+from scaler.config.types.metrics_address import MetricsAddress
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.scaling_controller_strategy import ScalingControllerStrategy
 from scaler.config.types.zmq import ZMQConfig, ZMQType
@@ -22,6 +23,7 @@ from scaler.utility.logging.utility import setup_logger
 from scaler.utility.network_util import is_loopback
 
 if TYPE_CHECKING:
+    from scaler.metrics.keeper import MetricsKeeper
     from scaler.scheduler.scheduler import Scheduler
 
 
@@ -54,8 +56,10 @@ class SchedulerProcess(ReportingProcess):
         advertised_address: ZMQConfig | None = None,
         advertised_object_storage_address: ObjectStorageConfig | None = None,
         adapter_webhook_token: str | None = None,
+        metrics_address: MetricsAddress | None = None,
     ) -> None:
         super().__init__()
+        self._metrics: MetricsKeeper | None = None
         self._config = SchedulerConfig(
             scheduler_address=address,
             object_storage_address=object_storage_address,
@@ -78,6 +82,7 @@ class SchedulerProcess(ReportingProcess):
             logging_config_file=logging_config_file,
             advertised_address=advertised_address,
             advertised_object_storage_address=advertised_object_storage_address,
+            metrics_address=metrics_address,
         )
 
     @classmethod
@@ -101,6 +106,12 @@ class SchedulerProcess(ReportingProcess):
         """The address to subscribe at, with the port that is really bound; known once the scheduler is ready."""
         return advertised_scheduler_address(ZMQConfig.from_string(self._readiness.wait(self)[2]), None)
 
+    @property
+    def metrics_address(self) -> MetricsAddress | None:
+        """The address that metrics are really served at, None without them; known once the scheduler is ready."""
+        address = self._readiness.wait(self)[3]
+        return MetricsAddress.from_string(address) if address else None
+
     def run(self) -> None:
         """Serve until SIGINT, SIGTERM or an accepted shutdown of the cluster."""
         try:
@@ -121,7 +132,11 @@ class SchedulerProcess(ReportingProcess):
         log_native_lines()
         scheduler = Scheduler(self._config)
         _stop_on_signals(scheduler)
-        await scheduler.run(self._on_ready)
+        try:
+            await scheduler.run(self._on_ready)
+        finally:
+            if self._metrics is not None:
+                await self._metrics.close()
         logging.info("Scheduler: stopped")
 
     def _on_ready(self, address: str, object_storage_address: str, monitor_address: str) -> None:
@@ -132,7 +147,16 @@ class SchedulerProcess(ReportingProcess):
         self._log_advertised(bound, ObjectStorageConfig.from_string(object_storage_address))
         if bound.type is ZMQType.tcp and not is_loopback(bound.host):
             logging.warning("Scheduler: %s can be reached from other machines, without authentication", address)
-        self._readiness.report(address, object_storage_address, monitor_address)
+        self._readiness.report(address, object_storage_address, monitor_address, self._start_metrics(address))
+
+    def _start_metrics(self, scheduler_address: str) -> str:
+        """Return the address that metrics are served at, an empty text without them."""
+        if self._config.metrics_address is None:
+            return ""
+        from scaler.metrics.keeper import MetricsKeeper
+
+        self._metrics = MetricsKeeper(self._config.metrics_address, scheduler_address)
+        return str(self._metrics.start())
 
     def _log_advertised(self, bound: ZMQConfig, storage: ObjectStorageConfig) -> None:
         config = self._config

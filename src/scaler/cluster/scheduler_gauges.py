@@ -1,4 +1,4 @@
-"""Asks a scheduler for the sizes of its tables."""
+"""Asks a scheduler about itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from types import TracebackType
+from typing import Any
 
 from scaler.io.ymq.ymq import Bytes, Context, IOSocketType, PeerEvent, Role, Socket
 from scaler.protocol import message
@@ -23,8 +24,17 @@ class SchedulerGauges:
         self._socket.connect(address)
 
     def read(self, timeout_seconds: float) -> dict[str, int]:
-        """Return the gauges; raise TimeoutError without an answer in time, ConnectionError when the scheduler left."""
-        self._socket.send(None, message.encode("informationRequest", request=b"gauges"))
+        """Return the gauges: the sizes of its tables. Raise what ``ask`` does."""
+        gauges: dict[str, int] = self.ask(b"gauges", timeout_seconds)
+        return gauges
+
+    def ask(self, request: bytes, timeout_seconds: float) -> Any:
+        """Return the answer to a request for information, see docs/protocol.md.
+
+        Raise TimeoutError without an answer in time, ConnectionError when the scheduler left. After either this object
+        is of no use, for a late answer would be taken for that to the next request.
+        """
+        self._socket.send(None, message.encode("informationRequest", request=request))
         deadline = time.monotonic() + timeout_seconds
         while time.monotonic() < deadline:
             for _, received in self._socket.recv_batch(max(0.0, deadline - time.monotonic())):
@@ -34,8 +44,7 @@ class SchedulerGauges:
                 elif isinstance(received, Bytes):
                     member, response = message.decode(received)
                     if member == "informationResponse":
-                        gauges: dict[str, int] = json.loads(bytes(response.response))
-                        return gauges
+                        return json.loads(bytes(response.response))
         raise TimeoutError(f"the scheduler at {self._address} did not answer within {timeout_seconds:g} seconds")
 
     def close(self) -> None:

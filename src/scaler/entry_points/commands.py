@@ -105,6 +105,13 @@ COMMANDS: Final = (
         takes=("scheduler_address",),
     ),
     CommandDefinition(
+        program="scaler_top",
+        section="top",
+        config="scaler.config.section.top:TopConfig",
+        entry_point="scaler.entry_points.top",
+        description="Show workers, clients and tasks of a cluster in the terminal.",
+    ),
+    CommandDefinition(
         program="scaler_ui",
         section="webui",
         config="scaler.config.section.webui:WebUIConfig",

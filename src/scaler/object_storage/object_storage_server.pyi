@@ -1,5 +1,7 @@
 """The object storage server, native. Only its process and its command import this module."""
 
+from typing import Any
+
 class ObjectStorageServer:
     def __init__(self) -> None: ...
     def run(
@@ -33,3 +35,10 @@ class ObjectStorageServer:
 
     def gauges(self) -> dict[str, int]:
         """Return the size of every table: connections, waiting_requests, ids, contents, content_bytes."""
+
+    def statistics(self) -> dict[str, Any] | None:
+        """Return the same and what has happened since the start; None when not serving, or not answering for 5 seconds.
+
+        ``requests`` and ``answers`` are counts by type, ``stored_bytes`` and ``answered_bytes`` are of payloads, and
+        ``refused_connections`` were ended because their peers broke the rules of the protocol. Any thread may call it.
+        """

@@ -59,9 +59,12 @@ class _DepartedClientError(Exception):
 
 
 class SchedulerCore:
-    """The table of handlers and the controllers they call. Every handler takes who sent the message and its frame."""
+    """The table of handlers and the controllers they call. Every handler takes who sent the message and its frame.
 
-    def __init__(self, settings: CoreSettings) -> None:
+    ``shell_figures`` returns what only the shell knows, for the answer to ``statistics``.
+    """
+
+    def __init__(self, settings: CoreSettings, shell_figures: Callable[[], dict[str, int]] = dict) -> None:
         self.outbox = Outbox()
         self.now_seconds = 0.0
         self.dropped_messages = 0
@@ -81,7 +84,8 @@ class SchedulerCore:
             self.outbox, self._pool, self._tasks, settings.load_balance_seconds, settings.load_balance_trigger_times
         )
         self._shortages = ShortageController(self._pool, self._tasks)
-        self._information = InformationController(self.outbox, self._shortages, self.gauges)
+        self._shell_figures = shell_figures
+        self._information = InformationController(self.outbox, self._shortages, self.gauges, self.statistics)
         self.received = [0] * len(MessageKind)
         self._monitor = MonitorController(
             self.outbox,
@@ -200,7 +204,7 @@ class SchedulerCore:
 
     def gauges(self) -> dict[str, int]:
         """Return the size of every table; all but those of peers are zero when nothing goes on."""
-        states = self._tasks.state_counts()
+        states, shortages = self._tasks.state_counts(), self._shortages.shortages()
         return {
             "clients": len(self._clients),
             "workers": len(self._workers),
@@ -210,7 +214,8 @@ class SchedulerCore:
             "tasks": len(self._tasks),
             "graphs": len(self._graphs),
             "waiting_tasks": self._tasks.waiting,
-            "unplaceable_tasks": sum(shortage.tasks for shortage in self._shortages.shortages()),
+            "unplaceable_tasks": sum(shortage.tasks for shortage in shortages),
+            "shortages": len(shortages),
             "placed_tasks": sum(len(worker.tasks) for worker in self._pool.workers()),
             "open_cancels": sum(count for state, count in states.items() if state.name in ("retracting", "canceling")),
             "objects": len(self._objects),
@@ -219,6 +224,10 @@ class SchedulerCore:
             "failed_events": self.isolation.failures,
             "stale_messages": self._tasks.stale.total(),
         }
+
+    def statistics(self) -> dict[str, dict[str, int]]:
+        """Return the gauges, the figures of the shell, tasks by state, and what has happened since the start."""
+        return {"gauges": self.gauges(), "shell": self._shell_figures(), **self._monitor.counts()}
 
     # -- handlers of messages
 

@@ -89,7 +89,8 @@ class _Service:
                 load_balance_seconds=config.load_balance_seconds,
                 load_balance_trigger_times=config.load_balance_trigger_times,
                 object_retention_seconds=config.object_retention_seconds,
-            )
+            ),
+            self._statistics,
         )
         self._deleter = StorageDeleter(partial(connect_to_storage, storage_address.to_address(), context))
         self._delivery = Delivery(self._socket, self._monitor, self._deleter, stopped.set, self._core.isolation)
@@ -194,6 +195,18 @@ class _Service:
         usage = self._meter.measure()
         resource = {"cpu": usage.cpu_permille, "rss": usage.rss_bytes}
         return resource, available_memory_bytes(), self._monitor.statistics().dropped_messages
+
+    def _statistics(self) -> dict[str, int]:
+        """Return what the core does not know: queues of the sockets and of the storage, and messages of the stream."""
+        peers, monitor = self._socket.statistics(), self._monitor.statistics()
+        return {
+            "inbound_bytes": peers.inbound_bytes,
+            "outbound_bytes": peers.outbound_bytes,
+            "undelivered_messages": peers.dropped_messages,
+            "monitor_outbound_bytes": monitor.outbound_bytes,
+            "monitor_dropped_messages": monitor.dropped_messages,
+            "waiting_deletes": len(self._deleter),
+        }
 
     async def _tick_forever(self) -> None:
         while True:

@@ -84,6 +84,25 @@ TEST_F(ServerCoreTest, DeleteTellsWhetherTheObjectExisted) {
                    {1, ResponseType::deleteNotExists, id(7), 4, ""}});
 }
 
+TEST_F(ServerCoreTest, RequestsAnswersBytesAndRefusalsAreCounted) {
+    set(1, 7, "payload");
+    get(1, 7, 1);
+    get(2, 7, 2, 3);
+    get(2, 8, 3);
+    erase(1, 7);
+    erase(1, 7);
+    frame(3, "nonsense");
+    header(2, static_cast<RequestType>(77), 1, 0, 4);
+    const ServerCore::Counts counts = core_.gauges().counts;
+    EXPECT_EQ(counts.requests, (std::array<std::uint64_t, kRequestTypes>{1, 3, 2, 0, 0, 0}));
+    EXPECT_EQ(counts.answers, (std::array<std::uint64_t, kResponseTypes>{1, 2, 1, 1, 0, 0, 0, 0, 0}));
+    EXPECT_EQ(counts.storedBytes, 7U);
+    EXPECT_EQ(counts.answeredBytes, 10U);
+    EXPECT_EQ(counts.refusedConnections, 2U);
+    EXPECT_TRUE(core_.gauges().isServing);
+    EXPECT_FALSE(ServerCore::Gauges().isServing);
+}
+
 TEST_F(ServerCoreTest, DeleteOwnerTakesEveryObjectOfTheOwner) {
     const auto frameOf = [](RequestType type, const ObjectId& object, std::uint64_t requestId) {
         return writeRequestHeader({.objectId = object, .requestId = requestId, .type = type});

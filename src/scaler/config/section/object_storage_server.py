@@ -9,7 +9,9 @@ from scaler.config.section.logging_settings import (
     logging_level_setting,
     logging_paths_setting,
 )
+from scaler.config.section.metrics_settings import metrics_address_setting
 from scaler.config.setting import check_settings, seconds_setting, setting
+from scaler.config.types.metrics_address import MetricsAddress
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 
 
@@ -33,6 +35,7 @@ class ObjectStorageServerConfig:
     shared_memory: bool = setting(
         "-sm", default=True, help="share the memory of objects with processes of this machine instead of sending copies"
     )
+    metrics_address: MetricsAddress | None = metrics_address_setting()
     logging_paths: tuple[str, ...] = logging_paths_setting()
     logging_level: str = logging_level_setting()
     logging_config_file: str | None = logging_config_file_setting()

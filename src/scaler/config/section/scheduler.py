@@ -12,8 +12,10 @@ from scaler.config.section.logging_settings import (
     logging_level_setting,
     logging_paths_setting,
 )
+from scaler.config.section.metrics_settings import metrics_address_setting
 from scaler.config.section.worker_settings import MOST_IO_THREADS, event_loop_setting
 from scaler.config.setting import check_settings, seconds_setting, setting
+from scaler.config.types.metrics_address import MetricsAddress
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.scaling_controller_strategy import ScalingControllerStrategy
 from scaler.config.types.zmq import ZMQConfig, ZMQType
@@ -48,6 +50,7 @@ class SchedulerConfig:
     monitor_address: ZMQConfig | None = setting(
         "-ma", default=None, default_text="the scheduler's port plus 2", help="address to publish the state at"
     )
+    metrics_address: MetricsAddress | None = metrics_address_setting()
     scaling_controller_strategy: ScalingControllerStrategy | None = setting(
         "-scs",
         default=None,

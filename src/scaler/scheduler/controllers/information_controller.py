@@ -15,16 +15,26 @@ from scaler.scheduler.outbox import Outbox
 class InformationController:
     """Answers requests for information, whoever asks."""
 
-    def __init__(self, outbox: Outbox, shortages: ShortageController, gauges: Callable[[], dict[str, int]]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        shortages: ShortageController,
+        gauges: Callable[[], dict[str, int]],
+        statistics: Callable[[], dict[str, Any]],
+    ) -> None:
         self._outbox = outbox
         self._shortages = shortages
-        self._answers: dict[bytes, Callable[[], Any]] = {b"gauges": gauges, b"shortages": self._list_shortages}
+        self._answers: dict[bytes, Callable[[], Any]] = {
+            b"gauges": gauges,
+            b"shortages": self._list_shortages,
+            b"statistics": statistics,
+        }
 
     def on_request(self, peer: bytes, request: bytes) -> None:
         """Answer a request with JSON.
 
-        ``gauges`` is the size of every table, ``shortages`` which waiting tasks no connected worker can ever run;
-        anything else is answered with an object that has an ``error``.
+        ``gauges`` is the size of every table, ``shortages`` which waiting tasks no connected worker can ever run,
+        ``statistics`` the gauges and what has happened since the start. The answer to anything else has an ``error``.
         """
         make = self._answers.get(request)
         known = ", ".join(name.decode() for name in self._answers)

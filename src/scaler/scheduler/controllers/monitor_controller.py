@@ -101,6 +101,16 @@ class MonitorController:
         if self._outbox.monitored:
             self._outbox.report("stateScheduler", self._report(resource, rss_free_bytes, dropped, now_seconds))
 
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return the tasks in each state now, and ends by state and messages by type since the start."""
+        live = {_LIVE_STATES[state].name: count for state, count in self._tasks.state_counts().items()}
+        return {
+            "live": live,
+            "ended": {state.name: count for state, count in self._reporter.ended_counts.items()},
+            "received": dict(zip(_TYPE_NAMES, self._received, strict=True)),
+            "sent": dict(zip(_TYPE_NAMES, self._outbox.sent, strict=True)),
+        }
+
     def _report(
         self, resource: dict[str, int], rss_free_bytes: int, dropped: int, now_seconds: float
     ) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Figures of a scheduler, and of an object storage server, for Prometheus."""

@@ -1,0 +1,1 @@
+"""What ``scaler_top`` shows in a terminal, and how."""

@@ -1,0 +1,220 @@
+"""``scaler_top`` in a real terminal beside a working cluster."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from commands import MODULES, Command
+from terminal import DEADLINE_SECONDS, Terminal
+
+from scaler import Client, SchedulerClusterCombo
+from scaler.utility.process_meter import available_memory_bytes
+
+pytestmark = pytest.mark.timeout(150)  # the machine may be busy with others
+
+PROGRAM = [sys.executable, "-m", MODULES["scaler_top"]]
+CELLS, ROWS = 170, 40
+FIGURES = ["agt_cpu", "agt_rss", "cpu", "rss", "os_rss_free", "free", "sent", "queued", "suspended", "lag", "ITL"]
+COLUMNS = ["group", "worker", *FIGURES]
+QUEUE_SIZE = 77
+
+
+def wait_for_file(path: str) -> None:
+    while not Path(path).exists():
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def cluster(leftovers, tmp_path) -> Iterator[SchedulerClusterCombo]:
+    with SchedulerClusterCombo(
+        2,
+        heartbeat_interval_seconds=0.5,
+        worker_timeout_seconds=2,
+        per_worker_task_queue_size=QUEUE_SIZE,
+        logging_paths=(str(tmp_path / "log"),),
+    ) as cluster:
+        cluster.wait_for_workers()
+        yield cluster
+
+
+@pytest.fixture
+def terminal(leftovers, tmp_path) -> Iterator[Terminal]:
+    with Terminal(tmp_path, CELLS, ROWS) as terminal:
+        yield terminal
+
+
+def monitor_address(cluster: SchedulerClusterCombo) -> str:
+    return cluster._scheduler.monitor_address.to_address()
+
+
+def show(terminal: Terminal, address: str, timeout: int = 60) -> None:
+    """Start the command in the shell, which tells afterwards how it ended."""
+    terminal.run(f"{shlex.join([*PROGRAM, address, '--timeout', str(timeout)])}; echo ended with $?")
+    terminal.wait_for(r"Shortcuts: quit\[q\]")
+
+
+def rows_of(terminal: Terminal) -> list[dict[str, str]]:
+    """Return the cells of each worker by column; nobody is in a group here."""
+    lines = [line.split(" |")[0] for line in terminal.lines() if "Worker|" in line]
+    cells = [re.sub(r"\) ", ")", line).split() for line in lines]
+    return [dict(zip(COLUMNS[1:], row, strict=True)) for row in cells]
+
+
+def wait_until(condition: Callable[[], bool], terminal: Terminal) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "\n".join(terminal.lines())
+        time.sleep(0.05)
+
+
+def settings_of(terminal: Terminal, path: Path) -> str:
+    """Return how the terminal is set, as the shell sees it."""
+    terminal.run(f"clear; stty -a > {path}; echo writ''ten")
+    terminal.wait_for("^written")
+    return path.read_text()
+
+
+def number_of(text: str) -> float:
+    scale = {"%": 1.0, "B": 1.0, "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "T": 2.0**40}
+    return float(text[:-1]) * scale[text[-1]]
+
+
+def test_it_shows_the_figures_of_a_cluster_and_leaves_the_terminal_as_it_was(cluster, terminal, tmp_path):
+    before = settings_of(terminal, tmp_path / "before")
+    gate = tmp_path / "gate"
+    with Client(cluster.get_address()) as client:
+        futures = [client.submit(wait_for_file, str(gate)) for _ in range(20)]
+        show(terminal, monitor_address(cluster))
+        live = terminal.wait_for(r"(?s) inactive +(\d+) .* running +([1-9]\d*) ")
+        placed = int(live[2])
+        assert int(live[1]) + placed == 20
+        wait_until(lambda: [row["ITL"] for row in rows_of(terminal)] == ["110", "110"], terminal)
+        check_workers(terminal, placed)
+        terminal.wait_for(re.escape(client.identity.decode()[:17]) + r"\+ +20$")
+        terminal.wait_for(r"num_of_objs +[1-9]")
+        terminal.wait_for(r"\bTask +20$")
+
+        gate.touch()
+        for future in futures:
+            future.result()
+        terminal.wait_for(r" running +0 ")
+        terminal.wait_for(r" success +20 ")
+        terminal.wait_for(r"\bTaskResult +20 ")
+        wait_until(lambda: [row["free"] for row in rows_of(terminal)] == [str(QUEUE_SIZE)] * 2, terminal)
+
+    assert terminal.ask("alternate_on") == "1"
+    terminal.type("q")
+    terminal.wait_for("^ended with 0")
+    assert (terminal.ask("alternate_on"), terminal.ask("cursor_flag")) == ("0", "1")
+    assert settings_of(terminal, tmp_path / "after") == before
+
+
+def check_workers(terminal: Terminal, placed: int) -> None:
+    rows = rows_of(terminal)
+    assert terminal.wait_for(r"^Total 0 worker group\(s\) with 2 worker\(s\)$")
+    assert sum(int(row["sent"]) for row in rows) == placed
+    for row in rows:
+        assert int(row["free"]) + int(row["sent"]) == QUEUE_SIZE
+        assert 0 <= int(row["queued"]) <= int(row["sent"])
+        assert row["suspended"] == "0"
+        assert re.fullmatch(r"[\d.]+(us|ms|s)", row["lag"])
+        assert 1 << 20 < number_of(row["agt_rss"]) < 1 << 30
+        assert 1 << 20 < number_of(row["rss"]) < 1 << 30
+        assert 0 <= number_of(row["agt_cpu"]) <= 100
+        assert 0 <= number_of(row["cpu"]) <= 100
+        assert available_memory_bytes() / 4 < number_of(row["os_rss_free"]) < available_memory_bytes() * 4
+
+
+def test_keys_act_at_once_and_sizes_follow(cluster, terminal):
+    show(terminal, monitor_address(cluster))
+    terminal.wait_for(r" \[cpu\] ")
+    for key, column in zip("gnCMcmFfwdsl", COLUMNS, strict=False):
+        terminal.type(key)
+        terminal.wait_for(rf"^(group)?.*\[{column}\].* ITL")
+    terminal.type("n")
+    terminal.wait_for(r" \[worker\] ")
+    descending = [row["worker"] for row in rows_of(terminal)]
+    assert descending == sorted(descending, reverse=True)
+    terminal.type("n")
+    wait_until(lambda: [row["worker"] for row in rows_of(terminal)] == descending[::-1], terminal)
+
+    terminal.resize(60, 8)
+    terminal.wait_for(r"^-{60}$")
+    terminal.wait_for(r"^cpu .* rss_free ")
+    terminal.type(*["Right"] * 15)
+    terminal.wait_for("client_manager +tasks$")
+    terminal.type("Home")
+    terminal.wait_for("^group +")
+    terminal.resize(140, 30)
+    terminal.wait_for(r"^-{140}$")
+    terminal.wait_for("^scheduler +")
+    terminal.type("q")
+    terminal.wait_for("^ended with 0")
+
+
+def test_workers_come_and_go(cluster, terminal):
+    show(terminal, monitor_address(cluster))
+    terminal.type("n")
+    wait_until(lambda: len(rows_of(terminal)) == 2, terminal)
+    with (
+        Command("scaler_cluster", cluster.get_address(), "-wn", "leaves") as leaving,
+        Command("scaler_cluster", cluster.get_address(), "-wn", "is-killed") as killed,
+    ):
+        terminal.wait_for(r"Worker\|leaves\|")
+        terminal.wait_for(r"Worker\|is-killed\|")
+        terminal.wait_for(r"with 4 worker\(s\)$")
+        assert len(rows_of(terminal)) == 4
+        (agent,) = psutil.Process(killed.process.pid).children()
+        agent.kill()
+        terminal.wait_until_gone(r"Worker\|is-killed\|")
+        terminal.wait_for(r"with 3 worker\(s\)$")
+        leaving.stop()
+        terminal.wait_until_gone(r"Worker\|leaves\|")
+        terminal.wait_for(r"with 2 worker\(s\)$")
+    terminal.type("q")
+    terminal.wait_for("^ended with 0")
+
+
+@pytest.mark.parametrize("how", ["C-c", "SIGTERM"])
+def test_it_ends_with_0_when_told(how, cluster, terminal):
+    show(terminal, monitor_address(cluster))
+    if how == "C-c":
+        terminal.type("C-c")
+    else:
+        (top,) = psutil.Process(int(terminal.ask("pane_pid"))).children()
+        top.send_signal(signal.SIGTERM)
+    terminal.wait_for("^ended with 0")
+    assert "Traceback" not in "\n".join(terminal.lines())
+    assert terminal.ask("alternate_on") == "0"
+
+
+def test_a_scheduler_that_ends_is_one_line_and_code_1(cluster, terminal):
+    address = monitor_address(cluster)
+    show(terminal, address, timeout=8)
+    cluster.shutdown()
+    terminal.wait_for(r"connection lost, no message for \d s of 8 s")
+    terminal.wait_for("^ended with 1")
+    assert f"scaler_top: error: Cannot connect to {address} in 8 seconds" in terminal.lines()
+    assert "Traceback" not in "\n".join(terminal.lines())
+
+
+def test_without_a_terminal_there_is_one_line_and_code_1(leftovers):
+    done = subprocess.run([*PROGRAM, "tcp://127.0.0.1:1"], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "scaler_top: error: standard input and output must be a terminal\n"
+
+
+def test_an_unknown_terminal_is_one_line_and_code_1(terminal):
+    terminal.run(f"TERM=no-such {shlex.join(PROGRAM)} tcp://127.0.0.1:1; echo ended with $?")
+    terminal.wait_for("^ended with 1")
+    terminal.wait_for("^scaler_top: error: cannot use the terminal 'no-such': ")
+    assert "Traceback" not in "\n".join(terminal.lines())
