@@ -60,7 +60,7 @@ BUDGETS = {
         "import scaler.cluster.preparation as p; p.prepare_object_storage_server()",
         "scaler.object_storage.object_storage_server",
         {*NO_LOOP, *NO_PICKLER, "scaler.io", "scaler.protocol", "scaler.scheduler", "scaler.worker"},
-        130,
+        132,
     ),
     "starting anything": (
         "import scaler.utility.process",
