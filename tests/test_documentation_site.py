@@ -65,6 +65,13 @@ def test_a_chapter_says_value_limits_default_and_meaning() -> None:
     assert row.endswith("| threads that move messages |")
 
 
+def test_examples_are_listed_with_what_they_say_of_themselves() -> None:
+    for language, suffix in (("Python", ".py"), ("C++", ".cpp")):
+        lines = GENERATED[f"examples in {language}"]().splitlines()
+        assert len(lines) == len(list((ROOT / "examples").rglob(f"*{suffix}"))) > 0
+        assert [line for line in lines if not re.fullmatch(r"- `examples/[\w/.]+`: .+[.]", line)] == []
+
+
 def test_an_unknown_name_of_a_generated_part_is_refused() -> None:
     with pytest.raises(KeyError, match="weather"):
         fill("text\n<!-- generated: weather -->\n")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
+import itertools
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from command_definitions import ROOT, CommandDefinition, read_definitions
@@ -19,13 +22,17 @@ def describe_commands() -> str:
     return "\n\n".join(_chapter(definition) for definition in read_definitions().values())
 
 
-def list_examples() -> str:
-    """Return a list of the examples with the first paragraph of what each says about itself."""
-    paths = sorted((ROOT / "examples").rglob("*.py"), key=lambda path: (len(path.parts), path.name))
-    return "\n".join(f"- `{path.relative_to(ROOT)}`: {_first_paragraph(path.read_text())}" for path in paths)
+def list_examples(suffix: str) -> str:
+    """Return a list of the examples in one language with the first paragraph of what each says about itself."""
+    paths = sorted((ROOT / "examples").rglob(f"*{suffix}"), key=lambda path: (len(path.parts), path.name))
+    return "\n".join(f"- `{path.relative_to(ROOT)}`: {_first_paragraph(path)}" for path in paths)
 
 
-GENERATED: dict[str, Callable[[], str]] = {"commands": describe_commands, "examples": list_examples}
+GENERATED: dict[str, Callable[[], str]] = {
+    "commands": describe_commands,
+    "examples in Python": functools.partial(list_examples, ".py"),
+    "examples in C++": functools.partial(list_examples, ".cpp"),
+}
 
 
 def fill(text: str) -> str:
@@ -77,6 +84,12 @@ def _value(option: argparse.Action, limits: str) -> str:
     return f"{metavar}{several}" + (f", {limits}" if limits else "")
 
 
-def _first_paragraph(source: str) -> str:
-    docstring = ast.get_docstring(ast.parse(source)) or ""
-    return " ".join(docstring.split("\n\n")[0].split())
+def _first_paragraph(path: Path) -> str:
+    """Return what a file says about itself at its head, up to the first empty line."""
+    source = path.read_text()
+    if path.suffix == ".py":
+        head = ast.get_docstring(ast.parse(source)) or ""
+    else:
+        comment = itertools.takewhile(lambda line: line.startswith("//"), source.splitlines())
+        head = "\n".join(line.removeprefix("//").strip() for line in comment)
+    return " ".join(head.split("\n\n")[0].split())
