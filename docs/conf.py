@@ -30,4 +30,5 @@ html_theme_options = {
 }
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False

@@ -98,8 +98,9 @@ def _wrong(code: str) -> str:
     if command and command[1] not in DEFINITIONS:
         return f"there is no command {command[1]}"
     known = DEFINITIONS[command[1]].flags if command else _flags()
+    is_of_others = not command and not code.startswith("--") and "/" not in code  # like ``du --apparent-size``
     unknown = [flag for flag in FLAG.findall(code) if flag not in known]
-    if unknown:
+    if unknown and not is_of_others:
         return f"no command has {unknown[0]}"
     if (match := SECTION.fullmatch(code)) and match[1] not in {each.section for each in DEFINITIONS.values()}:
         return f"no command reads a section [{match[1]}]"
