@@ -6,7 +6,7 @@ source "$root/scripts/build_tools.sh"
 
 ensure_packages tests
 ensure_environment
-install_project "dev,test"
+install_project "dev,docs,examples,test"
 
 say "building the C++ tests"
 cd "$root"

@@ -94,6 +94,11 @@ def test_the_package_is_typed() -> None:
     assert (PACKAGE / "py.typed").is_file()
 
 
+@pytest.mark.parametrize("name", ["introduction.md", "worker.md", "capnp/message.capnp"])
+def test_the_protocol_is_described_inside_the_package(name: str) -> None:
+    assert (PACKAGE / "protocol" / name).is_file()
+
+
 @every_module
 def test_names_carry_the_abi(path: Path) -> None:
     assert path.name.endswith(SUFFIX) and path.name.count(".") == SUFFIX.count(".")

@@ -3,12 +3,9 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from commands import run_script, written_by_program
-
-README = Path(__file__).resolve().parent.parent.parent / "README.md"
 
 COMBO = """
 from scaler import SchedulerClusterCombo
@@ -65,31 +62,6 @@ def test_examples_run_as_written(program, expected, tmp_path, chosen_port, lefto
     for line, pattern in zip(lines, expected, strict=True):
         assert re.fullmatch(pattern, line)
     leftovers.wait_until_none(1.0)
-
-
-def readme_programs() -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.M | re.S)
-
-
-@pytest.mark.parametrize("number", range(len(readme_programs())))
-def test_readme_programs_print_what_they_say(number, tmp_path, chosen_port, leftovers):
-    program = readme_programs()[number]
-    lines = written_by_program(run_script(program.replace("2345", str(chosen_port)), tmp_path))
-    promised = re.findall(r"print\(.*\)  # (.*)$", program, re.M)
-    assert len(lines) == len(promised) > 0
-    for line, promise in zip(lines, promised, strict=True):
-        assert line.startswith(promise.removesuffix("..."))
-
-
-def test_code_metrics(tmp_path, leftovers):
-    program = (README.parent / "examples" / "code_metrics.py").read_text()
-    program = program.replace("parser.parse_args()", 'parser.parse_args(["--files", "60", "--workers", "2"])')
-    output = run_script(program, tmp_path)
-    assert "measuring 60 files" in output
-    assert re.search(r"^tasks/s +\d+$", output, re.M)
-    assert re.search(r"^speed-up +\d+\.\d\d  over one worker$", output, re.M)
-    table = output.split("place\n")[1].split("\n\n")[0].splitlines()
-    assert len(table) == 10
 
 
 FORKING = """
