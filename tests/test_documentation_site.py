@@ -61,7 +61,7 @@ def test_the_reference_has_every_flag_and_key_of_every_command(site: Path) -> No
 
 def test_a_chapter_says_value_limits_default_and_meaning() -> None:
     row = next(line for line in GENERATED["commands"]().splitlines() if "`--io-threads`" in line)
-    assert row.split(" | ")[1:4] == ["`io_threads`", "N, at least 1", "1"]
+    assert row.split(" | ")[1:4] == ["`io_threads`", "N, at least 1, at most 256", "1"]
     assert row.endswith("| threads that move messages |")
 
 
