@@ -36,19 +36,19 @@ BUDGETS = {
         "import scaler.worker.agent.processor.preparation as p; p.prepare()",
         RUNS_TASKS,
         {*NO_LOOP, "scaler.config", "scaler.scheduler", "scaler.worker.agent.agent", "subprocess"},
-        157,
+        159,
     ),
     "agent": (
         "import scaler.worker.agent.agent, scaler.utility.event_loop, scaler.utility.logging.utility",
         "scaler.worker.agent.agent",
         {*NO_PICKLER, "scaler.config", "scaler.scheduler", "json", RUNS_TASKS},
-        193,
+        195,
     ),
     "scheduler": (
         "import scaler.cluster.preparation as p; p.prepare_scheduler()",
         "scaler.scheduler.scheduler",
         {*NO_PICKLER, "aiohttp", "scaler.worker"},
-        248,
+        250,
     ),
     "cluster": (
         "import scaler.cluster.preparation as p; p.prepare_cluster()",
