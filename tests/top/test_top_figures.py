@@ -10,14 +10,6 @@ from scaler.top import figures
 
 
 @pytest.mark.parametrize(
-    ("size_bytes", "text"),
-    [(0, "0B"), (1023, "1023B"), (1024, "1.0K"), (5 << 20, "5.0M"), (3 << 30, "3.0G"), (7 << 50, "7168.0T")],
-)
-def test_sizes(size_bytes: int, text: str) -> None:
-    assert figures.size_text(size_bytes) == text
-
-
-@pytest.mark.parametrize(
     ("lag_us", "silent_seconds", "text"),
     [
         (0, 0, "0us"),

@@ -178,13 +178,6 @@ def test_a_thousand_workers_and_tasks_are_a_small_page() -> None:
     assert len(repr(page)) < 20_000
 
 
-@pytest.mark.parametrize(
-    ("size_bytes", "text"), [(0, "0B"), (1023, "1023B"), (1024, "1.0K"), (1536 * 1024, "1.5M"), (2**50, "1024.0T")]
-)
-def test_sizes(size_bytes: int, text: str) -> None:
-    assert figures.size_text(size_bytes) == text
-
-
 @pytest.mark.parametrize(("delay_us", "text"), [(20, "0.0ms"), (999, "1.0ms"), (1500, "1ms"), (2_500_000, "2.5s")])
 def test_delays(delay_us: int, text: str) -> None:
     assert figures.microseconds_text(delay_us) == text

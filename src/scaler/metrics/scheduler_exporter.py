@@ -66,7 +66,7 @@ class SchedulerReader:
         self._connection = None
         try:
             statistics: Mapping[str, Any] = connection.ask(b"statistics", HEALTHY_SECONDS)
-        except Exception:
+        except Exception:  # whatever it is: the next question wants a connection without half an answer
             connection.close()
             raise
         self._connection = connection

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from scaler.monitor.records import Worker
+from scaler.monitor.size_text import size_text
 from scaler.top import figures
 
 _GROUP_CELLS: Final = 10
@@ -61,16 +62,16 @@ COLUMNS: Final = (
     Column(
         "agt_rss",
         "M",
-        lambda r: figures.size_text(r.worker.status.agent.rss_bytes),
+        lambda r: size_text(r.worker.status.agent.rss_bytes),
         lambda r: r.worker.status.agent.rss_bytes,
         9,
     ),
     Column("cpu", "c", lambda r: figures.load_text(r.processors_cpu_permille), lambda r: r.processors_cpu_permille, 6),
-    Column("rss", "m", lambda r: figures.size_text(r.processors_rss_bytes), lambda r: r.processors_rss_bytes, 6),
+    Column("rss", "m", lambda r: size_text(r.processors_rss_bytes), lambda r: r.processors_rss_bytes, 6),
     Column(
         "os_rss_free",
         "F",
-        lambda r: figures.size_text(r.worker.status.rss_free_bytes),
+        lambda r: size_text(r.worker.status.rss_free_bytes),
         lambda r: r.worker.status.rss_free_bytes,
         13,
     ),

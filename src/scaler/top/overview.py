@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Final
 
 from scaler.monitor.records import SchedulerReport
+from scaler.monitor.size_text import size_text
 from scaler.scheduler.task.monitor_state import MonitorState
 from scaler.top import figures
 
@@ -44,8 +45,8 @@ def overview_line(report: SchedulerReport) -> str:
 def _scheduler_figures(report: SchedulerReport) -> dict[str, str]:
     return {
         "cpu": figures.load_text(report.load.cpu_permille),
-        "rss": figures.size_text(report.load.rss_bytes),
-        "rss_free": figures.size_text(report.rss_free_bytes),
+        "rss": size_text(report.load.rss_bytes),
+        "rss_free": size_text(report.rss_free_bytes),
     }
 
 

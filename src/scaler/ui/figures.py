@@ -9,8 +9,6 @@ NOT_AVAILABLE = "N/A"
 _NAME_LENGTH = 15
 _UNIQUE_LENGTH = 6
 _BYTES_PER_MEGABYTE = 1_000_000
-_BYTE_UNITS = ("B", "K", "M", "G", "T")
-_BYTE_STEP = 1024.0
 
 
 def identity_label(identity: bytes) -> str:
@@ -43,15 +41,6 @@ def percent(permille: int) -> float:
 def megabytes(size_bytes: int) -> float:
     """Return millions of bytes, with one decimal."""
     return round(size_bytes / _BYTES_PER_MEGABYTE, 1)
-
-
-def size_text(size_bytes: float) -> str:
-    """Return a size in the largest unit that leaves at least one of it, in steps of 1024."""
-    power = 0
-    while size_bytes >= _BYTE_STEP and power < len(_BYTE_UNITS) - 1:
-        size_bytes /= _BYTE_STEP
-        power += 1
-    return f"{size_bytes:.{0 if power == 0 else 1}f}{_BYTE_UNITS[power]}"
 
 
 def microseconds_text(duration_us: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from scaler.monitor.records import Shortage, Worker
+from scaler.monitor.size_text import size_text
 from scaler.scheduler.task.monitor_state import MonitorState
 from scaler.ui import figures
 from scaler.ui.graph_book import Graph
@@ -160,7 +161,7 @@ def _memory_bytes(logged: LoggedTask) -> int:
 
 
 def _memory_text(logged: LoggedTask) -> str:
-    return figures.NOT_AVAILABLE if logged.task.profile is None else figures.size_text(_memory_bytes(logged))
+    return figures.NOT_AVAILABLE if logged.task.profile is None else size_text(_memory_bytes(logged))
 
 
 def _worker_text(worker_id: bytes) -> str:

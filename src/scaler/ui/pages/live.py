@@ -7,6 +7,7 @@ from typing import Final
 from nicegui import ui
 
 from scaler.monitor.records import Worker
+from scaler.monitor.size_text import size_text
 from scaler.scheduler.task.monitor_state import MonitorState
 from scaler.ui import figures
 from scaler.ui.pages.paged_table import PagedTable
@@ -46,8 +47,8 @@ class LiveTab:
         self._scheduler.show(
             {
                 "CPU": f"{figures.percent(report.load.cpu_permille):.1f}%",
-                "RSS": figures.size_text(report.load.rss_bytes),
-                "RSS Free": figures.size_text(report.rss_free_bytes),
+                "RSS": size_text(report.load.rss_bytes),
+                "RSS Free": size_text(report.rss_free_bytes),
                 "Workers": f"{len(now.workers):,}",
                 "Clients": f"{len(now.clients):,}",
                 "Objects": f"{report.objects:,}",
