@@ -77,9 +77,9 @@ def wait_until(condition: Callable[[], bool], terminal: Terminal) -> None:
 
 
 def settings_of(terminal: Terminal, path: Path) -> str:
-    """Return how the terminal is set, as the shell sees it."""
-    terminal.run(f"clear; stty -a > {path}; echo writ''ten")
-    terminal.wait_for("^written")
+    """Return how the terminal is set, as the shell sees it; ``path`` is of this call alone."""
+    terminal.run(f"clear; stty -a > {path}; echo writ''ten {path.name}")  # what an earlier call wrote may still be seen
+    terminal.wait_for(f"^written {path.name}")
     return path.read_text()
 
 
