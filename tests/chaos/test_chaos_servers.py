@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
+import os
+import signal
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from chaos_tasks import measure, sleep_and_fill
+from chaos_tasks import History, measure, note_and_fill_behind
 from settle import wait_until
 
 from scaler import Client, SchedulerClusterCombo
@@ -64,32 +68,36 @@ def test_scheduler_killed_with_calls_pending(start_combo: _Start) -> None:
         Client(address, timeout_seconds=2)
 
 
-def test_storage_killed_with_calls_pending(start_combo: _Start) -> None:
+def test_storage_killed_with_calls_pending(start_combo: _Start, tmp_path: Path) -> None:
     """Calls that need the lost storage fail with an error that names it; all others go on."""
     combo = start_combo(2)
+    history, gate = History(tmp_path), tmp_path / "gate"
+    fill = functools.partial(note_and_fill_behind, str(gate), history.path)
     with Client(combo.get_address()) as client, concurrent.futures.ThreadPoolExecutor(8) as pool:
         reference = client.send_object(bytes(_LARGE))
-        stored = client.submit(sleep_and_fill, 0, _LARGE)
+        stored = client.submit(bytes, _LARGE)
         wait_until(stored.done, 30)  # its result is in the storage, and nobody has asked for it
-        returning = [client.submit(sleep_and_fill, 2.0, _LARGE) for _ in range(2)]
-        time.sleep(1)
+        returning = [client.submit(fill, number, _LARGE) for number in range(2)]
+        wait_until(lambda: len(history) == 2, 30)
+        # From here on the storage answers nobody, so that nothing is fetched ahead.
+        os.kill(combo._object_storage.pid, signal.SIGSTOP)
         needing = [client.submit(measure, reference) for _ in range(20)]
         # Both processors know this function: these calls need nothing of the storage.
-        inline = [client.submit(sleep_and_fill, 0, number) for number in range(100)]
+        inline = [client.submit(fill, 2 + number, number) for number in range(100)]
         storing = [pool.submit(client.submit, measure, bytes(20 * _LARGE)) for _ in range(4)]
         start = time.monotonic()
         combo._object_storage.kill()
-        # What was stored in the moment of the kill became a task; a task that cannot load its argument fails.
+        gate.touch()
         for call in storing:
-            with pytest.raises(Exception, match="object storage"):
-                call.result(timeout=_BOUND_SECONDS).result(timeout=_BOUND_SECONDS)
+            with pytest.raises(ObjectStorageException, match="object storage"):
+                call.result(timeout=_BOUND_SECONDS)
         fetching = pool.submit(stored.result)
         errors = _errors([fetching, *returning, *needing], start)
         assert all(map(_names_the_storage, errors)), errors
         with pytest.raises(ObjectStorageException, match="object storage"):
             client.send_object(bytes(_LARGE))
         assert [len(future.result(timeout=_BOUND_SECONDS)) for future in inline] == list(range(100))
-        assert client.submit(sleep_and_fill, 0, 9).result(timeout=_BOUND_SECONDS) == bytes(9)
+        assert client.submit(fill, 102, 9).result(timeout=_BOUND_SECONDS) == bytes(9)
     assert combo._scheduler.is_alive()
 
 
