@@ -104,7 +104,8 @@ sources_hash() {
     (
         cd "$root"
         "$environment/bin/python" --version
-        find src cpp cmake CMakeLists.txt pyproject.toml scripts/library_tool.sh README.md LICENSE NOTICE -type f \
+        find src cpp cmake CMakeLists.txt pyproject.toml scripts/library_tool.sh README.md LICENSE LICENSE.spdx NOTICE \
+            LICENSES -type f \
             ! -name '*.so' ! -name '*.pyc' ! -path '*/object_storage/bin/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
     ) | sha256sum | cut -d' ' -f1
 }
