@@ -31,9 +31,10 @@ RELEASE_FILES = ROOT / "scripts" / "release_files.py"
 
 
 def _bill_text() -> str:
-    """Return that of the package under test: of the installed one, or of the build in the source tree."""
+    """Return that of the package under test: of the installed one, or of the last build into the source tree."""
     if IS_SOURCE_TREE:
-        return (ROOT / "build" / "dev" / "opengris-scaler.cdx.json").read_text()
+        builds = [ROOT / "build" / preset / "opengris-scaler.cdx.json" for preset in ("dev", "release")]
+        return max((bill for bill in builds if bill.is_file()), key=lambda bill: bill.stat().st_mtime).read_text()
     files = importlib.metadata.files("opengris-scaler") or []
     bills = [file for file in files if file.parent.name == "sboms" and file.name == "opengris-scaler.cdx.json"]
     assert len(bills) == 1, "the package has no bill of materials in its metadata"
