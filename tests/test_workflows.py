@@ -39,7 +39,7 @@ def _documented_arguments(script: Path) -> set[str]:
     shown = re.findall(rf"^#\s+(?:\S+ )?{re.escape(str(script.relative_to(ROOT)))} (.*)$", text, re.MULTILINE)
     shown += re.findall(rf"usage: (?:scripts/)?{re.escape(script.name)} (.*?)\"", text)
     words = {word for line in shown for word in re.findall(r"[\w-]+", line.split("  ")[0])}
-    return {"N" if word.isdigit() else word for word in words}
+    return {"N" if word.isdigit() else word.lstrip("-") for word in words}
 
 
 def _is_path(argument: str) -> bool:
