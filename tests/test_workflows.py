@@ -127,6 +127,21 @@ def test_scripts_exist_and_know_their_arguments(job: Job) -> None:
     assert unknown == []
 
 
+def test_a_release_publishes_only_what_was_built_tried_and_attested() -> None:
+    release = {job.name: job.content for job in jobs() if job.file == "release.yml"}
+    assert release["build"]["uses"] == "./.github/workflows/wheels.yml"
+    assert {name: job["needs"] for name, job in release.items() if name != "build"} == {
+        "attest": "build",
+        "publish": "attest",
+        "attach": "attest",
+    }
+    # Every job of that workflow must succeed, and what it keeps for the release has names that the release looks for.
+    wheels = [job for job in jobs() if job.file == "wheels.yml"]
+    assert [str(job) for job in wheels if "continue-on-error" in str(job.content)] == []
+    kept = [step["with"]["name"] for job in wheels for step in job.steps if "upload-artifact" in step.get("uses", "")]
+    assert kept and [name for name in kept if not name.startswith("dist-")] == []
+
+
 @pytest.mark.parametrize(
     ("line", "calls"),
     [
