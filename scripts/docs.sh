@@ -13,7 +13,7 @@ if [ -z "${PYTHON:-}" ]; then
     source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
     ensure_packages build
     ensure_environment
-    install_project "dev,docs,examples,test"
+    install_project "${every_extra:?}"
     PYTHON=${environment:?}/bin/python
 fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

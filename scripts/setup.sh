@@ -1,10 +1,13 @@
-# Prepares a machine and the environment .venv; sourced by quickstart.sh, test.sh and benchmark.sh, does nothing that is done already.
+# Prepares a machine and the environment .venv; sourced by quickstart.sh, test.sh, benchmark.sh and dev_container.sh, does
+# nothing that is done already.
 # shellcheck shell=bash
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 environment=$root/.venv
 stamp=$environment/.scaler-installed
+# What working on the project needs; scripts that install the same do not install it anew.
+every_extra=dev,docs,examples,test
 
 say() { printf '[setup] %s\n' "$*"; }
 fail() { printf '[setup] error: %s\n' "$*" >&2; exit 1; }
@@ -30,7 +33,8 @@ boost_package() {
     if apt-cache show libboost1.81-dev >/dev/null 2>&1; then echo libboost1.81-dev; else echo libboost-dev; fi
 }
 
-# Prints the packages that are missing, one per line; Boost's name is settled when apt is known to work. Tests need more.
+# Prints the packages that are missing, one per line; Boost's name is settled when apt is known to work. Tests need more than
+# builds, developers more than tests.
 purpose=build
 missing_packages() {
     have g++ || echo g++
@@ -38,7 +42,15 @@ missing_packages() {
     have ninja || echo ninja-build
     have readelf || echo binutils
     have capnp || echo capnproto
-    if [ "$purpose" = tests ]; then
+    if [ "$purpose" = development ]; then
+        have git || echo git
+        have sudo || echo sudo
+        have clang-format-14 || echo clang-format-14
+        have shellcheck || echo shellcheck
+        have ccache || echo ccache
+        have gdb || echo gdb
+    fi
+    if [ "$purpose" != build ]; then
         have valgrind || echo valgrind
         have strace || echo strace
         have chromium || echo chromium
@@ -55,7 +67,7 @@ missing_packages() {
     have_python || printf '%s\n' python3 python3-venv python3-dev
 }
 
-# Installs what is missing for "build", or "tests", which need more.
+# Installs what is missing for "build", for "tests", or for "development".
 ensure_packages() {
     purpose=$1
     local missing administrator=()
@@ -92,7 +104,8 @@ sources_hash() {
     (
         cd "$root"
         "$environment/bin/python" --version
-        find src cpp cmake CMakeLists.txt pyproject.toml scripts/library_tool.sh README.md LICENSE NOTICE -type f \
+        find src cpp cmake CMakeLists.txt pyproject.toml scripts/library_tool.sh README.md LICENSE LICENSE.spdx NOTICE \
+            LICENSES -type f \
             ! -name '*.so' ! -name '*.pyc' ! -path '*/object_storage/bin/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
     ) | sha256sum | cut -d' ' -f1
 }

@@ -6,7 +6,7 @@ source "$root/scripts/build_tools.sh"
 
 ensure_packages tests
 ensure_environment
-install_project "dev,docs,examples,test"
+install_project "${every_extra:?}"
 
 say "building the C++ tests"
 cd "$root"

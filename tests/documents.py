@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "docs" / "extensions"))
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "src" / "scaler" / "protocol").glob("*.md")),
 ]

@@ -34,7 +34,7 @@ OF_METRICS = {
     "process_resident_memory_bytes",
 }
 
-FOLDERS = ("src", "cpp", "cmake", "tests", "benchmarks", "examples", "scripts", "docs", ".ci")
+FOLDERS = ("src", "cpp", "cmake", "tests", "benchmarks", "examples", "scripts", "docs", ".ci", ".github")
 OWN_PROGRAMS = ("benchmarks", "examples", "scripts", ".ci")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,22 @@ from typing import Any
 import pytest
 from commands import written_by_program
 from documents import ROOT
+from terminal import Terminal
 
 EXAMPLES = ROOT / "examples"
 # Arguments that keep it short, and lines that it writes, in this order, among others.
 EXPECTED: dict[str, tuple[list[str], list[str]]] = {
+    "adapter_webhook.py": (
+        [],
+        [
+            "at most 2 groups of 1 worker",
+            "without the token: 401 .+",
+            r"started: Worker\|NAT\|[0-9a-f]{32}\|[0-9a-f]{32}",
+            "its first task: 1024",
+            "Worker group shutdown",
+            "groups now: 0",
+        ],
+    ),
     "code_metrics.py": (
         ["--files", "60", "--workers", "2"],
         [
@@ -35,6 +48,28 @@ EXPECTED: dict[str, tuple[list[str], list[str]]] = {
     "map_client.py": ([], [r"10000 distances in .* s, the largest is 140\.01"]),
     "nested_client.py": ([], ["the eighth Fibonacci number is 21", "digits: 7"]),
     "option_pricing.py": (["8"], [r"total +8 +[\d,]+", r"\d+ million steps in .*"]),
+    "prometheus_metrics.py": (
+        [],
+        [
+            "health: ok",
+            "tasks that have ended well: 200",
+            "workers: 2",
+            "clients: 1",
+            "waiting_tasks: 0",
+            "placed_tasks: 0",
+            r"memory of the scheduler: [1-9]\d+ MiB",
+        ],
+    ),
+    "scaling_cluster.py": (
+        [],
+        [
+            "workers before the first task: 0",
+            "workers under load: 3",
+            "all tasks have ended",
+            "workers when there is nothing to do: 0",
+            "the stack has ended with status 0",
+        ],
+    ),
     "send_object_client.py": ([], ["stored 16,.* bytes as table", r"means: ([+-]\d\.\d{4} ?){20}"]),
     "simple_client.py": (
         [],
@@ -51,6 +86,14 @@ EXPECTED: dict[str, tuple[list[str], list[str]]] = {
             "a task without needs ran",
             "the task that needs two GPUs waits: no worker has any",
             "a task that needs two GPUs ran",
+        ],
+    ),
+    "watch_cluster.py": (
+        ["1"],
+        [
+            r"scaler_ui: open http://127\.0\.0\.1:\d+ in a browser; it answers with status 200",
+            r"scaler_top: run 'scaler_top tcp://127\.0\.0\.1:\d+' in a terminal, for the next 1 seconds",
+            "scaler_ui has ended with status 0",
         ],
     ),
     "applications/historical_price.py": (
@@ -90,6 +133,16 @@ def test_examples_write_what_they_promise(example: str, tmp_path: Path, leftover
     missing = [line for line in promised if not any(re.fullmatch(line, written) for written in lines)]
     assert missing == [], done.stdout
     leftovers.wait_until_none(1.0)
+
+
+@pytest.mark.timeout(150)  # the machine may be busy with others
+def test_viewers_are_shown_in_a_terminal(tmp_path: Path, leftovers: Any) -> None:
+    with Terminal(tmp_path, cells=150, rows=40) as terminal:
+        terminal.run(shlex.join([sys.executable, str(EXAMPLES / "watch_cluster.py"), "100"]))
+        terminal.wait_for(r"^.*\bgroup +worker\b")
+        terminal.type("q")
+        terminal.wait_for("scaler_top has ended with status 0")
+        terminal.wait_for("scaler_ui has ended with status 0")
 
 
 @pytest.mark.parametrize("example", EXPECTED)
