@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from scaler.protocol import codec
+from scaler.scheduler.bad_message import BadMessageError
 from scaler.scheduler.graph.graph_record import GraphNode, GraphRecord, GraphState, NodeState
 from scaler.scheduler.task import task_end
 
@@ -60,9 +61,9 @@ class GraphController:
     # -- events
 
     def on_graph(self, client: ClientRecord, message: codec.GraphTask) -> None:
-        """Accept nodes of a graph. Raise ValueError when they claim to come from somebody else."""
+        """Accept nodes of a graph. Raise BadMessageError when they claim to come from somebody else."""
         if message.source != client.client_id:
-            raise ValueError(f"graph {message.task_id.hex()} names {message.source!r} as its source")
+            raise BadMessageError(f"graph {message.task_id.hex()} names {message.source!r} as its source")
         graph = self._graphs.get(message.task_id)
         if graph is None:
             if self._tasks.is_full:
@@ -71,12 +72,12 @@ class GraphController:
             graph = GraphRecord(message.task_id, client, frozenset(message.targets))
             self._graphs[message.task_id] = graph
         elif graph.client is not client or graph.is_complete:
-            raise ValueError(f"graph {message.task_id.hex()} is known already")
+            raise BadMessageError(f"graph {message.task_id.hex()} is known already")
         graph.is_complete = not message.more
         try:
             for task in message.graph:
                 self._add_node(graph, task)
-        except ValueError as error:
+        except Exception as error:  # a defect, too: its client would wait for ever
             self._refuse(graph, error)
             raise
         if graph.is_complete:
@@ -140,14 +141,14 @@ class GraphController:
 
     def _add_node(self, graph: GraphRecord, task: codec.Task) -> None:
         if task.task_id in graph.nodes:
-            raise ValueError(f"graph {graph.graph_id.hex()} names node {task.task_id.hex()} twice")
+            raise BadMessageError(f"graph {graph.graph_id.hex()} names node {task.task_id.hex()} twice")
         self._tasks.check_node(task)
         dependencies = []
         for argument in task.function_args:
             if argument.type == _TASK:
                 dependency = graph.nodes.get(argument.data)
                 if dependency is None:
-                    raise ValueError(
+                    raise BadMessageError(
                         f"node {task.task_id.hex()} of graph {graph.graph_id.hex()} takes the result of "
                         f"{argument.data.hex()}, which is no earlier node of it"
                     )
@@ -272,7 +273,7 @@ class GraphController:
             elif node.state is NodeState.live and node.row:
                 self._tasks.on_node_cancel(node)
 
-    def _refuse(self, graph: GraphRecord, error: ValueError) -> None:
+    def _refuse(self, graph: GraphRecord, error: Exception) -> None:
         """End a graph that cannot be understood."""
         graph.is_complete = True
         if graph.state is GraphState.running:
