@@ -196,7 +196,7 @@ class SchedulerCore:
     @property
     def has_more_to_do(self) -> bool:
         """Return whether the end of the batch has left work for a further turn, which wants an ``on_batch_end``."""
-        return self._graphs.has_ready_nodes
+        return self._graphs.has_more_to_do
 
     @property
     def is_busy(self) -> bool:

@@ -34,6 +34,8 @@ _MOST_STEPS: Final = 64
 """Nodes in a row that run as one task; the loss of its worker costs all of them."""
 _MOST_STARTS: Final = 512
 """Tasks that are made of nodes in one turn, so that a large graph does not keep others waiting."""
+_MOST_CANCELS: Final = 4096
+"""Tasks of nodes that are cancelled in one turn, for the same reason; meanwhile some of the others may start."""
 
 
 class GraphController:
@@ -49,14 +51,15 @@ class GraphController:
         self._graphs: dict[bytes, GraphRecord] = {}
         self._kept: dict[bytes, GraphNode] = {}  # by the object that is its result, while nodes need it
         self._ready: deque[GraphNode] = deque()  # that wait for nothing but their turn, or have ended meanwhile
+        self._unwanted: deque[GraphNode] = deque()  # to be cancelled, or ended meanwhile
 
     def __len__(self) -> int:
         return len(self._graphs)
 
     @property
-    def has_ready_nodes(self) -> bool:
-        """Return whether ``on_batch_end`` has left something to be started."""
-        return bool(self._ready)
+    def has_more_to_do(self) -> bool:
+        """Return whether ``on_batch_end`` has left something to be started or cancelled."""
+        return bool(self._ready or self._unwanted)
 
     # -- events
 
@@ -97,14 +100,20 @@ class GraphController:
         """Forget the graphs of a client that has left; its tasks end by themselves, and its objects are deleted."""
         self._graphs = {key: graph for key, graph in self._graphs.items() if graph.client is not client}
         self._ready = deque(node for node in self._ready if node.graph.client is not client)
+        self._unwanted = deque(node for node in self._unwanted if node.graph.client is not client)
         self._kept = {key: node for key, node in self._kept.items() if node.graph.client is not client}
 
     def on_batch_end(self) -> None:
-        """Go on with the graphs whose nodes have ended since the last call, and start nodes, though not all at once."""
-        starts = 0
+        """Go on with graphs whose nodes have ended since the last call; cancel and start nodes, but not all at once."""
+        starts = cancels = 0
         while True:
             if (ended := self._tasks.next_ended_node()) is not None:
                 self._on_node_ended(*ended)
+            elif self._unwanted and cancels < _MOST_CANCELS:
+                cancels += 1
+                node = self._unwanted.popleft()
+                if node.state is NodeState.live:
+                    self._tasks.on_node_cancel(node)
             elif self._ready and starts < _MOST_STARTS:
                 starts += 1
                 node = self._ready.popleft()
@@ -131,6 +140,7 @@ class GraphController:
         self._graphs.clear()
         self._kept.clear()
         self._ready.clear()
+        self._unwanted.clear()
 
     # -- nodes
 
@@ -271,7 +281,7 @@ class GraphController:
             if node.state is NodeState.blocked:
                 self._drop(node)
             elif node.state is NodeState.live and node.row:
-                self._tasks.on_node_cancel(node)
+                self._unwanted.append(node)
 
     def _refuse(self, graph: GraphRecord, error: Exception) -> None:
         """End a graph that cannot be understood."""
