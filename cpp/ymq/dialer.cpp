@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -17,6 +18,16 @@ using namespace std::chrono_literals;
 
 constexpr std::array kDelays{0ms, 50ms, 100ms, 200ms, 400ms, 1000ms};
 constexpr auto kAttemptTimeout = 5s;
+
+// Takes a step of an attempt. One that throws, for lack of memory or of what the system gives, has failed.
+template <typename Step, typename Failed>
+void attemptTo(const Step& step, const Failed& failed) {
+    try {
+        step();
+    } catch (const std::exception& error) {
+        failed(error.what());
+    }
+}
 
 }  // namespace
 
@@ -58,7 +69,7 @@ void Dialer::scheduleAttempt() {
             self->on_given_up_(self->address_.toString() + ": " + self->last_failure_);
             return;
         }
-        self->attempt();
+        attemptTo([&] { self->attempt(); }, [&](const char* why) { self->onAttemptFailed(why); });
     });
 }
 
@@ -87,8 +98,14 @@ void Dialer::resolveName() {
                                     self->onAttemptFailed(failure.message());
                                     return;
                                 }
-                                for (const auto& entry : results) self->endpoints_.emplace_back(entry.endpoint());
-                                self->tryNext();
+                                attemptTo(
+                                    [&] {
+                                        for (const auto& entry : results) {
+                                            self->endpoints_.emplace_back(entry.endpoint());
+                                        }
+                                        self->tryNext();
+                                    },
+                                    [&](const char* why) { self->onAttemptFailed(why); });
                             });
 }
 
@@ -126,7 +143,9 @@ void Dialer::connectTo(const StreamEndpoint& endpoint) {
     });
     socket_->async_connect(endpoint, [self = shared_from_this(), generation = generation_,
                                       is_local = local_channel_tried_](const auto& failure) {
-        if (generation == self->generation_) self->onConnectEnded(failure, is_local);
+        if (generation != self->generation_) return;
+        attemptTo([&] { self->onConnectEnded(failure, is_local); },
+                  [&](const char* why) { self->onAttemptFailed(why); });
     });
 }
 

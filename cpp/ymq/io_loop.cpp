@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <stdexcept>
+#include <string>
 
 namespace scaler::ymq {
 
@@ -33,6 +35,20 @@ struct OneWait {
 };
 
 thread_local bool OneWait::has_waited = false;
+
+// Runs handlers. One that throws, for lack of memory or of what the system gives, costs what it was about to do;
+// whoever runs the loop goes on. Handlers that others depend on see to it themselves: this is for what they do not
+// foresee, and no logger is known here.
+template <typename Run>
+std::size_t contained(const Run& run) {
+    try {
+        return run();
+    } catch (const std::exception& error) {
+        const std::string line = std::string("scaler.ymq: a step failed: ") + error.what() + "\n";
+        (void)!::write(STDERR_FILENO, line.data(), line.size());
+        return 1;
+    }
+}
 
 }  // namespace
 
@@ -73,9 +89,9 @@ bool IoLoop::enter() {
 }
 
 bool IoLoop::runOne(std::chrono::microseconds timeout) {
-    if (timeout.count() <= 0) return context_.poll_one() != 0;
+    if (timeout.count() <= 0) return contained([this] { return context_.poll_one(); }) != 0;
     OneWait::has_waited = false;
-    return context_.run_one_until(OneWait::time_point(timeout)) != 0;
+    return contained([&] { return context_.run_one_until(OneWait::time_point(timeout)); }) != 0;
 }
 
 void IoLoop::leave(bool idle) {
@@ -161,7 +177,7 @@ void IoLoop::run() {
         lock.unlock();
         running_here = this;
         if (turn == Turn::brief) {
-            context_.poll();
+            contained([this] { return context_.poll(); });
             lock.lock();
         } else {
             runUntilHandedOver(lock);
@@ -199,7 +215,7 @@ IoLoop::Turn IoLoop::awaitTurn(std::unique_lock<std::mutex>& lock) {
 void IoLoop::runUntilHandedOver(std::unique_lock<std::mutex>& lock) {
     for (;;) {
         handed_over_ = false;
-        context_.run_one();
+        contained([this] { return context_.run_one(); });
         const bool stopped = context_.stopped();
         if (!handed_over_ && !stopped) continue;
         lock.lock();

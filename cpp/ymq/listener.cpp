@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <exception>
 #include <optional>
 
 #include "ymq/socket_file_lock.h"
@@ -14,6 +15,8 @@
 namespace scaler::ymq {
 
 namespace {
+
+constexpr std::chrono::milliseconds kBackOff{100};
 
 Error systemError(const Address& address, const char* call, int failure) {
     return {ErrorCode::configurationError, std::string(call) + " " + address.toString() + ": " + errorText(failure)};
@@ -96,7 +99,17 @@ Result<Address> Listener::openIpc(Address address) {
 
 void Listener::start() {
     if (closed_) return;
-    descriptor_.assign(listening_.release());
+    boost::system::error_code failure;
+    descriptor_.assign(listening_.get(), failure);
+    if (failure) {
+        if (log_) log_(LogLevel::warning, "cannot accept connections for now: " + failure.message());
+        back_off_timer_.expires_after(kBackOff);
+        back_off_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
+            if (!cancelled) self->start();
+        });
+        return;
+    }
+    listening_.release();
     waitForNext();
 }
 
@@ -136,15 +149,19 @@ void Listener::acceptSome() {
             return;
         }
         Descriptor accepted(number);
-        setConnectionOptions(number, family_);
-        std::string peer = describePeer(number);
-        boost::system::error_code failure;
-        StreamSocket socket(context_);
-        socket.assign(boost::asio::generic::stream_protocol(family_, 0), number, failure);
-        if (failure) continue;
-        accepted.release();
-        socket.non_blocking(true, failure);
-        on_accept_(std::move(socket), std::move(peer));
+        try {
+            setConnectionOptions(number, family_);
+            std::string peer = describePeer(number);
+            boost::system::error_code failure;
+            StreamSocket socket(context_);
+            socket.assign(boost::asio::generic::stream_protocol(family_, 0), number, failure);
+            if (failure) continue;
+            accepted.release();
+            socket.non_blocking(true, failure);
+            on_accept_(std::move(socket), std::move(peer));
+        } catch (const std::exception& error) {
+            if (log_) log_(LogLevel::warning, std::string("dropped a new connection: ") + error.what());
+        }
         if (closed_) return;
     }
     waitForNext();
@@ -152,7 +169,7 @@ void Listener::acceptSome() {
 
 void Listener::backOff(int failure) {
     if (log_) log_(LogLevel::warning, "cannot accept connections for now: " + errorText(failure));
-    back_off_timer_.expires_after(std::chrono::milliseconds(100));
+    back_off_timer_.expires_after(kBackOff);
     back_off_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
         if (!cancelled && !self->closed_) self->acceptSome();
     });

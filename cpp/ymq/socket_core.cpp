@@ -3,6 +3,8 @@
 
 #include <sys/timerfd.h>
 
+#include <exception>
+
 #include "ymq/local_channel.h"
 
 namespace scaler::ymq {
@@ -162,7 +164,11 @@ void SocketCore::startLink(StreamSocket socket, std::string description, bool di
         }
         links_.insert(link);
     }
-    link->start();
+    try {
+        link->start();
+    } catch (const std::exception& error) {
+        onLinkFailed(*link, error.what());
+    }
 }
 
 bool SocketCore::onFramesLocked(Link& link, std::vector<Received>& messages, std::uint64_t bytes,

@@ -2,6 +2,8 @@
 //
 // One timer per socket stands at the earliest of these times, so an idle socket sleeps until its next ping.
 #include <algorithm>
+#include <exception>
+#include <string>
 
 #include "ymq/process_name.h"
 #include "ymq/socket_core.h"
@@ -16,6 +18,8 @@ constexpr auto kAcknowledgeDelay = 200ms;
 constexpr auto kDeathCheckInterval = 50ms;
 // While a frame is received in part, or reading is paused, the other side hears from us at least this often.
 constexpr auto kSignOfLifeInterval = 500ms;
+// How soon is tried again what failed for lack of memory.
+constexpr auto kRetryInterval = 100ms;
 constexpr auto kNever = Clock::time_point::max();
 
 }  // namespace
@@ -35,7 +39,12 @@ void SocketCore::onTick() {
     const auto now = Clock::now();
     next_tick_ = kNever;
     auto next = kNever;
-    for (const PeerPointer& peer : peers_.all()) next = std::min(next, tickLocked(peer, now));
+    try {
+        for (const PeerPointer& peer : peers_.all()) next = std::min(next, tickLocked(peer, now));
+    } catch (const std::exception& error) {
+        log(LogLevel::warning, std::string("what is due has to wait: ") + error.what());
+        next = now + kRetryInterval;
+    }
     if (next != kNever) scheduleTickLocked(std::max<Clock::time_point>(next, now + 1ms));
 }
 

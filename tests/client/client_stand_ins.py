@@ -132,6 +132,9 @@ class StandInScheduler:
 
     # --- the link's interface
 
+    def refusal(self) -> str:
+        return "its identity is in use"
+
     def receive(self, timeout_seconds: float, into: list[tuple[bytes, Any]]) -> None:
         received = []
         try:

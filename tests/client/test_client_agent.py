@@ -31,6 +31,7 @@ from scaler.utility.exceptions import (
     DisconnectedError,
     MissingObjects,
     ObjectStorageException,
+    SchedulerRefusedError,
 )
 from scaler.utility.identifiers import ClientID, ObjectID
 
@@ -377,6 +378,32 @@ def test_what_tasks_print_cannot_end_the_client(
     assert not client._agent.is_stopped
 
 
+def test_what_is_no_call_is_told_with_the_remedy(client: Client, scheduler: StandInScheduler) -> None:
+    future = client.submit(identity, 1)
+    for call, text in (
+        (lambda: client.submit(identity, future), r"a future cannot leave its process.*result\(\)"),
+        (lambda: client.submit(identity, [future]), r"a future cannot leave its process.*result\(\)"),
+        (lambda: client.submit_verbose(identity, None, {}), "args must be a tuple of arguments, but got None"),
+        (lambda: client.submit_verbose(identity, "a", {}), "args must be a tuple of arguments, but got 'a'"),
+        (lambda: client.submit_verbose(identity, (1,), None), "kwargs must be a dictionary by name, but got None"),
+    ):
+        with pytest.raises(TypeError, match=text):
+            call()
+    assert len(scheduler.sent_of(codec.Task)) == 1
+
+
+@pytest.mark.parametrize("needs", [["gpu"], {"gpu": 0.5}, {"gpu": "1"}, {1: 1}, {"gpu": 2**63}, "gpu"], ids=str)
+def test_capabilities_that_are_none_are_named(client: Client, scheduler: StandInScheduler, needs: Any) -> None:
+    for call in (
+        lambda: client.submit_verbose(identity, (1,), {}, needs),
+        lambda: client.map(identity, [(1,)], needs),
+        lambda: client.get({"x": 1, "y": (identity, "x")}, ["y"], capabilities=needs),
+    ):
+        with pytest.raises((TypeError, ValueError), match=r"capabilities must be .*gpu.*, but got"):
+            call()
+    assert scheduler.sent_of(codec.Task) == scheduler.sent_of(codec.GraphTask) == []
+
+
 # --- map
 
 
@@ -676,6 +703,19 @@ def test_lost_scheduler_fails_futures_with_a_distinct_error(client: Client, sche
     assert isinstance(info.value, TimeoutError)
     client.disconnect()
     assert "disconnect" not in scheduler.sent
+
+
+def test_refused_connection_is_told_with_its_reason(client: Client, scheduler: StandInScheduler) -> None:
+    from scaler.io.ymq.ymq import PeerEvent
+
+    scheduler.is_holding = True
+    future = client.submit(identity, 1)
+    scheduler.deliver(PeerEvent.refused)
+    with pytest.raises(SchedulerRefusedError, match=r"tcp://.* refused the connection: its identity is in use"):
+        future.result(10)
+    with pytest.raises(ClientQuitException) as info:
+        client.submit(identity, 1)
+    assert isinstance(info.value.__cause__, SchedulerRefusedError)
 
 
 def test_client_that_loses_its_scheduler_deletes_what_it_has_stored(

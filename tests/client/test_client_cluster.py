@@ -305,8 +305,17 @@ def test_heavy_function(client: Client) -> None:
     assert client.map(function, [(i,) for i in range(1000)]) == [(50 << 20) * i for i in range(1000)]
 
 
+VERY_LARGE_BYTES = 2**29 + 300
+
+
+def test_very_large_function(client: Client) -> None:
+    function = functools.partial(length_times, b"x" * VERY_LARGE_BYTES)
+    assert client.submit(function, 3).result() == 3 * VERY_LARGE_BYTES
+
+
 def test_very_large_payload(client: Client) -> None:
-    payload = os.urandom(1024) * ((2**29 + 300) // 1024)
+    payload = os.urandom(1024) * (VERY_LARGE_BYTES // 1024) + os.urandom(VERY_LARGE_BYTES % 1024)
+    assert len(payload) == VERY_LARGE_BYTES
     assert client.submit(noop, payload).result() == payload
 
 

@@ -23,6 +23,7 @@ class StandInSocket:
         self.room = 1_000_000
         self.refill = 0
         self.code = ErrorCode.PeerQueueFull
+        self.refusal = ""
 
     def connect(self, address: str, give_up_seconds: float) -> None:
         if address == "bad":
@@ -70,6 +71,12 @@ FRAMES = [bytes([number]) for number in range(20)]
 
 def running() -> bool:
     return False
+
+
+def test_reason_of_a_refusal_is_that_of_the_socket(link: SchedulerLink) -> None:
+    assert link.refusal() == "it gave no reason"
+    socket_of(link).refusal = "the identity is in use"
+    assert link.refusal() == "the identity is in use"
 
 
 def test_bad_address_is_a_value_error(monkeypatch: pytest.MonkeyPatch) -> None:

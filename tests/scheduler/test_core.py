@@ -141,10 +141,10 @@ def test_cancel_of_a_waiting_task_is_confirmed_at_once(scheduler: SchedulerFixtu
 def test_cancelling_many_waiting_tasks_looks_for_none_of_them(scheduler: SchedulerFixture) -> None:
     client = scheduler.client()
     tasks = scheduler.submit(client, 50_000)
-    start = time.monotonic()
+    start = time.process_time()
     for task in reversed(tasks):
         scheduler.core.on_message(client, codec.TaskCancel(task_id=task, force=True).encode())
-    assert time.monotonic() - start < 8  # to look through the queue each time takes minutes
+    assert time.process_time() - start < 8  # to look through the queue each time takes minutes
     scheduler.end_batch()
     assert len(scheduler.take(client)) == 50_000
     assert_at_rest(scheduler)
@@ -432,6 +432,25 @@ def test_what_a_killed_processor_has_announced_is_deleted_when_its_worker_has_no
     assert scheduler.core.gauges()["objects"] == 1
 
 
+def test_what_a_killed_processor_has_announced_goes_also_from_a_worker_that_is_never_idle(
+    scheduler: SchedulerFixture,
+) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    stopped, beside = scheduler.submit(client, 2)
+    orphan = announce(scheduler, worker, client)
+    scheduler.finish(worker, stopped)  # its result is not that object: the processor was killed, and it ran again
+    [later] = scheduler.submit(client)
+    running = announce(scheduler, worker, client)
+    assert scheduler.deleted == []  # the task beside it may be about to name either
+    scheduler.finish(worker, beside)
+    assert scheduler.deleted == [orphan]  # and the later one this one
+    scheduler.submit(client)
+    success = codec.TaskResult(task_id=later, result_type=codec.TaskResultType.success, results=[running])
+    scheduler.say(worker, success.encode())
+    assert scheduler.deleted == [orphan]
+    assert (scheduler.core.gauges()["objects"], scheduler.core.gauges()["placed_tasks"]) == (1, 1)
+
+
 def test_what_a_client_still_sends_after_its_goodbye_is_late_and_not_bad(scheduler: SchedulerFixture) -> None:
     client, worker = scheduler.client(), scheduler.worker()
     scheduler.say(client, message.encode("clientDisconnect", disconnectType="disconnect"))
@@ -680,8 +699,8 @@ def test_a_report_on_thousands_of_workers_holds_nobody_up(scheduler: SchedulerFi
     for number in range(5000):
         scheduler.worker(str(number))
     scheduler.core.outbox.monitored = True
-    start = time.monotonic()
+    start = time.process_time()
     scheduler.core.publish({"cpu": 1, "rss": 2}, 3)
     [(_, member, fields)] = scheduler.core.outbox.reports
     assert len(message.encode(member, **fields)) < 1_500_000
-    assert time.monotonic() - start < 0.5
+    assert time.process_time() - start < 0.5

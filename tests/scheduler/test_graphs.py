@@ -406,6 +406,26 @@ def test_a_large_graph_starts_bit_by_bit(scheduler: SchedulerFixture) -> None:
     assert counts == [512, 1024, 1500]
 
 
+def test_a_large_graph_is_cancelled_bit_by_bit(scheduler: SchedulerFixture) -> None:
+    client, graph = scheduler.client(), Graph(scheduler.client())
+    for number in range(10_000):
+        graph.node(str(number))
+    submit(scheduler, graph, "0", nodes_per_message=10_000)
+    while scheduler.core.has_more_to_do:
+        scheduler.end_batch()
+    scheduler.cancel(client, graph.graph_id)
+    counts = []
+    while True:
+        counts.append(scheduler.core.gauges()["tasks"])
+        if not scheduler.core.has_more_to_do:
+            break
+        assert scheduler.take(client) == []
+        scheduler.end_batch()
+    assert counts == [5904, 1808, 0]
+    assert graph.names(scheduler.take(client)) == ["graph"]
+    assert_at_rest(scheduler)
+
+
 def test_nodes_whose_turn_has_not_come_end_with_their_graph_and_their_client(scheduler: SchedulerFixture) -> None:
     client, other = scheduler.client("one"), scheduler.client("two")
     graphs = [Graph(client), Graph(other)]

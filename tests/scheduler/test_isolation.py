@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from typing import Any
 
 import pytest
@@ -53,6 +55,13 @@ class Unusable(bytes):
         raise KeyError("no hash")
 
 
+class UnusableValue(bytes):
+    """One that fails with the error that wrong values are."""
+
+    def __hash__(self) -> int:
+        raise ValueError("no hash")
+
+
 # -- the outermost guard
 
 
@@ -76,6 +85,13 @@ def test_defect_in_a_message_or_an_event_does_not_reach_the_loop(scheduler: Sche
     assert scheduler.core.gauges()["failed_events"] == 3
     [task] = scheduler.submit(client)
     assert scheduler.tasks_sent_to(worker) == [task]
+
+
+def test_defect_is_no_bad_message_whatever_it_raises(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    scheduler.core.on_message(UnusableValue(client), codec.TaskCancel(task_id=bytes(16)).encode())
+    gauges = scheduler.core.gauges()
+    assert (gauges["failed_events"], gauges["dropped_messages"]) == (1, 0)
 
 
 def test_defect_in_the_queue_leaves_its_length_right(scheduler: SchedulerFixture) -> None:
@@ -195,6 +211,19 @@ def test_result_of_no_known_type_ends_nothing(scheduler: SchedulerFixture) -> No
     assert scheduler.take(client) == []
     scheduler.finish(worker, task)
     assert [result.task_id for result in scheduler.take(client)] == [task]
+
+
+@pytest.mark.parametrize("metadata", [b"short", *(struct.pack("!fQf", s, 0, 0.0) for s in (math.nan, math.inf, -1.0))])
+def test_result_with_figures_that_cannot_be_ends_nothing(scheduler: SchedulerFixture, metadata: bytes) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    result = codec.TaskResult(task_id=task, result_type=codec.TaskResultType.success, metadata=metadata, value=b"v")
+    scheduler.say(worker, result.encode())
+    assert scheduler.take(client) == []
+    scheduler.finish(worker, task)
+    assert [result.task_id for result in scheduler.take(client)] == [task]
+    gauges = scheduler.core.gauges()
+    assert (gauges["failed_events"], gauges["dropped_messages"]) == (0, 1)
 
 
 def test_malformed_result_of_a_node_disturbs_no_other_graph(scheduler: SchedulerFixture) -> None:

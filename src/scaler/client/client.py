@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +24,7 @@ from scaler.client.serializer.default import DefaultSerializer
 from scaler.client.serializer.mixins import Serializer
 from scaler.client.submission import Submission
 from scaler.client.task_factory import TaskFactory
-from scaler.client.task_options import TaskOptions
+from scaler.client.task_options import TaskOptions, checked_capabilities
 from scaler.config.defaults import (
     DEFAULT_CLIENT_TIMEOUT_SECONDS,
     DEFAULT_HEARTBEAT_INTERVAL_SECONDS,
@@ -68,6 +69,8 @@ class Client:
             ("timeout_seconds", timeout_seconds),
             ("heartbeat_interval_seconds", heartbeat_interval_seconds),
         ):
+            if not isinstance(seconds, numbers.Real):
+                raise TypeError(f"{name} must be a number of seconds, got {seconds!r}")
             if not 0 < seconds <= LONGEST_SECONDS:  # NaN is not, either
                 raise ValueError(f"{name} must be positive and at most {LONGEST_SECONDS}, got {seconds!r}")
         if current_processor() is None and (warning := network_backend_warning()):
@@ -124,6 +127,10 @@ class Client:
         its processor, a time-out, or an exception of one of the types ``retry_on``. When it has not started within
         ``deadline_seconds`` it fails with TaskDeadlineError, which says what it waited for.
         """
+        if not isinstance(args, (tuple, list)):
+            raise TypeError(f"args must be a tuple of arguments, but got {args!r}")
+        if not isinstance(kwargs, dict):
+            raise TypeError(f"kwargs must be a dictionary by name, but got {kwargs!r}")
         options = TaskOptions(capabilities, priority, timeout_seconds, retries, retry_on, deadline_seconds)
         return self._submission.submit(fn, args, kwargs, options)
 
@@ -173,7 +180,8 @@ class Client:
             if isinstance(value, ObjectReference):
                 self._tasks.checked(value)
         ended = {key: self._ended_future(value) for key, value in data.items()}
-        futures = standstill.put_off(lambda: self._submission.submit_graph(plan, capabilities))
+        needs = checked_capabilities(capabilities) if capabilities else None
+        futures = standstill.put_off(lambda: self._submission.submit_graph(plan, needs))
         results = {key: futures[key] if key in futures else ended[key] for key in plan.keys}
         if not block:
             return results
@@ -312,6 +320,8 @@ def _restore(settings: dict[str, Any]) -> Client:
 def _resolve_address(address: str | None) -> str:
     """Return the address in its normal form. Raise ValueError when it is malformed or not known."""
     if address is not None:
+        if not isinstance(address, str):
+            raise TypeError(f"address must be a text like tcp://127.0.0.1:2345, got {address!r}")
         return ZMQConfig.from_string(address).to_address()
     processor = current_processor()
     if processor is None:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, RUNNING, _Waiter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from scaler.client.future_owner import FutureOwner
 from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException
@@ -158,6 +158,12 @@ class ScalerFuture(concurrent.futures.Future[Any]):
 
     def __repr__(self) -> str:
         return f"<ScalerFuture task={self._task_id.hex()} {self._describe_state()}>"
+
+    def __reduce__(self) -> NoReturn:
+        """Raise TypeError: a future stays where it is."""
+        raise TypeError(
+            "a future cannot leave its process: wait for its result(), or let Client.get pass results between tasks"
+        )
 
     def __del__(self) -> None:
         outcome = getattr(self, "_outcome", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any, Final
 
 import cloudpickle
@@ -10,6 +11,7 @@ import cloudpickle
 _MOST_MILLISECONDS: Final = 2**32 - 1
 _MOST_RETRIES: Final = 2**32 - 1
 _PRIORITIES: Final = range(-(2**31), 2**31)
+_AMOUNTS: Final = range(-(2**63), 2**63)
 
 
 class TaskOptions:
@@ -29,7 +31,7 @@ class TaskOptions:
         """Check the options. Raise ValueError or TypeError, which names the option, its value and what was expected."""
         fields: dict[str, Any] = {}
         if capabilities:
-            fields["capabilities"] = capabilities
+            fields["capabilities"] = checked_capabilities(capabilities)
         if priority != 0:
             if not isinstance(priority, int) or priority not in _PRIORITIES:
                 raise ValueError(f"priority must be an integer of 32 bits, but got {priority!r}")
@@ -51,7 +53,22 @@ class TaskOptions:
         self.fields = fields
 
 
+def checked_capabilities(capabilities: dict[str, int]) -> dict[str, int]:
+    """Return them. Raise TypeError or ValueError for what is not names with amounts."""
+    wanted = 'capabilities must be names with whole amounts, such as {"gpu": 1}'
+    if not isinstance(capabilities, dict):
+        raise TypeError(f"{wanted}, but got {capabilities!r}")
+    for name, amount in capabilities.items():
+        if not isinstance(name, str) or not isinstance(amount, int):
+            raise TypeError(f"{wanted}, but got {{{name!r}: {amount!r}}}")
+        if amount not in _AMOUNTS:
+            raise ValueError(f"{wanted} of 64 bits, but got {{{name!r}: {amount!r}}}")
+    return capabilities
+
+
 def _milliseconds(name: str, seconds: float) -> int:
+    if not isinstance(seconds, numbers.Real):
+        raise TypeError(f"{name} must be a number of seconds, but got {seconds!r}")
     if not 0 < seconds < math.inf:
         raise ValueError(f"{name} must be a positive number of seconds, but got {seconds!r}")
     return min(math.ceil(seconds * 1000), _MOST_MILLISECONDS)

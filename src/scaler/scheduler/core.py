@@ -18,6 +18,7 @@ from scaler.protocol.codec import MessageKind
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
+from scaler.scheduler.bad_message import BadMessageError
 from scaler.scheduler.controllers.balance_controller import BalanceController
 from scaler.scheduler.controllers.client_controller import ClientController, ClientRecord
 from scaler.scheduler.controllers.graph_controller import GraphController
@@ -127,14 +128,14 @@ class SchedulerCore:
             kind = codec.which(frame)
             handler = self._handlers.get(kind)
             if handler is None:
-                raise ValueError(
+                raise BadMessageError(
                     f"message {_KIND_NAMES[kind] if kind < len(_KIND_NAMES) else kind} is not for a scheduler"
                 )
             self.received[kind] += 1
             handler(peer, frame)
         except _DepartedClientError:
             self._tasks.stale["message of a departed client"] += 1
-        except ValueError as error:  # CodecError is one
+        except (BadMessageError, codec.CodecError) as error:
             self.dropped_messages += 1
             _logger.warning("dropped a message of %r: %s", peer, error)
         except Exception:  # see Isolation; without its call, for every message comes through here
@@ -195,7 +196,7 @@ class SchedulerCore:
     @property
     def has_more_to_do(self) -> bool:
         """Return whether the end of the batch has left work for a further turn, which wants an ``on_batch_end``."""
-        return self._graphs.has_ready_nodes
+        return self._graphs.has_more_to_do
 
     @property
     def is_busy(self) -> bool:
@@ -280,7 +281,7 @@ class SchedulerCore:
         is_client = self._roles.get(peer) is Role.client
         worker = None if is_client else self._worker(peer)
         if is_client and instruction.object_user not in (peer, b""):
-            raise ValueError(f"objects of {instruction.object_user!r} are not this client's")
+            raise BadMessageError(f"objects of {instruction.object_user!r} are not this client's")
         owner = peer if is_client else instruction.object_user
         if instruction.instruction_type == codec.ObjectInstructionType.create:
             if is_client or worker is not None:
@@ -290,7 +291,7 @@ class SchedulerCore:
         elif instruction.instruction_type == codec.ObjectInstructionType.delete and is_client:
             self._objects.on_delete(owner, self._graphs.on_objects_released(instruction.object_ids))
         else:
-            raise ValueError(f"object instruction {instruction.instruction_type} is not for a scheduler")
+            raise BadMessageError(f"object instruction {instruction.instruction_type} is not for a scheduler")
 
     def on_client_heartbeat(self, peer: bytes, frame: Frame) -> None:
         """Answer a client's heartbeat with the address of the object storage."""
@@ -300,7 +301,7 @@ class SchedulerCore:
     def on_worker_heartbeat(self, peer: bytes, frame: Frame) -> None:
         """Register a worker or note its figures, and answer with the address of the object storage."""
         if self._roles.get(peer) is not Role.worker:
-            raise ValueError("a heartbeat of a worker must come from one")
+            raise BadMessageError("a heartbeat of a worker must come from one")
         _, heartbeat = message.decode(frame)
         if self._workers.on_heartbeat(peer, heartbeat, self.now_seconds):
             self.outbox.send(peer, self._worker_echo, MessageKind.workerHeartbeatEcho)
@@ -308,7 +309,7 @@ class SchedulerCore:
     def on_disconnect_request(self, peer: bytes, frame: Frame) -> None:
         """Let a worker leave. It speaks for itself, whatever the message names."""
         if self._roles.get(peer) is not Role.worker:
-            raise ValueError("only a worker asks to disconnect so")
+            raise BadMessageError("only a worker asks to disconnect so")
         self._workers.on_leave(peer)
         frame = message.encode("disconnectResponse", worker=peer)
         self.outbox.send(peer, frame, MessageKind.disconnectResponse)
@@ -338,7 +339,7 @@ class SchedulerCore:
         if client is None:
             if self._roles.get(peer) is Role.client:
                 raise _DepartedClientError
-            raise ValueError("it is not from a connected client")
+            raise BadMessageError("it is not from a connected client")
         return client
 
     def _worker(self, peer: bytes) -> WorkerRecord | None:
@@ -346,7 +347,7 @@ class SchedulerCore:
         worker = self._workers.get(peer)
         if worker is None:
             if self._roles.get(peer) is not Role.worker:
-                raise ValueError("it is not from a connected worker")
+                raise BadMessageError("it is not from a connected worker")
             self._tasks.stale["message of a departed worker"] += 1
         return worker
 

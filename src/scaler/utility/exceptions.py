@@ -73,6 +73,10 @@ class DisconnectedError(ConnectionError, TimeoutError):
     """The connection to the scheduler is lost, or could not be made; the text names its address and the seconds."""
 
 
+class SchedulerRefusedError(DisconnectedError):
+    """The scheduler refused the connection, or what answers at its address is none; the text holds the reason."""
+
+
 class ClientCancelledException(Exception):
     """The client was cancelled."""
 

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <boost/asio/steady_timer.hpp>
 #include <future>
+#include <new>
 #include <thread>
 
 #include "ymq/drive.h"
@@ -38,6 +39,21 @@ TEST(IoLoop, RunsWhatIsPostedWithoutAnyDriver) {
         EXPECT_TRUE(answer.get());
     }
     EXPECT_FALSE(loop.runsHere());
+}
+
+TEST(IoLoop, GoesOnBehindAHandlerThatThrows) {
+    IoLoop loop;
+    const auto throwing = [] { throw std::bad_alloc(); };
+    loop.post(throwing);
+    std::promise<void> called;
+    loop.post([&] { called.set_value(); });
+    ASSERT_EQ(called.get_future().wait_for(10s), std::future_status::ready) << "on the I/O thread";
+    enterWhenGivenUp(loop);
+    loop.post(throwing);
+    bool ran = false;
+    loop.post([&] { ran = true; });
+    while (!ran) loop.runOne(1s);  // by a driver
+    loop.leave(false);
 }
 
 TEST(IoLoop, GivesTheLoopUpToAFollowerItHasWoken) {

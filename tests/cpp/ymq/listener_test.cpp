@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <new>
+#include <string>
 
 namespace scaler::ymq {
 
@@ -55,6 +57,27 @@ protected:
 };
 
 }  // namespace
+
+TEST_F(SocketFile, AcceptsTheNextConnectionAlsoWhenOneCannotBeServed) {
+    int accepted = 0;
+    std::string logged;
+    const auto only = std::make_shared<Listener>(
+        context_,
+        [&](const StreamSocket&, const std::string&) {
+            if (++accepted == 1) throw std::bad_alloc();
+        },
+        [&](LogLevel, const std::string& text) { logged = text; });
+    ASSERT_TRUE(only->open(address()).has_value());
+    only->start();
+    for (int number = 1; number <= 2; ++number) {
+        EXPECT_TRUE(accepts());
+        while (accepted < number && context_.run_one_for(10s) != 0) {
+        }
+        EXPECT_EQ(accepted, number);
+    }
+    EXPECT_TRUE(logged.starts_with("dropped a new connection: ")) << logged;
+    only->close();
+}
 
 TEST_F(SocketFile, IsRemovedWithItsListenerAndNothingElseIsLeft) {
     const auto only = listener();

@@ -25,6 +25,7 @@ from scaler.utility.exceptions import (
     ClientShutdownException,
     DeserializeObjectError,
     DisconnectedError,
+    SchedulerRefusedError,
     WorkerDiedError,
 )
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
@@ -165,6 +166,12 @@ class ClientCore:
             self.on_failure(ClientShutdownException("the cluster was shut down"))
             return
         self._fail_disconnected(reason)
+
+    def on_refused(self, reason: str) -> None:
+        """End because there will be no session."""
+        self._is_connected = False
+        address = self._scheduler_address
+        self.on_failure(SchedulerRefusedError(f"the scheduler at {address} refused the connection: {reason}"))
 
     def on_failure(self, failure: BaseException) -> None:
         """End every task with the failure, and stop."""

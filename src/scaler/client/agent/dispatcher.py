@@ -17,11 +17,12 @@ logger = logging.getLogger(__name__)
 class Dispatcher:
     """Decodes messages and calls the core's handlers, under the lock of the core."""
 
-    def __init__(self, core: ClientCore, owner: str, timeout_seconds: float) -> None:
-        """``owner`` names the client in the log, the time-out is that of its connection."""
+    def __init__(self, core: ClientCore, owner: str, timeout_seconds: float, refusal: Callable[[], str]) -> None:
+        """``owner`` names the client in the log, the time-out is that of its connection, ``refusal`` why it failed."""
         self._core = core
         self._owner = owner
         self._timeout_seconds = timeout_seconds
+        self._refusal = refusal
         self._hot_handlers: dict[type[Any], Callable[[Any], None]] = {
             codec.TaskResult: core.on_task_result,
             codec.TaskCancelConfirm: core.on_task_cancel_confirm,
@@ -58,7 +59,7 @@ class Dispatcher:
         if event == PeerEvent.connected:
             self._core.on_connected(now_seconds)
         elif event == PeerEvent.refused:
-            self._core.on_lost("was refused by the scheduler")
+            self._core.on_refused(self._refusal())
         elif self._core.is_connected:
             self._core.on_lost("is lost")
         else:

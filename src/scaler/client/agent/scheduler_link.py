@@ -45,6 +45,10 @@ class SchedulerLink:
         """Wait without the GIL and append what has arrived to the list: frames and events."""
         self._socket.recv_batch(timeout_seconds, into=into)
 
+    def refusal(self) -> str:
+        """Return why the scheduler has refused the connection."""
+        return self._socket.refusal or "it gave no reason"
+
     def interrupt(self) -> None:
         """Let the waiting ``receive`` return."""
         self._socket.interrupt()

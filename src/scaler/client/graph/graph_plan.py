@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import graphlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from scaler.client.graph.call_order import in_order
 from scaler.utility.graph.optimization import cull_graph, is_call
 
 
@@ -55,4 +55,4 @@ def _is_in_order(calls: dict[str, Call]) -> bool:
 def _in_order(calls: dict[str, Call]) -> dict[str, Call]:
     """Return the calls so that each comes after those whose results it takes. Raise graphlib.CycleError."""
     predecessors = {key: [name for name in call.takes if name in calls] for key, call in calls.items()}
-    return {key: calls[key] for key in graphlib.TopologicalSorter(predecessors).static_order()}
+    return {key: calls[key] for key in in_order(predecessors)}

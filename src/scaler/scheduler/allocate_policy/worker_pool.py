@@ -215,6 +215,8 @@ def hold(worker: WorkerRecord, record: TaskRecord, estimated_seconds: float) -> 
     worker.version += 1
     progress = record.progress
     progress.worker = worker
+    progress.placement = worker.placements
+    worker.placements += 1
     progress.estimated_seconds = estimated_seconds
 
 

@@ -17,7 +17,8 @@ class WorkerRecord:
     tasks of one level and priority; what is nested deeper starts first. ``version`` changes with it.
     ``estimated_seconds`` is the time its tasks are expected to take. A task that waits for tasks of its own lends them
     its place: what is nested deeper does not find the worker full of what is not.
-    ``announced`` are the objects, with their owners, that it is about to store and that no result has named yet.
+    ``placements`` counts all tasks that were ever placed on it. ``announced`` are the objects that it is about to store
+    and that no result has named yet: with their owners, and how many placements there had been by then.
     One that is ``draining`` gets no new tasks; it is ``dismissed``, told to leave, when it holds none any more.
     ``number`` is the lowest that no other connected worker has: a place for it where there is one for each worker.
     """
@@ -34,6 +35,7 @@ class WorkerRecord:
         "last_heartbeat_seconds",
         "nested",
         "number",
+        "placements",
         "queue_size",
         "seen_version",
         "tasks",
@@ -46,7 +48,8 @@ class WorkerRecord:
         self.queue_size = queue_size
         self.capabilities = capabilities
         self.tasks: dict[bytes, TaskRecord] = {}
-        self.announced: dict[bytes, bytes] = {}
+        self.placements = 0
+        self.announced: dict[bytes, tuple[bytes, int]] = {}
         self.number = -1  # until it is in the pool
         self.nested: dict[int, int] = {}  # how many tasks there are of each level above 0
         self.estimated_seconds = 0.0
@@ -58,6 +61,12 @@ class WorkerRecord:
         self.dismissed = False
         self.heartbeat: dict[str, Any] = {}
         self.last_heartbeat_seconds = 0.0
+
+    def first_placement(self) -> int:
+        """Return which placement that of its oldest task was, counted from 0; without tasks that of the next one."""
+        for record in self.tasks.values():
+            return record.progress.placement
+        return self.placements
 
     def held(self, level: int) -> int:
         """Return how many tasks of the level, or nested deeper, there are."""

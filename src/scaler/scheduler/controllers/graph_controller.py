@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from scaler.protocol import codec
+from scaler.scheduler.bad_message import BadMessageError
 from scaler.scheduler.graph.graph_record import GraphNode, GraphRecord, GraphState, NodeState
 from scaler.scheduler.task import task_end
 
@@ -33,6 +34,8 @@ _MOST_STEPS: Final = 64
 """Nodes in a row that run as one task; the loss of its worker costs all of them."""
 _MOST_STARTS: Final = 512
 """Tasks that are made of nodes in one turn, so that a large graph does not keep others waiting."""
+_MOST_CANCELS: Final = 4096
+"""Tasks of nodes that are cancelled in one turn, for the same reason; meanwhile some of the others may start."""
 
 
 class GraphController:
@@ -48,21 +51,22 @@ class GraphController:
         self._graphs: dict[bytes, GraphRecord] = {}
         self._kept: dict[bytes, GraphNode] = {}  # by the object that is its result, while nodes need it
         self._ready: deque[GraphNode] = deque()  # that wait for nothing but their turn, or have ended meanwhile
+        self._unwanted: deque[GraphNode] = deque()  # to be cancelled, or ended meanwhile
 
     def __len__(self) -> int:
         return len(self._graphs)
 
     @property
-    def has_ready_nodes(self) -> bool:
-        """Return whether ``on_batch_end`` has left something to be started."""
-        return bool(self._ready)
+    def has_more_to_do(self) -> bool:
+        """Return whether ``on_batch_end`` has left something to be started or cancelled."""
+        return bool(self._ready or self._unwanted)
 
     # -- events
 
     def on_graph(self, client: ClientRecord, message: codec.GraphTask) -> None:
-        """Accept nodes of a graph. Raise ValueError when they claim to come from somebody else."""
+        """Accept nodes of a graph. Raise BadMessageError when they claim to come from somebody else."""
         if message.source != client.client_id:
-            raise ValueError(f"graph {message.task_id.hex()} names {message.source!r} as its source")
+            raise BadMessageError(f"graph {message.task_id.hex()} names {message.source!r} as its source")
         graph = self._graphs.get(message.task_id)
         if graph is None:
             if self._tasks.is_full:
@@ -71,12 +75,12 @@ class GraphController:
             graph = GraphRecord(message.task_id, client, frozenset(message.targets))
             self._graphs[message.task_id] = graph
         elif graph.client is not client or graph.is_complete:
-            raise ValueError(f"graph {message.task_id.hex()} is known already")
+            raise BadMessageError(f"graph {message.task_id.hex()} is known already")
         graph.is_complete = not message.more
         try:
             for task in message.graph:
                 self._add_node(graph, task)
-        except ValueError as error:
+        except Exception as error:  # a defect, too: its client would wait for ever
             self._refuse(graph, error)
             raise
         if graph.is_complete:
@@ -96,14 +100,20 @@ class GraphController:
         """Forget the graphs of a client that has left; its tasks end by themselves, and its objects are deleted."""
         self._graphs = {key: graph for key, graph in self._graphs.items() if graph.client is not client}
         self._ready = deque(node for node in self._ready if node.graph.client is not client)
+        self._unwanted = deque(node for node in self._unwanted if node.graph.client is not client)
         self._kept = {key: node for key, node in self._kept.items() if node.graph.client is not client}
 
     def on_batch_end(self) -> None:
-        """Go on with the graphs whose nodes have ended since the last call, and start nodes, though not all at once."""
-        starts = 0
+        """Go on with graphs whose nodes have ended since the last call; cancel and start nodes, but not all at once."""
+        starts = cancels = 0
         while True:
             if (ended := self._tasks.next_ended_node()) is not None:
                 self._on_node_ended(*ended)
+            elif self._unwanted and cancels < _MOST_CANCELS:
+                cancels += 1
+                node = self._unwanted.popleft()
+                if node.state is NodeState.live:
+                    self._tasks.on_node_cancel(node)
             elif self._ready and starts < _MOST_STARTS:
                 starts += 1
                 node = self._ready.popleft()
@@ -130,6 +140,7 @@ class GraphController:
         self._graphs.clear()
         self._kept.clear()
         self._ready.clear()
+        self._unwanted.clear()
 
     # -- nodes
 
@@ -140,14 +151,14 @@ class GraphController:
 
     def _add_node(self, graph: GraphRecord, task: codec.Task) -> None:
         if task.task_id in graph.nodes:
-            raise ValueError(f"graph {graph.graph_id.hex()} names node {task.task_id.hex()} twice")
+            raise BadMessageError(f"graph {graph.graph_id.hex()} names node {task.task_id.hex()} twice")
         self._tasks.check_node(task)
         dependencies = []
         for argument in task.function_args:
             if argument.type == _TASK:
                 dependency = graph.nodes.get(argument.data)
                 if dependency is None:
-                    raise ValueError(
+                    raise BadMessageError(
                         f"node {task.task_id.hex()} of graph {graph.graph_id.hex()} takes the result of "
                         f"{argument.data.hex()}, which is no earlier node of it"
                     )
@@ -270,9 +281,9 @@ class GraphController:
             if node.state is NodeState.blocked:
                 self._drop(node)
             elif node.state is NodeState.live and node.row:
-                self._tasks.on_node_cancel(node)
+                self._unwanted.append(node)
 
-    def _refuse(self, graph: GraphRecord, error: ValueError) -> None:
+    def _refuse(self, graph: GraphRecord, error: Exception) -> None:
         """End a graph that cannot be understood."""
         graph.is_complete = True
         if graph.state is GraphState.running:

@@ -57,12 +57,12 @@ class ObjectController:
         object_ids = instruction.object_ids
         self._tracker.create(owner, client.owner_hash, object_ids, instruction.object_names)
         if worker is not None:
-            worker.announced.update(dict.fromkeys(object_ids, owner))
+            worker.announced.update(dict.fromkeys(object_ids, (owner, worker.placements)))
 
     def on_late_create(self, owner: bytes, object_ids: list[bytes]) -> None:
         """Delete what a worker that has left still announces: its results are not wanted. Known objects stay.
 
-        Raise ValueError when an id is not the owner's.
+        Raise BadMessageError when an id is not the owner's.
         """
         check_owned(ClientID(owner).owner_hash(), object_ids)
         self._outbox.delete_from_storage([object_id for object_id in object_ids if object_id not in self._tracker])
@@ -70,9 +70,9 @@ class ObjectController:
     def on_result(self, worker: WorkerRecord, object_ids: list[bytes], *, is_wanted: bool) -> None:
         """Take note that a result names objects of its worker; those that nobody wants are deleted."""
         for object_id in object_ids:
-            owner = worker.announced.pop(object_id, None)
-            if owner is not None and not is_wanted:
-                self.on_delete(owner, [object_id])
+            announced = worker.announced.pop(object_id, None)
+            if announced is not None and not is_wanted:
+                self.on_delete(announced[0], [object_id])
         self._delete_orphans(worker)
 
     def on_cancel_confirm(self, worker: WorkerRecord) -> None:
@@ -81,7 +81,7 @@ class ObjectController:
 
     def on_worker_gone(self, worker: WorkerRecord) -> None:
         """Delete what a worker has announced for results that will not come."""
-        for object_id, owner in worker.announced.items():
+        for object_id, (owner, _) in worker.announced.items():
             self.on_delete(owner, [object_id])
         worker.announced.clear()
 
@@ -116,9 +116,18 @@ class ObjectController:
                 self._outbox.delete_owner_from_storage(owner.owner_hash())
 
     def _delete_orphans(self, worker: WorkerRecord) -> None:
-        """Delete what processors announced that were killed before their results: without tasks, none will come."""
-        if not worker.tasks:
-            self.on_worker_gone(worker)
+        """Delete what processors announced that were killed before their results.
+
+        None will come once all tasks have ended that the worker held when it announced an object.
+        """
+        first, orphans = worker.first_placement(), []
+        for object_id, (owner, placements) in worker.announced.items():
+            if placements > first:
+                break
+            orphans.append((owner, object_id))
+        for owner, object_id in orphans:
+            del worker.announced[object_id]
+            self.on_delete(owner, [object_id])
 
     def _delete_departed(self, owner: ClientID, now_seconds: float) -> None:
         self._outbox.delete_owner_from_storage(owner.owner_hash())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -10,6 +11,7 @@ from scaler.protocol import codec
 from scaler.scheduler.allocate_policy.needs import Needs, offers
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool, hold, let_go
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
+from scaler.scheduler.bad_message import BadMessageError
 from scaler.scheduler.controllers.client_controller import ClientRecord
 from scaler.scheduler.controllers.object_controller import ObjectController
 from scaler.scheduler.controllers.task_endings import CANCEL_CONFIRM, TaskEndings
@@ -93,9 +95,9 @@ class TaskController:
         self._endings.rejected(client, task_id, attempt, self._max_waiting)
 
     def check_node(self, task: codec.Task) -> None:
-        """Raise ValueError when a node of a graph cannot be a task."""
+        """Raise BadMessageError when a node of a graph cannot be a task."""
         if task.task_id in self._tasks:
-            raise ValueError(f"task {task.task_id.hex()} is known already")
+            raise BadMessageError(f"task {task.task_id.hex()} is known already")
         _check_attempt(task.task_id, task.attempt)
 
     def state_counts(self) -> Counter[TaskState]:
@@ -116,10 +118,10 @@ class TaskController:
     # -- events from clients
 
     def on_task(self, client: ClientRecord, frame: Frame, now_seconds: float) -> None:
-        """Accept a task of a client. Raise ValueError for one that claims to come from somebody else, or is no good."""
+        """Accept a task of a client. Raise BadMessageError for one of somebody else, or that cannot be."""
         task_id, source, function_id, priority, capabilities, attempt, level, deadline_ms = codec.peek_task(frame)
         if source != client.client_id:
-            raise ValueError(f"task {task_id.hex()} names {source!r} as its source")
+            raise BadMessageError(f"task {task_id.hex()} names {source!r} as its source")
         _check_attempt(task_id, attempt)
         if task_id in self._tasks:
             self.stale["duplicate task"] += 1
@@ -174,7 +176,7 @@ class TaskController:
     def on_result(self, worker: WorkerRecord, frame: Frame) -> bool:
         """End a task with the result of the worker that holds it; return whether anybody wants it.
 
-        Raise ValueError for a result that is not understood; the task does not end by it.
+        Raise BadMessageError for a result that is not understood; the task does not end by it.
         """
         task_id, result_type, metadata, _, attempt, cause = codec.peek_result(frame)
         record = worker.tasks.get(task_id)
@@ -190,8 +192,7 @@ class TaskController:
         if record.node is not None:
             codec.validate(frame)  # its graph looks into it, at a time when the worker is not to blame any more
         if metadata:
-            seconds = ProfileResult.deserialize(metadata).duration_s
-            self._durations.observe(record.function_id, seconds / record.calls)
+            self._durations.observe(record.function_id, _seconds_of(metadata) / record.calls)
         is_wanted = record.client is not None
         self._endings.succeeded_or_failed(record, frame, state, metadata)
         self._end(record)
@@ -218,7 +219,7 @@ class TaskController:
             return
         event = CONFIRM_EVENTS.get(confirm.cancel_confirm_type)
         if event is None:
-            raise ValueError(f"{confirm.cancel_confirm_type} is no verdict on a cancel")
+            raise BadMessageError(f"{confirm.cancel_confirm_type} is no verdict on a cancel")
         record.progress.open_cancels = max(0, record.progress.open_cancels - 1)
         self._apply(record, event)
 
@@ -437,6 +438,17 @@ class TaskController:
             record.client = None
 
 
+def _seconds_of(metadata: bytes) -> float:
+    """Return how long a task took. Raise BadMessageError for figures that cannot be."""
+    try:
+        seconds = ProfileResult.deserialize(metadata).duration_s
+    except ValueError as error:
+        raise BadMessageError(str(error)) from error
+    if not 0.0 <= seconds < math.inf:  # NaN is not, either
+        raise BadMessageError(f"a task cannot take {seconds!r} seconds")
+    return seconds
+
+
 def _check_attempt(task_id: bytes, attempt: int) -> None:
     if attempt > MOST_ATTEMPTS:
-        raise ValueError(f"task {task_id.hex()} claims to have been run {attempt} times")
+        raise BadMessageError(f"task {task_id.hex()} claims to have been run {attempt} times")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from scaler.scheduler.bad_message import BadMessageError
 from scaler.utility.identifiers import ObjectID
 
 
 def check_owned(owner_hash: bytes, object_ids: Iterable[bytes]) -> None:
-    """Raise ValueError when an id is none, or that of an object of somebody else: it begins with its owner's hash."""
+    """Raise BadMessageError when an id is none, or not of an object of the owner: it begins with the hash of that."""
     for object_id in object_ids:
         if len(object_id) != ObjectID.SIZE:
-            raise ValueError(f"an object id has {ObjectID.SIZE} bytes, but got {len(object_id)}")
+            raise BadMessageError(f"an object id has {ObjectID.SIZE} bytes, but got {len(object_id)}")
         if not object_id.startswith(owner_hash):
-            raise ValueError(f"object {object_id.hex()} belongs to somebody else")
+            raise BadMessageError(f"object {object_id.hex()} belongs to somebody else")
 
 
 class ObjectTracker:
@@ -40,9 +41,9 @@ class ObjectTracker:
         return object_id in self._names
 
     def create(self, owner: bytes, owner_hash: bytes, object_ids: list[bytes], names: list[bytes]) -> None:
-        """Know new objects of a client. Raise ValueError when an id is not the owner's, or the lists do not match."""
+        """Know new objects of a client. Raise BadMessageError for ids of others, or lists that do not match."""
         if len(names) != len(object_ids):
-            raise ValueError(f"{len(object_ids)} object ids come with {len(names)} names")
+            raise BadMessageError(f"{len(object_ids)} object ids come with {len(names)} names")
         check_owned(owner_hash, object_ids)
         self._owned.setdefault(owner, set()).update(object_ids)
         self._names.update(zip(object_ids, names, strict=True))

@@ -6,6 +6,7 @@ import pickle
 from typing import TYPE_CHECKING, Final
 
 from scaler.protocol import codec
+from scaler.scheduler.bad_message import BadMessageError
 from scaler.scheduler.task.monitor_state import MonitorState
 from scaler.utility.exceptions import (
     ClientShutdownException,
@@ -34,10 +35,10 @@ _CONFIRM_STATES: Final = {
 
 
 def result_state(result_type: int) -> MonitorState:
-    """Return how the monitor stream calls the end by a result of that type. Raise ValueError for an unknown one."""
+    """Return what the monitor stream calls the end by such a result. Raise BadMessageError for an unknown type."""
     state = _RESULT_STATES.get(result_type)
     if state is None:
-        raise ValueError(f"{result_type} is not a type of results")
+        raise BadMessageError(f"{result_type} is not a type of results")
     return state
 
 

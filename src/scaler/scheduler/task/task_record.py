@@ -18,15 +18,26 @@ if TYPE_CHECKING:
 class TaskProgress:
     """What has become of a task since it was first placed; few tasks have that at a time.
 
-    ``worker`` is None while the task waits again. ``losses`` counts the workers that were lost under the task,
-    ``failures`` the runs after which it was tried again. ``is_started`` is known of a task that its worker would not
-    give back. A task that is asked back because its deadline has passed ``is_late``.
+    ``worker`` is None while the task waits again; ``placement`` is the number that its placement there had.
+    ``losses`` counts the workers that were lost under the task, ``failures`` the runs after which it was tried again.
+    ``is_started`` is known of a task that its worker would not give back. A task that is asked back because its
+    deadline has passed ``is_late``.
     """
 
-    __slots__ = ("estimated_seconds", "failures", "is_late", "is_started", "losses", "open_cancels", "worker")
+    __slots__ = (
+        "estimated_seconds",
+        "failures",
+        "is_late",
+        "is_started",
+        "losses",
+        "open_cancels",
+        "placement",
+        "worker",
+    )
 
     def __init__(self) -> None:
         self.worker: WorkerRecord | None = None
+        self.placement = 0
         self.estimated_seconds = 0.0
         self.open_cancels = 0
         self.is_started = False
