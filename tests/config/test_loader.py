@@ -8,103 +8,20 @@ import dataclasses
 import enum
 import subprocess
 import sys
-import typing
-from pathlib import Path
 
 import pytest
+from setting_values import SECTIONS, as_text, cases, fields_of, flags, read, required_of, toml_line, two_values
 
 from scaler.config.command_line import make_parser, read_command_line
 from scaler.config.configuration_error import ConfigurationError
-from scaler.config.conversion import field_type, is_many
+from scaler.config.conversion import is_many
 from scaler.config.loader import load_config
 from scaler.config.section.cluster import ClusterConfig
 from scaler.config.section.ecs_worker_adapter import ECSWorkerAdapterConfig
 from scaler.config.section.native_worker_adapter import NativeWorkerAdapterConfig
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.setting import flag_of, setting_of
-from scaler.config.types.metrics_address import MetricsAddress
-from scaler.config.types.worker import WorkerCapabilities, WorkerNames
-from scaler.entry_points.commands import COMMANDS
-
-SECTIONS = {command.section: command.config_class for command in COMMANDS}
-# Settings that only one value is valid for, or that depend on each other.
-FIXED_VALUES = {"scaling_controller_strategy", "adapter_webhook_urls", "worker_names", "num_of_workers"}
-
-
-def two_values(field, kind: typing.Any) -> tuple[str, str]:
-    """Return two different valid texts for a setting."""
-    described = setting_of(field)
-    if described.choices:
-        return described.choices[1], described.choices[0]
-    if kind is MetricsAddress:
-        return "127.0.0.1:11", "[::1]:12"
-    if hasattr(kind, "to_address"):
-        return "tcp://127.0.0.1:11", "tcp://[::1]:12"
-    if is_many(kind):
-        return "/tmp/one", "/tmp/two"
-    if kind in (int, float):
-        return "7", "9"
-    if kind is WorkerCapabilities:
-        return "gpu=2", "linux"
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        first, second, *_ = kind.__members__
-        return second, first
-    if field.name.endswith("_file"):
-        return __file__, str(Path(__file__).with_name("test_types.py"))
-    return "first", "second"
-
-
-def fields_of(section):
-    kinds = typing.get_type_hints(SECTIONS[section])
-    for field in dataclasses.fields(SECTIONS[section]):
-        yield field, field_type(kinds[field.name])
-
-
-def required_of(section) -> dict[str, str]:
-    """Return a TOML line for each setting of a section that has no default."""
-    return {
-        field.name: toml_line(field.name, kind, two_values(field, kind)[0])
-        for field, kind in fields_of(section)
-        if field.default is dataclasses.MISSING
-    }
-
-
-def cases():
-    """Return every setting of every section, once for each name that it has."""
-    for section in SECTIONS:
-        for field, kind in fields_of(section):
-            if field.name not in FIXED_VALUES:
-                for name in (field.name, *setting_of(field).aliases):
-                    yield pytest.param(section, field, kind, name, id=f"{section}.{name}")
-
-
-def toml_line(name: str, kind: typing.Any, text: str) -> str:
-    if kind is bool or kind in (int, float):
-        return f"{name} = {text}"
-    return f'{name} = ["{text}"]' if is_many(kind) else f'{name} = "{text}"'
-
-
-def flags(field, kind, name, text):
-    if setting_of(field).positional:
-        return [text]
-    flag = flag_of(name)
-    if kind is bool:
-        return [flag if text == "true" else flag.replace("--", "--no-", 1)]
-    return [flag, text]
-
-
-def read(section, tmp_path, lines, arguments):
-    path = tmp_path / "config.toml"
-    path.write_text(f"[{section}]\n" + "\n".join(lines) + "\n")
-    return read_command_line(SECTIONS[section], "program", section, "", ["--config", str(path), *arguments])
-
-
-def as_text(value) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return " ".join(value)
-    return value.name if isinstance(value, enum.Enum) else str(value)
+from scaler.config.types.worker import WorkerNames
 
 
 @pytest.mark.parametrize(("section", "field", "kind", "name"), list(cases()))
@@ -122,6 +39,59 @@ def test_command_line_over_toml_over_default(section, field, kind, name, tmp_pat
         assert getattr(both, field.name) is True
     if field.default is not dataclasses.MISSING and field.default is not None and not setting_of(field).default_text:
         assert getattr(read(section, tmp_path, required, []), field.name) == field.default
+
+
+@pytest.mark.parametrize(
+    ("section", "in_toml", "on_line", "expected"),
+    [
+        (
+            "scheduler",
+            ['scaling_controller_strategy = "VANILLA"', 'adapter_webhook_urls = ["http://a"]'],
+            ["-scs", "FIXED_ELASTIC", "-awu", "http://b", "http://c"],
+            {
+                "scaling_controller_strategy": ("VANILLA", "FIXED_ELASTIC"),
+                "adapter_webhook_urls": ("http://a", "http://b http://c"),
+            },
+        ),
+        (
+            "scheduler",
+            ['adapter_webhook_url = ["http://a"]'],
+            ["--adapter-webhook-url", "http://b"],
+            {"adapter_webhook_urls": ("http://a", "http://b")},
+        ),
+        (
+            "cluster",
+            ["num_of_workers = 2", 'worker_names = "a,b"'],
+            ["-n", "3", "-wn", "c,d,e"],
+            {"num_of_workers": ("2", "3"), "worker_names": ("a,b", "c,d,e")},
+        ),
+        ("cluster", ["num_of_workers = 2"], ["--num-of-workers", "3"], {"num_of_workers": ("2", "3")}),
+        ("cluster", ['worker_names = "a,b"'], ["--worker-names", "c,d,e"], {"worker_names": ("a,b", "c,d,e")}),
+    ],
+)
+def test_command_line_over_toml_for_settings_that_depend_on_each_other(section, in_toml, on_line, expected, tmp_path):
+    toml = [*required_of(section).values(), *in_toml]
+    from_file, from_both = read(section, tmp_path, toml, []), read(section, tmp_path, toml, on_line)
+    for name, (first, second) in expected.items():
+        assert (as_text(getattr(from_file, name)), as_text(getattr(from_both, name))) == (first, second)
+
+
+def short_flags():
+    for section in SECTIONS:
+        for field, kind in fields_of(section):
+            for flag in setting_of(field).short_flags:
+                yield pytest.param(section, field, kind, flag, id=f"{section}{flag}")
+
+
+@pytest.mark.parametrize(("section", "field", "kind", "flag"), list(short_flags()))
+def test_every_short_flag_is_that_of_its_setting(section, field, kind, flag, tmp_path):
+    value = {
+        "scaling_controller_strategy": "NULL",
+        "adapter_webhook_urls": "http://a",
+        "worker_names": "a,b",
+    }.get(field.name) or ("true" if kind is bool else two_values(field, kind)[0])
+    words = [flag] if kind is bool else [flag, value]
+    assert as_text(getattr(read(section, tmp_path, list(required_of(section).values()), words), field.name)) == value
 
 
 def wrong_values(field, kind):
