@@ -37,6 +37,8 @@ def two_values(field, kind: typing.Any) -> tuple[str, str]:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         first, second, *_ = kind.__members__
         return second, first
+    if field.name == "preload":
+        return "first:function", "second:function(1)"
     if field.name.endswith("_file"):
         return __file__, str(Path(__file__).with_name("test_types.py"))
     return "first", "second"

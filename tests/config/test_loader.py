@@ -225,6 +225,23 @@ def test_flags_do_not_collide(section):
         ("cluster", [], ["-n", "-1"], "--num-of-workers -1: expected a whole number of at least 0"),
         ("cluster", [], ["-n", "3", "-wn", "a,b"], "must be num_of_workers (3)"),
         ("cluster", [], ["-pwc", "gpu=x"], "Expected an integer, but got 'x'"),
+        ("object_storage_server", [], ["-ml", "-1"], "a whole number of at least 0 and at most 9223372036854775807"),
+        ("cluster", [], ["--preload", "module"], "--preload module: expected a function like 'pkg.mod:func'"),
+        ("cluster", ['preload = "m:f(x)"'], [], "preload arguments must be literals, got 'f(x)'"),
+        ("native_worker_adapter", [], ["--preload", "m:f.g"], "--preload m:f.g: expected a function like 'pkg.mod:f"),
+        ("native_worker_adapter", [], ["-it", "257"], "--io-threads 257: expected a whole number of at least 1 and at"),
+        ("native_worker_adapter", [], ["--host", ""], "--adapter-web-host : expected a host name or an address"),
+        ("native_worker_adapter", ['host = "a..b"'], [], 'host = "a..b": expected a host name or an address, 0.0.0.0'),
+        ("native_worker_adapter", [], ["-osa", "tcp://h:0"], "object_storage_address must have the real port"),
+        ("symphony_worker_adapter", [], ["inproc://x"], "scheduler_address must be a tcp or ipc"),
+        ("webui", [], ["--host", "a b"], "--web-host a b: expected a host name or an address, 0.0.0.0 for all"),
+        (
+            "scheduler",
+            [],
+            ["--metrics-address", "a..b:1"],
+            "got 'a..b:1': expected a host name or an address, got 'a..b'",
+        ),
+        ("scheduler", [], ["-awu", "http://a b"], "must be like http://127.0.0.1:8080, got 'http://a b'"),
         ("cluster", [], ["-wtqs", "0"], "--per-worker-task-queue-size 0: expected a whole number of at least 1"),
     ],
 )
@@ -253,6 +270,19 @@ def test_other_sections_are_ignored_and_none_is_not_given(tmp_path):
     path.write_text('[scheduler]\nscheduler_address = "tcp://127.0.0.1:1"\nio_threads = 3\n[cluster]\nnothing = 1\n')
     config = load_config(SchedulerConfig, str(path), argparse.Namespace(io_threads=None, config="x"), "scheduler")
     assert config.io_threads == 3
+
+
+def test_a_mark_that_editors_put_before_a_file_is_passed_over(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('[scheduler]\r\nscheduler_address = "tcp://127.0.0.1:1"\r\n', encoding="utf-8-sig", newline="")
+    assert load_config(SchedulerConfig, str(path), argparse.Namespace(), "scheduler").scheduler_address.port == 1
+
+
+def test_a_file_that_is_nested_too_deeply_is_one_line(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("key = " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(ConfigurationError, match=r"config.toml: it is nested too deeply$"):
+        load_config(SchedulerConfig, str(path), argparse.Namespace(), "scheduler")
 
 
 def test_flat_file_without_a_section(tmp_path):
