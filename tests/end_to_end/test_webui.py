@@ -343,7 +343,7 @@ def test_a_port_in_use_is_one_line() -> None:
     with Command("scaler_ui", "tcp://127.0.0.1:1", "--web-port", "0") as first:
         port = address_of(first).rsplit(":", 1)[1]
         with Command("scaler_ui", "tcp://127.0.0.1:1", "--web-port", port) as second:
-            assert second.wait() == 1
+            assert second.wait(30) == 1
         assert second.output.splitlines()[-1] == (
             f"scaler_ui: error: web_host and web_port: cannot listen at 127.0.0.1:{port}: Address already in use; "
             "port 0 is a free one"
