@@ -157,6 +157,13 @@ def test_a_part_that_cannot_start_is_one_line_and_a_status(write_file, chosen_po
         assert "Traceback" not in stack.output
 
 
+def test_workers_that_cannot_log_end_the_stack_with_one_line_that_says_so(write_file, leftovers):
+    with Command("scaler", write_file(SHORT + 'logging_paths = ["/proc/no-such/log"]\n')) as stack:
+        assert stack.wait(30) == 1
+        assert "WorkerMaster: error: cannot log to /proc/no-such/log: No such file or directory\n" in stack.output
+        assert "Traceback" not in stack.output
+
+
 def test_any_port_is_passed_on(write_file, tmp_path, leftovers):
     text = '[object_storage_server]\nobject_storage_address = "tcp://127.0.0.1:0"\n' + SHORT.replace("{port}", "0")
     with Command("scaler", write_file(text)) as stack:
