@@ -184,6 +184,58 @@ def test_workers_come_and_go(cluster, terminal):
     terminal.wait_for("^ended with 0")
 
 
+def nested_waits() -> Callable[[str], None]:
+    """Return a task that waits for a task of its own, which waits for a file; workers need not import this module."""
+
+    def wait(path: str) -> None:
+        while not Path(path).exists():
+            time.sleep(0.01)
+
+    def wait_in_a_task(path: str) -> None:
+        with Client() as client:
+            client.submit(wait, path).result()
+
+    return wait_in_a_task
+
+
+def cells_of_the_only_worker(terminal: Terminal) -> dict[str, str]:
+    """Return the cells by column of a worker that is in a group, nothing before it is there."""
+    lines = [line.split(" |")[0].replace(") ", ")") for line in terminal.lines() if "Worker|NAT|" in line]
+    cells = lines[0].split() if lines else []
+    return dict(zip(COLUMNS, cells, strict=True)) if len(cells) == len(COLUMNS) else {}
+
+
+def test_groups_nested_tasks_and_late_heartbeats(terminal, tmp_path, chosen_port):
+    address, gate = f"tcp://127.0.0.1:{chosen_port}", tmp_path / "gate"
+    place = ("--host", "127.0.0.1", "--port", "0", "--max-workers", "1", "--heartbeat-interval", "0.5")
+    with Command("scaler_worker_adapter_native", address, *place) as adapter:
+        adapter.wait_for("listen to http://")
+        url = next(line for line in adapter.output.splitlines() if "listen to" in line).rsplit(" ", 1)[1]
+        with Command("scaler_scheduler", address, "--adapter-webhook-url", url) as scheduler:
+            scheduler.wait_for("Scheduler: listen to scheduler monitor address")
+            show(terminal, f"tcp://127.0.0.1:{chosen_port + 2}")
+            terminal.wait_for("^No workers ")
+            with Client(address) as client:
+                future = client.submit(nested_waits(), str(gate))
+                wait_until(lambda: cells_of_the_only_worker(terminal).get("suspended") == "1", terminal)
+                terminal.wait_for(r"^Total 1 worker group\(s\) with 1 worker\(s\) *$")
+                row = cells_of_the_only_worker(terminal)
+                assert re.fullmatch(r"native-[0-9a-f]{2}\+", row["group"])
+                assert (row["free"], row["sent"], row["queued"]) == ("998", "2", "0")
+                (agent,) = psutil.Process(adapter.process.pid).children()
+                agent.suspend()
+                terminal.wait_for(r"Worker\|NAT\|.* \(\d+s\) [\d.]+(us|ms) ")
+                agent.resume()
+                terminal.wait_until_gone(r"Worker\|NAT\|.* \(\d+s\) ")
+                gate.touch()
+                future.result()
+                wait_until(lambda: cells_of_the_only_worker(terminal).get("suspended") == "0", terminal)
+                terminal.wait_for(r" success +2 ")
+            terminal.type("q")
+            terminal.wait_for("^ended with 0")
+            assert (scheduler.stop(), adapter.stop()) == (0, 0)
+
+
 @pytest.mark.parametrize("how", ["C-c", "SIGTERM"])
 def test_it_ends_with_0_when_told(how, cluster, terminal):
     show(terminal, monitor_address(cluster))

@@ -19,6 +19,7 @@ from browser_screen import Screen, open_browser
 from commands import Command
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from webui_nested import check_nested_tasks
 from webui_tasks import MEGABYTES, add, fail_at_once, hold_memory, sleep_for, wait_for_file
 
 from scaler import Client, Cluster, SchedulerClusterCombo
@@ -96,6 +97,7 @@ def test_every_tab_shows_what_happens(chosen_port: int, leftovers: Any, tmp_path
                 _check_task_log(screen, client)
                 _check_memory_and_processors(screen, client)
                 _check_graphs_and_clients(screen, client)
+                check_nested_tasks(screen, client, tmp_path / "nested")
                 _check_waiting_and_new_workers(screen, client, combo, tmp_path / "end")
             _check_settings(screen)
         _check_that_nothing_comes_from_elsewhere(screen)

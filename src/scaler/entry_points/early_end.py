@@ -12,9 +12,9 @@ from typing import Any
 class EarlyEnd:
     """Context manager: SIGINT and SIGTERM end the process at once, with status 0.
 
-    What starts processes, or serves, takes the signals over meanwhile. Behind it they are handled as before, or, when it
-    is the whole process, ignored: who presses Ctrl-C twice must not cut off the end. Outside of the main thread, and for
-    a signal that is ignored, it does nothing.
+    What starts processes, or serves, takes the signals over meanwhile. Behind it they are handled as before, or, when
+    it is the whole process, ignored: who presses Ctrl-C twice must not cut off the end. Outside of the main thread, and
+    for a signal that is ignored, it does nothing.
     """
 
     def __init__(self, *, is_whole_process: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What a log says that cannot be written: a line on the standard error once in a while, and no traceback for each line."""
+"""What becomes of lines that cannot be logged: the standard error says so once in a while, without tracebacks."""
 
 from __future__ import annotations
 
