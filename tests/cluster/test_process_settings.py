@@ -1,11 +1,15 @@
 """No setting is lost on the way from a section to the process that it is for."""
 
+import asyncio
 import dataclasses
 import enum
 import typing
+from types import SimpleNamespace
 
 import pytest
 
+import scaler.scheduler.scheduler as scheduler_module
+import scaler.worker.agent.processors as processors_module
 from scaler.cluster.cluster import Cluster
 from scaler.cluster.object_storage_server import ObjectStorageServerProcess
 from scaler.cluster.scheduler import SchedulerProcess
@@ -17,6 +21,8 @@ from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.section.symphony_worker_adapter import SymphonyWorkerConfig
 from scaler.config.setting import setting_of
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
+from scaler.config.types.zmq import ZMQConfig
+from scaler.io.ymq.ymq import Context
 from scaler.utility.identifiers import WorkerID
 from scaler.worker.worker_settings import WorkerSettings
 from scaler.worker_adapter.native import NativeWorkerAdapter
@@ -112,3 +118,46 @@ def test_slots_in_symphony_get_every_setting():
     config = unusual_config(SymphonyWorkerConfig)
     said, got = of_workers(config, SymphonyWorkerAdapter(config)._slot(WorkerID(b"a")))
     assert got == said and len(said) == 11
+
+
+def test_the_core_of_a_scheduler_gets_every_setting(monkeypatch):
+    seen = {}
+    real = scheduler_module.CoreSettings
+
+    def core_settings(**values):
+        seen.update(values)
+        return real(**values)
+
+    def context(io_threads):
+        seen["io_threads"] = io_threads
+        return Context(io_threads)
+
+    monkeypatch.setattr(scheduler_module, "CoreSettings", core_settings)
+    monkeypatch.setattr(scheduler_module, "Context", context)
+    here = ZMQConfig.from_string("tcp://127.0.0.1:0")
+    config = dataclasses.replace(unusual_config(SchedulerConfig), scheduler_address=here, monitor_address=here)
+    scheduler = scheduler_module.Scheduler(config)
+    asyncio.run(scheduler.run(lambda *_addresses: scheduler.stop()))
+    storage = config.advertised_object_storage_address
+    assert (seen.pop("object_storage_host"), seen.pop("object_storage_port")) == (storage.host, storage.port)
+    assert len(seen) == 7
+    assert seen == {name: getattr(config, name) for name in seen}
+
+
+def test_a_processor_gets_every_setting_of_its_worker(monkeypatch):
+    made = []
+
+    def processor(settings):
+        made.append(settings)
+        raise OSError("far enough")
+
+    monkeypatch.setattr(processors_module, "Processor", processor)
+    worker = Cluster.from_config(unusual_config(ClusterConfig))._make_worker("a")._settings
+    prepared = SimpleNamespace(gate=SimpleNamespace(fileno=lambda: 5), resume_descriptor=6, interpreter=None)
+    with pytest.raises(OSError, match="far enough"):
+        processors_module.Processors(worker, "ipc://x", None, None, prepared).start("tcp://h:1")
+    settings = made[0]._asdict()
+    assert settings.pop("hard_suspend") == worker.hard_processor_suspend
+    common = settings.keys() & {field.name for field in dataclasses.fields(worker)} - {"object_storage_address"}
+    assert len(common) == 9
+    assert {name: settings[name] for name in common} == {name: getattr(worker, name) for name in common}

@@ -45,7 +45,7 @@ class Scheduler:
         """Serve until ``stop``, or until a client shuts the cluster down.
 
         ``on_ready`` gets the bound scheduler address, the object storage address and the bound monitor address. Raise
-        YMQException when an address cannot be bound.
+        OSError when an address cannot be bound.
         """
         self._stopped = asyncio.Event()
         context = Context(self._config.io_threads)
