@@ -73,7 +73,7 @@ def address_of(command: Command) -> str:
     return found[1]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_every_tab_shows_what_happens(chosen_port: int, leftovers: Any, tmp_path: Path) -> None:
     monitor_address = f"tcp://127.0.0.1:{chosen_port + 2}"
     with (
