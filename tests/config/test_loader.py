@@ -193,6 +193,13 @@ def test_flags_do_not_collide(section):
         ),
         ("scheduler", ['object_storage_address = "tcp://h:0"'], [], "object_storage_address must have the real port"),
         ("scheduler", [], ["--nothing"], "unrecognized arguments: --nothing (see program --help)"),
+        (
+            "cluster",
+            [],
+            ["--num-off-workers=3"],
+            "arguments: --num-off-workers=3 (did you mean --num-of-workers? see program",
+        ),
+        ("scheduler", [], ["--io-threats=3"], "arguments: --io-threats=3 (did you mean --io-threads? see program"),
         ("scheduler", [], ["-lc", "/nowhere"], "--logging-config-file /nowhere: expected a file that can be read"),
         ("cluster", [], ["--log-hub-address", "x"], "unrecognized arguments: --log-hub-address"),
         ("cluster", ['log_hub_address = "x"'], [], "Unknown configuration key(s) for ClusterConfig: log_hub_address"),
