@@ -99,6 +99,7 @@ def test_it_shows_the_figures_of_a_cluster_and_leaves_the_terminal_as_it_was(clu
         assert int(live[1]) + placed == 20
         wait_until(lambda: [row["ITL"] for row in rows_of(terminal)] == ["110", "110"], terminal)
         check_workers(terminal, placed)
+        check_scheduler(terminal)
         terminal.wait_for(re.escape(client.identity.decode()[:17]) + r"\+ +20$")
         terminal.wait_for(r"num_of_objs +[1-9]")
         terminal.wait_for(r"\bTask +20$")
@@ -108,6 +109,7 @@ def test_it_shows_the_figures_of_a_cluster_and_leaves_the_terminal_as_it_was(clu
             future.result()
         terminal.wait_for(r" running +0 ")
         terminal.wait_for(r" success +20 ")
+        terminal.wait_for(r"\| canceled +0 ")  # those that balancing has moved are none
         terminal.wait_for(r"\bTaskResult +20 ")
         wait_until(lambda: [row["free"] for row in rows_of(terminal)] == [str(QUEUE_SIZE)] * 2, terminal)
 
@@ -132,6 +134,13 @@ def check_workers(terminal: Terminal, placed: int) -> None:
         assert 0 <= number_of(row["agt_cpu"]) <= 100
         assert 0 <= number_of(row["cpu"]) <= 100
         assert available_memory_bytes() / 4 < number_of(row["os_rss_free"]) < available_memory_bytes() * 4
+
+
+def check_scheduler(terminal: Terminal) -> None:
+    assert 0 <= number_of(terminal.wait_for(r"^cpu +([\d.]+%) \|")[1]) <= 100
+    assert 1 << 20 < number_of(terminal.wait_for(r"^rss +([\d.]+[BKMGT]) \|")[1]) < 1 << 30
+    free = number_of(terminal.wait_for(r"^rss_free +([\d.]+[BKMGT]) \|")[1])
+    assert available_memory_bytes() / 4 < free < available_memory_bytes() * 4
 
 
 def test_keys_act_at_once_and_sizes_follow(cluster, terminal):
