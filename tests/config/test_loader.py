@@ -8,103 +8,20 @@ import dataclasses
 import enum
 import subprocess
 import sys
-import typing
-from pathlib import Path
 
 import pytest
+from setting_values import SECTIONS, as_text, cases, fields_of, flags, read, required_of, toml_line, two_values
 
 from scaler.config.command_line import make_parser, read_command_line
 from scaler.config.configuration_error import ConfigurationError
-from scaler.config.conversion import field_type, is_many
+from scaler.config.conversion import is_many
 from scaler.config.loader import load_config
 from scaler.config.section.cluster import ClusterConfig
 from scaler.config.section.ecs_worker_adapter import ECSWorkerAdapterConfig
 from scaler.config.section.native_worker_adapter import NativeWorkerAdapterConfig
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.setting import flag_of, setting_of
-from scaler.config.types.metrics_address import MetricsAddress
-from scaler.config.types.worker import WorkerCapabilities, WorkerNames
-from scaler.entry_points.commands import COMMANDS
-
-SECTIONS = {command.section: command.config_class for command in COMMANDS}
-# Settings that only one value is valid for, or that depend on each other.
-FIXED_VALUES = {"scaling_controller_strategy", "adapter_webhook_urls", "worker_names", "num_of_workers"}
-
-
-def two_values(field, kind: typing.Any) -> tuple[str, str]:
-    """Return two different valid texts for a setting."""
-    described = setting_of(field)
-    if described.choices:
-        return described.choices[1], described.choices[0]
-    if kind is MetricsAddress:
-        return "127.0.0.1:11", "[::1]:12"
-    if hasattr(kind, "to_address"):
-        return "tcp://127.0.0.1:11", "tcp://[::1]:12"
-    if is_many(kind):
-        return "/tmp/one", "/tmp/two"
-    if kind in (int, float):
-        return "7", "9"
-    if kind is WorkerCapabilities:
-        return "gpu=2", "linux"
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        first, second, *_ = kind.__members__
-        return second, first
-    if field.name.endswith("_file"):
-        return __file__, str(Path(__file__).with_name("test_types.py"))
-    return "first", "second"
-
-
-def fields_of(section):
-    kinds = typing.get_type_hints(SECTIONS[section])
-    for field in dataclasses.fields(SECTIONS[section]):
-        yield field, field_type(kinds[field.name])
-
-
-def required_of(section) -> dict[str, str]:
-    """Return a TOML line for each setting of a section that has no default."""
-    return {
-        field.name: toml_line(field.name, kind, two_values(field, kind)[0])
-        for field, kind in fields_of(section)
-        if field.default is dataclasses.MISSING
-    }
-
-
-def cases():
-    """Return every setting of every section, once for each name that it has."""
-    for section in SECTIONS:
-        for field, kind in fields_of(section):
-            if field.name not in FIXED_VALUES:
-                for name in (field.name, *setting_of(field).aliases):
-                    yield pytest.param(section, field, kind, name, id=f"{section}.{name}")
-
-
-def toml_line(name: str, kind: typing.Any, text: str) -> str:
-    if kind is bool or kind in (int, float):
-        return f"{name} = {text}"
-    return f'{name} = ["{text}"]' if is_many(kind) else f'{name} = "{text}"'
-
-
-def flags(field, kind, name, text):
-    if setting_of(field).positional:
-        return [text]
-    flag = flag_of(name)
-    if kind is bool:
-        return [flag if text == "true" else flag.replace("--", "--no-", 1)]
-    return [flag, text]
-
-
-def read(section, tmp_path, lines, arguments):
-    path = tmp_path / "config.toml"
-    path.write_text(f"[{section}]\n" + "\n".join(lines) + "\n")
-    return read_command_line(SECTIONS[section], "program", section, "", ["--config", str(path), *arguments])
-
-
-def as_text(value) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return " ".join(value)
-    return value.name if isinstance(value, enum.Enum) else str(value)
+from scaler.config.types.worker import WorkerNames
 
 
 @pytest.mark.parametrize(("section", "field", "kind", "name"), list(cases()))
@@ -122,6 +39,59 @@ def test_command_line_over_toml_over_default(section, field, kind, name, tmp_pat
         assert getattr(both, field.name) is True
     if field.default is not dataclasses.MISSING and field.default is not None and not setting_of(field).default_text:
         assert getattr(read(section, tmp_path, required, []), field.name) == field.default
+
+
+@pytest.mark.parametrize(
+    ("section", "in_toml", "on_line", "expected"),
+    [
+        (
+            "scheduler",
+            ['scaling_controller_strategy = "VANILLA"', 'adapter_webhook_urls = ["http://a"]'],
+            ["-scs", "FIXED_ELASTIC", "-awu", "http://b", "http://c"],
+            {
+                "scaling_controller_strategy": ("VANILLA", "FIXED_ELASTIC"),
+                "adapter_webhook_urls": ("http://a", "http://b http://c"),
+            },
+        ),
+        (
+            "scheduler",
+            ['adapter_webhook_url = ["http://a"]'],
+            ["--adapter-webhook-url", "http://b"],
+            {"adapter_webhook_urls": ("http://a", "http://b")},
+        ),
+        (
+            "cluster",
+            ["num_of_workers = 2", 'worker_names = "a,b"'],
+            ["-n", "3", "-wn", "c,d,e"],
+            {"num_of_workers": ("2", "3"), "worker_names": ("a,b", "c,d,e")},
+        ),
+        ("cluster", ["num_of_workers = 2"], ["--num-of-workers", "3"], {"num_of_workers": ("2", "3")}),
+        ("cluster", ['worker_names = "a,b"'], ["--worker-names", "c,d,e"], {"worker_names": ("a,b", "c,d,e")}),
+    ],
+)
+def test_command_line_over_toml_for_settings_that_depend_on_each_other(section, in_toml, on_line, expected, tmp_path):
+    toml = [*required_of(section).values(), *in_toml]
+    from_file, from_both = read(section, tmp_path, toml, []), read(section, tmp_path, toml, on_line)
+    for name, (first, second) in expected.items():
+        assert (as_text(getattr(from_file, name)), as_text(getattr(from_both, name))) == (first, second)
+
+
+def short_flags():
+    for section in SECTIONS:
+        for field, kind in fields_of(section):
+            for flag in setting_of(field).short_flags:
+                yield pytest.param(section, field, kind, flag, id=f"{section}{flag}")
+
+
+@pytest.mark.parametrize(("section", "field", "kind", "flag"), list(short_flags()))
+def test_every_short_flag_is_that_of_its_setting(section, field, kind, flag, tmp_path):
+    value = {
+        "scaling_controller_strategy": "NULL",
+        "adapter_webhook_urls": "http://a",
+        "worker_names": "a,b",
+    }.get(field.name) or ("true" if kind is bool else two_values(field, kind)[0])
+    words = [flag] if kind is bool else [flag, value]
+    assert as_text(getattr(read(section, tmp_path, list(required_of(section).values()), words), field.name)) == value
 
 
 def wrong_values(field, kind):
@@ -223,6 +193,13 @@ def test_flags_do_not_collide(section):
         ),
         ("scheduler", ['object_storage_address = "tcp://h:0"'], [], "object_storage_address must have the real port"),
         ("scheduler", [], ["--nothing"], "unrecognized arguments: --nothing (see program --help)"),
+        (
+            "cluster",
+            [],
+            ["--num-off-workers=3"],
+            "arguments: --num-off-workers=3 (did you mean --num-of-workers? see program",
+        ),
+        ("scheduler", [], ["--io-threats=3"], "arguments: --io-threats=3 (did you mean --io-threads? see program"),
         ("scheduler", [], ["-lc", "/nowhere"], "--logging-config-file /nowhere: expected a file that can be read"),
         ("cluster", [], ["--log-hub-address", "x"], "unrecognized arguments: --log-hub-address"),
         ("cluster", ['log_hub_address = "x"'], [], "Unknown configuration key(s) for ClusterConfig: log_hub_address"),
@@ -255,6 +232,23 @@ def test_flags_do_not_collide(section):
         ("cluster", [], ["-n", "-1"], "--num-of-workers -1: expected a whole number of at least 0"),
         ("cluster", [], ["-n", "3", "-wn", "a,b"], "must be num_of_workers (3)"),
         ("cluster", [], ["-pwc", "gpu=x"], "Expected an integer, but got 'x'"),
+        ("object_storage_server", [], ["-ml", "-1"], "a whole number of at least 0 and at most 9223372036854775807"),
+        ("cluster", [], ["--preload", "module"], "--preload module: expected a function like 'pkg.mod:func'"),
+        ("cluster", ['preload = "m:f(x)"'], [], "preload arguments must be literals, got 'f(x)'"),
+        ("native_worker_adapter", [], ["--preload", "m:f.g"], "--preload m:f.g: expected a function like 'pkg.mod:f"),
+        ("native_worker_adapter", [], ["-it", "257"], "--io-threads 257: expected a whole number of at least 1 and at"),
+        ("native_worker_adapter", [], ["--host", ""], "--adapter-web-host : expected a host name or an address"),
+        ("native_worker_adapter", ['host = "a..b"'], [], 'host = "a..b": expected a host name or an address, 0.0.0.0'),
+        ("native_worker_adapter", [], ["-osa", "tcp://h:0"], "object_storage_address must have the real port"),
+        ("symphony_worker_adapter", [], ["inproc://x"], "scheduler_address must be a tcp or ipc"),
+        ("webui", [], ["--host", "a b"], "--web-host a b: expected a host name or an address, 0.0.0.0 for all"),
+        (
+            "scheduler",
+            [],
+            ["--metrics-address", "a..b:1"],
+            "got 'a..b:1': expected a host name or an address, got 'a..b'",
+        ),
+        ("scheduler", [], ["-awu", "http://a b"], "must be like http://127.0.0.1:8080, got 'http://a b'"),
         ("cluster", [], ["-wtqs", "0"], "--per-worker-task-queue-size 0: expected a whole number of at least 1"),
     ],
 )
@@ -283,6 +277,19 @@ def test_other_sections_are_ignored_and_none_is_not_given(tmp_path):
     path.write_text('[scheduler]\nscheduler_address = "tcp://127.0.0.1:1"\nio_threads = 3\n[cluster]\nnothing = 1\n')
     config = load_config(SchedulerConfig, str(path), argparse.Namespace(io_threads=None, config="x"), "scheduler")
     assert config.io_threads == 3
+
+
+def test_a_mark_that_editors_put_before_a_file_is_passed_over(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('[scheduler]\r\nscheduler_address = "tcp://127.0.0.1:1"\r\n', encoding="utf-8-sig", newline="")
+    assert load_config(SchedulerConfig, str(path), argparse.Namespace(), "scheduler").scheduler_address.port == 1
+
+
+def test_a_file_that_is_nested_too_deeply_is_one_line(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("key = " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(ConfigurationError, match=r"config.toml: it is nested too deeply$"):
+        load_config(SchedulerConfig, str(path), argparse.Namespace(), "scheduler")
 
 
 def test_flat_file_without_a_section(tmp_path):

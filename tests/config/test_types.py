@@ -16,6 +16,7 @@ from scaler.config.types.zmq import ZMQConfig, ZMQType
         ("tcp://[fe80::1%eth0]:65535", ZMQType.tcp, "fe80::1%eth0", 65535),
         ("ipc:///tmp/socket", ZMQType.ipc, "/tmp/socket", None),
         ("ipc://@abstract", ZMQType.ipc, "@abstract", None),
+        ("tcp://b\u00fccher.example.:1", ZMQType.tcp, "b\u00fccher.example.", 1),
         ("inproc://name", ZMQType.inproc, "name", None),
     ],
 )
@@ -37,7 +38,12 @@ def test_addresses(text, kind, host, port):
         ("tcp://127.0.0.1:65536", "expected a port from 0 to 65535"),
         ("tcp://::1:2345", "expected an IPv6 address in brackets"),
         ("tcp://[host]:2345", "expected an IPv6 address between the brackets"),
+        ("tcp://a..b:2345", "expected a host name or an address, got 'a..b' in the address 'tcp://a..b:2345'"),
+        (f"tcp://{'x' * 64}.example:2345", "expected a host name or an address"),
+        ("tcp://two words:2345", "expected a host name or an address, got 'two words'"),
+        ("tcp://\u2024:2345", "expected a host name or an address"),
         ("ipc://", "needs a host or a path"),
+        (f"ipc:///{'x' * 107}", "the path of an ipc address has at most 107 bytes, got '/xxx"),
     ],
 )
 def test_wrong_addresses(text, why):
@@ -76,6 +82,7 @@ def test_storage_addresses(text):
         ("tcp://127.0.0.1", "Expected format is tcp://<host>:<port>"),
         ("tcp://127.0.0.1:x", "cannot convert 'x' to port number"),
         ("tcp://127.0.0.1:99999", "expected a port from 0 to 65535"),
+        ("tcp://a..b:2345", "expected a host name or an address, got 'a..b'"),
     ],
 )
 def test_wrong_storage_addresses(text, why):
@@ -95,6 +102,8 @@ def test_worker_names():
     assert len(WorkerNames.from_string("  ")) == 0
     with pytest.raises(ValueError, match="must not be empty"):
         WorkerNames.from_string("a,,b")
+    with pytest.raises(ValueError, match="a worker name has at most 900 bytes, got '\u00fc\u00fc"):
+        WorkerNames.from_string("a," + "\u00fc" * 451)
 
 
 def test_capabilities():
@@ -111,6 +120,7 @@ def test_capabilities():
         ("gpu=", "Expected an integer, but got ''"),
         ("gpu,,linux", "must not be empty"),
         ("gpu,gpu=2", "given twice"),
+        ("gpu=9223372036854775808", "the amount of the capability 'gpu' must be at most 9223372036854775807, got 9"),
     ],
 )
 def test_wrong_capabilities(text, why):

@@ -46,6 +46,11 @@ task_timeout_seconds = 600
 [object_storage_server]
 object_storage_address = "tcp://127.0.0.1:{storage_port}"
 """
+WEB_UI = """
+[webui]
+monitor_address = "tcp://127.0.0.1:{monitor_port}"
+web_port = {web_port}
+"""
 SHORT = """
 [scheduler]
 scheduler_address = "tcp://127.0.0.1:{port}"
@@ -77,6 +82,7 @@ def write_file(tmp_path, chosen_port):
                 storage_port=chosen_port + 1,
                 monitor_port=chosen_port + 2,
                 adapter_port=chosen_port + 3,
+                web_port=chosen_port + 4,
                 folder=tmp_path,
             )
         )
@@ -103,18 +109,32 @@ def test_one_file_runs_everything(text, number, group, write_file, tmp_path, cho
         assert READY in Path(f"{tmp_path}/log/scaler/scheduler.log").read_text()
 
 
-def test_the_same_file_serves_the_single_commands(write_file, tmp_path, chosen_port, leftovers):
-    path = write_file(UNIFIED)
+def run_client(tmp_path, port: int) -> None:
+    assert written_by_program(run_script(CLIENT.format(port=port), tmp_path)) == ["done"]
+
+
+@pytest.mark.timeout(120)
+def test_the_same_file_serves_four_commands_and_one(write_file, tmp_path, chosen_port, leftovers):
+    path = write_file(UNIFIED + WEB_UI)
+    shows = f"web UI: http://127.0.0.1:{chosen_port + 4} shows tcp://127.0.0.1:{chosen_port + 2}"
     with (
         Command("scaler_object_storage_server", "--config", path) as storage,
         Command("scaler_scheduler", "--config", path) as scheduler,
         Command("scaler_cluster", "--config", path, "--num-of-workers", "1") as cluster,
+        Command("scaler_ui", "--config", path) as web_ui,
     ):
         scheduler.wait_for(READY)
         cluster.wait_for("Cluster: starting 1 workers")
-        assert written_by_program(run_script(CLIENT.format(port=chosen_port), tmp_path)) == ["done"]
-        for command in (cluster, scheduler, storage):
+        run_client(tmp_path, chosen_port)
+        web_ui.wait_for(shows)
+        for command in (web_ui, cluster, scheduler, storage):
             assert command.stop() == 0, command.output
+    with Command("scaler", path) as stack:
+        stack.wait_for(") started", count=2)
+        stack.wait_for(shows)
+        run_client(tmp_path, chosen_port)
+        assert stack.stop() == 0, stack.output
+        assert "Traceback" not in stack.output
 
 
 def test_an_adapter_is_a_part_that_starts_workers_when_there_are_tasks(write_file, tmp_path, chosen_port, leftovers):
@@ -154,6 +174,13 @@ def test_a_part_that_cannot_start_is_one_line_and_a_status(write_file, chosen_po
     with socket.create_server(("127.0.0.1", chosen_port)), Command("scaler", write_file(UNIFIED)) as stack:
         assert stack.wait() == 1
         assert stack.output.splitlines()[-1].startswith("scaler: error: Scheduler could not start: ")
+        assert "Traceback" not in stack.output
+
+
+def test_workers_that_cannot_log_end_the_stack_with_one_line_that_says_so(write_file, leftovers):
+    with Command("scaler", write_file(SHORT + 'logging_paths = ["/proc/no-such/log"]\n')) as stack:
+        assert stack.wait(30) == 1
+        assert "WorkerMaster: error: cannot log to /proc/no-such/log: No such file or directory\n" in stack.output
         assert "Traceback" not in stack.output
 
 

@@ -120,13 +120,26 @@ def test_cluster_stopped_at_any_moment_leaves_nothing(number, delay_seconds, cho
         leftovers.wait_until_none()
 
 
+def test_workers_say_that_no_scheduler_answers_and_go_on_when_one_does(chosen_port, leftovers):
+    address = f"tcp://127.0.0.1:{chosen_port}"
+    with Command("scaler_cluster", "-n", "1", address) as cluster:
+        cluster.wait_for(f"no scheduler answers at {address}, trying on: is the address right, does it run")
+        with Command("scaler_scheduler", address) as scheduler:
+            scheduler.wait_for(" connected")
+            assert scheduler.stop() == 0
+        assert cluster.stop() == 0, cluster.output
+        assert cluster.output.count("no scheduler answers") == 1
+
+
 def test_port_in_use_is_one_line_and_a_status(chosen_port, leftovers):
     with socket.create_server(("127.0.0.1", chosen_port)):
         with Command("scaler_scheduler", f"tcp://127.0.0.1:{chosen_port}") as scheduler:
             assert scheduler.wait() == 1
-            last = scheduler.output.splitlines()[-1]
-            assert last.startswith("scaler_scheduler: error: Scheduler could not start: ")
-            assert str(chosen_port) in last
+            address = f"tcp://127.0.0.1:{chosen_port}"
+            assert scheduler.output.splitlines()[-1] == (
+                "scaler_scheduler: error: Scheduler could not start: scheduler_address: cannot listen at "
+                f"{address}: Address already in use"
+            )
             assert "Traceback" not in scheduler.output
         with Command("scaler_object_storage_server", f"tcp://127.0.0.1:{chosen_port}") as server:
             assert server.wait() == 1

@@ -99,6 +99,7 @@ def test_it_shows_the_figures_of_a_cluster_and_leaves_the_terminal_as_it_was(clu
         assert int(live[1]) + placed == 20
         wait_until(lambda: [row["ITL"] for row in rows_of(terminal)] == ["110", "110"], terminal)
         check_workers(terminal, placed)
+        check_scheduler(terminal)
         terminal.wait_for(re.escape(client.identity.decode()[:17]) + r"\+ +20$")
         terminal.wait_for(r"num_of_objs +[1-9]")
         terminal.wait_for(r"\bTask +20$")
@@ -108,6 +109,7 @@ def test_it_shows_the_figures_of_a_cluster_and_leaves_the_terminal_as_it_was(clu
             future.result()
         terminal.wait_for(r" running +0 ")
         terminal.wait_for(r" success +20 ")
+        terminal.wait_for(r"\| canceled +0 ")  # those that balancing has moved are none
         terminal.wait_for(r"\bTaskResult +20 ")
         wait_until(lambda: [row["free"] for row in rows_of(terminal)] == [str(QUEUE_SIZE)] * 2, terminal)
 
@@ -132,6 +134,13 @@ def check_workers(terminal: Terminal, placed: int) -> None:
         assert 0 <= number_of(row["agt_cpu"]) <= 100
         assert 0 <= number_of(row["cpu"]) <= 100
         assert available_memory_bytes() / 4 < number_of(row["os_rss_free"]) < available_memory_bytes() * 4
+
+
+def check_scheduler(terminal: Terminal) -> None:
+    assert 0 <= number_of(terminal.wait_for(r"^cpu +([\d.]+%) \|")[1]) <= 100
+    assert 1 << 20 < number_of(terminal.wait_for(r"^rss +([\d.]+[BKMGT]) \|")[1]) < 1 << 30
+    free = number_of(terminal.wait_for(r"^rss_free +([\d.]+[BKMGT]) \|")[1])
+    assert available_memory_bytes() / 4 < free < available_memory_bytes() * 4
 
 
 def test_keys_act_at_once_and_sizes_follow(cluster, terminal):
@@ -182,6 +191,58 @@ def test_workers_come_and_go(cluster, terminal):
         terminal.wait_for(r"with 2 worker\(s\)$")
     terminal.type("q")
     terminal.wait_for("^ended with 0")
+
+
+def nested_waits() -> Callable[[str], None]:
+    """Return a task that waits for a task of its own, which waits for a file; workers need not import this module."""
+
+    def wait(path: str) -> None:
+        while not Path(path).exists():
+            time.sleep(0.01)
+
+    def wait_in_a_task(path: str) -> None:
+        with Client() as client:
+            client.submit(wait, path).result()
+
+    return wait_in_a_task
+
+
+def cells_of_the_only_worker(terminal: Terminal) -> dict[str, str]:
+    """Return the cells by column of a worker that is in a group, nothing before it is there."""
+    lines = [line.split(" |")[0].replace(") ", ")") for line in terminal.lines() if "Worker|NAT|" in line]
+    cells = lines[0].split() if lines else []
+    return dict(zip(COLUMNS, cells, strict=True)) if len(cells) == len(COLUMNS) else {}
+
+
+def test_groups_nested_tasks_and_late_heartbeats(terminal, tmp_path, chosen_port):
+    address, gate = f"tcp://127.0.0.1:{chosen_port}", tmp_path / "gate"
+    place = ("--host", "127.0.0.1", "--port", "0", "--max-workers", "1", "--heartbeat-interval", "0.5")
+    with Command("scaler_worker_adapter_native", address, *place) as adapter:
+        adapter.wait_for("listen to http://")
+        url = next(line for line in adapter.output.splitlines() if "listen to" in line).rsplit(" ", 1)[1]
+        with Command("scaler_scheduler", address, "--adapter-webhook-url", url) as scheduler:
+            scheduler.wait_for("Scheduler: listen to scheduler monitor address")
+            show(terminal, f"tcp://127.0.0.1:{chosen_port + 2}")
+            terminal.wait_for("^No workers ")
+            with Client(address) as client:
+                future = client.submit(nested_waits(), str(gate))
+                wait_until(lambda: cells_of_the_only_worker(terminal).get("suspended") == "1", terminal)
+                terminal.wait_for(r"^Total 1 worker group\(s\) with 1 worker\(s\) *$")
+                row = cells_of_the_only_worker(terminal)
+                assert re.fullmatch(r"native-[0-9a-f]{2}\+", row["group"])
+                assert (row["free"], row["sent"], row["queued"]) == ("998", "2", "0")
+                (agent,) = psutil.Process(adapter.process.pid).children()
+                agent.suspend()
+                terminal.wait_for(r"Worker\|NAT\|.* \(\d+s\) [\d.]+(us|ms) ")
+                agent.resume()
+                terminal.wait_until_gone(r"Worker\|NAT\|.* \(\d+s\) ")
+                gate.touch()
+                future.result()
+                wait_until(lambda: cells_of_the_only_worker(terminal).get("suspended") == "0", terminal)
+                terminal.wait_for(r" success +2 ")
+            terminal.type("q")
+            terminal.wait_for("^ended with 0")
+            assert (scheduler.stop(), adapter.stop()) == (0, 0)
 
 
 @pytest.mark.parametrize("how", ["C-c", "SIGTERM"])

@@ -19,6 +19,7 @@ from browser_screen import Screen, open_browser
 from commands import Command
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from webui_nested import check_nested_tasks
 from webui_tasks import MEGABYTES, add, fail_at_once, hold_memory, sleep_for, wait_for_file
 
 from scaler import Client, Cluster, SchedulerClusterCombo
@@ -72,7 +73,7 @@ def address_of(command: Command) -> str:
     return found[1]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_every_tab_shows_what_happens(chosen_port: int, leftovers: Any, tmp_path: Path) -> None:
     monitor_address = f"tcp://127.0.0.1:{chosen_port + 2}"
     with (
@@ -97,6 +98,7 @@ def test_every_tab_shows_what_happens(chosen_port: int, leftovers: Any, tmp_path
                 _check_memory_and_processors(screen, client)
                 _check_graphs_and_clients(screen, client)
                 _check_waiting_and_new_workers(screen, client, combo, tmp_path / "end")
+                check_nested_tasks(screen, client, tmp_path / "nested")
             _check_settings(screen)
         _check_that_nothing_comes_from_elsewhere(screen)
         _check_foreign_names(screen)
@@ -343,7 +345,7 @@ def test_a_port_in_use_is_one_line() -> None:
     with Command("scaler_ui", "tcp://127.0.0.1:1", "--web-port", "0") as first:
         port = address_of(first).rsplit(":", 1)[1]
         with Command("scaler_ui", "tcp://127.0.0.1:1", "--web-port", port) as second:
-            assert second.wait() == 1
+            assert second.wait(30) == 1
         assert second.output.splitlines()[-1] == (
             f"scaler_ui: error: web_host and web_port: cannot listen at 127.0.0.1:{port}: Address already in use; "
             "port 0 is a free one"

@@ -28,3 +28,10 @@ def fail_at_once() -> None:
 
 def add(left: int, right: int) -> int:
     return left + right
+
+
+def wait_in_a_task(path: str) -> None:
+    from scaler import Client
+
+    with Client() as client:
+        client.submit(wait_for_file, path).result()

@@ -15,12 +15,26 @@ with EarlyEnd():
     print("ready", flush=True)
     time.sleep(600)
 """
+ENDING = """
+import atexit, sys
+from scaler.entry_points.early_end import EarlyEnd
+def end():
+    print("ready", flush=True)
+    sys.stdin.readline()
+atexit.register(end)
+with EarlyEnd(is_whole_process=True):
+    sys.exit(3)
+"""
 IGNORING = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
 
 def start(code: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     assert process.stdout.readline() == "ready\n"
     return process
@@ -40,6 +54,15 @@ def test_an_ignored_signal_stays_ignored():
     process.kill()
     assert process.communicate(timeout=20)[0] == ""
     assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_cut_off_the_end(number):
+    process = start(ENDING)
+    process.send_signal(number)
+    process.stdin.write("go on\n")
+    output, _ = process.communicate(timeout=20)
+    assert (process.returncode, output) == (3, "")
 
 
 def test_handlers_are_restored():

@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -145,6 +147,40 @@ def test_midnight_is_noticed_while_running(tmp_path):
     stamp = time.strftime("%Y-%m-%d", time.localtime(yesterday))
     assert (tmp_path / f"log.{stamp}").read_text() == "before\nstill\n"
     assert path.read_text() == "after\n"
+
+
+def test_a_full_disk_is_one_line_and_no_traceback(capsys):
+    setup_logger(("/dev/full",))
+    for number in range(3):
+        logging.warning("line %d", number)
+    assert capsys.readouterr().err == "cannot log to /dev/full: No space left on device: lines are lost\n"
+
+
+def test_a_folder_that_has_gone_fails_nobody_who_logs(tmp_path, capsys):
+    folder = tmp_path / "log"
+    setup_logger((f"{folder}/x.log",))
+    [handler] = logging.getLogger().handlers
+    (folder / "x.log").unlink()
+    folder.rmdir()
+    handler._next_check = 0.0  # the next day
+    logging.warning("a warning")
+    assert capsys.readouterr().err == f"cannot log to {folder}/x.log: No such file or directory: lines are lost\n"
+    folder.mkdir()
+    handler._next_check = 0.0  # a second later
+    logging.warning("another")
+    assert "another" in (folder / "x.log").read_text()
+
+
+def test_a_reader_of_the_terminal_that_has_gone_is_one_line_and_no_traceback():
+    code = "import logging; from scaler.utility.logging.utility import setup_logger as s; s(); logging.info('x')"
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; import os; os._exit(0)"],
+        stdout=write_end, stderr=subprocess.PIPE, text=True, timeout=20,
+    )  # fmt: skip
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (0, "cannot log to /dev/stdout: Broken pipe: lines are lost\n")
 
 
 def test_scoped_logger(caplog):

@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from scaler.worker.preload import PreloadSpecError, _parse_preload_spec, execute_preload
+from scaler.worker.preload import PreloadSpecError, execute_preload, parse_preload_spec
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ def hooks(monkeypatch):
     ],
 )
 def test_parses(spec, expected):
-    assert _parse_preload_spec(spec) == expected
+    assert parse_preload_spec(spec) == expected
 
 
 @pytest.mark.parametrize("spec", ["mod.func", "", ":func", "mod:", "mod"])
 def test_refuses_text_of_another_form(spec):
     with pytest.raises(PreloadSpecError, match=r"preload must be in 'module\.sub:func\(\.\.\.\)' format"):
-        _parse_preload_spec(spec)
+        parse_preload_spec(spec)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_refuses_text_of_another_form(spec):
 )
 def test_refuses_what_is_not_a_call_with_literals(spec, text):
     with pytest.raises(PreloadSpecError, match=text):
-        _parse_preload_spec(spec)
+        parse_preload_spec(spec)
 
 
 def test_calls_the_hook(hooks, caplog):

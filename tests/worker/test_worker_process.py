@@ -515,13 +515,30 @@ def test_preloads_every_processor(start, scheduler):
     assert scheduler.call(tasks.get_preloaded) == "ready"
 
 
-def test_a_failing_preload_ends_the_worker_with_an_error(start, scheduler, tmp_path):
-    worker = start(preload="worker_test_tasks:preload_failure()", logging_paths=(str(tmp_path / "log"),))
+@pytest.mark.parametrize(
+    ("preload", "texts", "tracebacks"),
+    [
+        (
+            "worker_test_tasks:preload_failure()",
+            ["preloading: worker_test_tasks:preload_failure with args", "this hook always fails"],
+            1,
+        ),
+        (
+            "no.such.module:function",
+            ["preload 'no.such.module:function' failed: ModuleNotFoundError: No module named 'no'"],
+            0,
+        ),
+    ],
+    ids=["raises", "missing"],
+)
+def test_a_failing_preload_ends_the_worker_with_an_error(preload, texts, tracebacks, start, scheduler, tmp_path, capfd):
+    worker = start(preload=preload, logging_paths=(str(tmp_path / "log"),))
     scheduler.wait_until(lambda: not worker.is_alive())
     assert worker.exitcode == 1
     assert "exited with code 1 before it could serve" in (tmp_path / "log").read_text()
     logs = [path.read_text() for path in tmp_path.glob("log-*")]
     assert len(logs) == 5
     for text in logs:
-        assert "preloading: worker_test_tasks:preload_failure with args" in text
-        assert "this hook always fails" in text
+        assert [part for part in texts if part not in text] == []
+        assert text.count("Traceback") == tracebacks
+    assert "Traceback" not in capfd.readouterr().err

@@ -157,9 +157,10 @@ def test_a_service_that_does_not_exist_ends_the_worker_with_a_reason(leftovers: 
         urllib.request.urlopen(
             urllib.request.Request(url, data=b'{"action": "start_worker_group"}'), timeout=20
         ).close()
-        adapter.wait_for("no service Nowhere")
+        adapter.wait_for("cannot open a session of the service Nowhere: SoamException: no service Nowhere\n")
         adapter.wait_for("ended: exit code 1")
         assert adapter.stop() == 0
+        assert "Traceback" not in adapter.output
 
 
 def test_without_the_library_the_command_says_so(leftovers: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,9 +113,14 @@ class Cluster(ChildProcess):
         return cls(address=values.pop("scheduler_address"), **values)
 
     def run(self) -> None:
-        """Set up logging and supervise; exit with status 1 when a worker failed."""
-        setup_logger(self._config.logging_paths, self._config.logging_config_file, self._config.logging_level)
-        if not self.supervise():
+        """Set up logging and supervise; exit with status 1 when a worker failed, or when that cannot be done."""
+        try:
+            setup_logger(self._config.logging_paths, self._config.logging_config_file, self._config.logging_level)
+            succeeded = self.supervise()
+        except (OSError, ValueError) as error:
+            print(f"{self.NAME}: error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+            succeeded = False
+        if not succeeded:
             sys.exit(1)
 
     def supervise(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from scaler.about import __version__
 from scaler.config.configuration_error import ConfigurationError
 from scaler.config.conversion import field_type, is_many
-from scaler.config.loader import load_config
+from scaler.config.loader import load_config, similar_text
 from scaler.config.setting import flag_of, setting_of
 
 Section = TypeVar("Section")
@@ -24,7 +24,14 @@ class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong in one line, with code 2, and where to look; prefixes of long flags stay allowed."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE_ERROR_EXIT_CODE, f"{self.prog}: error: {' '.join(message.split())} (see {self.prog} --help)\n")
+        text = " ".join(message.split())
+        self.exit(USAGE_ERROR_EXIT_CODE, f"{self.prog}: error: {text} ({self._hint(text)}see {self.prog} --help)\n")
+
+    def _hint(self, text: str) -> str:
+        """Return the flag that looks most like the first unknown one, as a question."""
+        given, *_ = text.removeprefix("unrecognized arguments: ").split("=")[0].split()
+        hint = similar_text(given, self._option_string_actions) if given.startswith("--") else ""
+        return f"{hint} " if hint else ""
 
     def refuse(self, error: ConfigurationError) -> NoReturn:
         """End the process because of a wrong setting."""

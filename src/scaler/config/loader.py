@@ -75,13 +75,15 @@ def load_section(
 def read_document(config_path: str) -> dict[str, Any]:
     """Read a TOML file with all its sections; raise ConfigurationError."""
     try:
-        with Path(config_path).open("rb") as file:
-            document: dict[str, Any] = tomllib.load(file)
-            return document
+        # Some editors begin a file with a mark that TOML does not know.
+        document: dict[str, Any] = tomllib.loads(Path(config_path).read_bytes().decode("utf-8-sig"))
+        return document
     except FileNotFoundError:
         raise ConfigurationFileNotFoundError(f"Configuration file not found at: {config_path}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"Error parsing TOML file at {config_path}: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"Error parsing TOML file at {config_path}: it is nested too deeply") from None
     except OSError as error:
         raise ConfigurationError(f"Cannot read the configuration file {config_path}: {error.strerror}") from None
 

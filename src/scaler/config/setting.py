@@ -41,11 +41,11 @@ class Setting:
         """Say in words which numbers are allowed; empty when all are."""
         words = []
         if self.minimum is not None:
-            words.append(f"at least {self.minimum:.12g}")
+            words.append(f"at least {self.minimum}")
         if self.exclusive_minimum is not None:
-            words.append(f"above {self.exclusive_minimum:.12g}")
+            words.append(f"above {self.exclusive_minimum}")
         if self.maximum is not None:
-            words.append(f"at most {self.maximum:.12g}")
+            words.append(f"at most {self.maximum}")
         return " and ".join(words)
 
     def _is_within_limits(self, value: Any) -> bool:
@@ -96,6 +96,17 @@ def setting(
 def seconds_setting(*short_flags: str, **declared: Any) -> Any:
     """Declare a number of seconds: as ``setting``, and never more than a clock can hold."""
     return setting(*short_flags, maximum=LONGEST_SECONDS, **declared)
+
+
+def expect_host(host: str) -> str:
+    """Return what is expected instead of a text that cannot be a host, or an empty text; for ``check``."""
+    from scaler.utility.network_util import check_host
+
+    try:
+        check_host(host)
+    except ValueError:
+        return "a host name or an address, 0.0.0.0 for all addresses"
+    return ""
 
 
 def setting_of(field: dataclasses.Field[Any]) -> Setting:

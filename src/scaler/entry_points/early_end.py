@@ -12,11 +12,13 @@ from typing import Any
 class EarlyEnd:
     """Context manager: SIGINT and SIGTERM end the process at once, with status 0.
 
-    What starts processes, or serves, takes the signals over meanwhile. Outside of the main thread, and for a signal
-    that is ignored, it does nothing.
+    What starts processes, or serves, takes the signals over meanwhile. Behind it they are handled as before, or, when
+    it is the whole process, ignored: who presses Ctrl-C twice must not cut off the end. Outside of the main thread, and
+    for a signal that is ignored, it does nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_whole_process: bool = False) -> None:
+        self._is_whole_process = is_whole_process
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> EarlyEnd:
@@ -29,8 +31,9 @@ class EarlyEnd:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        is_end = self._is_whole_process and (error is None or isinstance(error, SystemExit))
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if is_end else handler)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

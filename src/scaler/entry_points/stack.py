@@ -28,7 +28,7 @@ class _LauncherLogging:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    with EarlyEnd():
+    with EarlyEnd(is_whole_process=arguments is None):
         from scaler.config.configuration_error import ConfigurationError
         from scaler.entry_points.command import run_command
         from scaler.entry_points.stack_plan import plan

@@ -25,7 +25,7 @@ class _NoLog:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    with EarlyEnd():
+    with EarlyEnd(is_whole_process=arguments is None):
         from scaler.entry_points.command import run_command
         from scaler.top.terminal import Terminal
 

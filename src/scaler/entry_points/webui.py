@@ -19,7 +19,7 @@ PROGRAM = COMMAND.program
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    with EarlyEnd():
+    with EarlyEnd(is_whole_process=arguments is None):
         from scaler.entry_points.command import run_command
         from scaler.ui.webui import serve
 

@@ -13,7 +13,7 @@ from scaler.config.derived_addresses import advertised_storage_address, own_moni
 from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.zmq import ZMQConfig
-from scaler.io.ymq.ymq import Bytes, Context, IOSocketType, PeerEvent, Role, Socket
+from scaler.io.ymq.ymq import Bytes, Context, IOSocketType, PeerEvent, Role, Socket, YMQException
 from scaler.scheduler.controllers.scaling_policies.cluster_load import ClusterLoad
 from scaler.scheduler.core import CoreSettings, SchedulerCore
 from scaler.scheduler.delivery import Delivery
@@ -45,7 +45,7 @@ class Scheduler:
         """Serve until ``stop``, or until a client shuts the cluster down.
 
         ``on_ready`` gets the bound scheduler address, the object storage address and the bound monitor address. Raise
-        YMQException when an address cannot be bound.
+        OSError when an address cannot be bound.
         """
         self._stopped = asyncio.Event()
         context = Context(self._config.io_threads)
@@ -72,11 +72,11 @@ class _Service:
         self._stopped = stopped
         self._socket = _make_socket(context, config)
         self._monitor = _make_monitor_socket(context)
-        scheduler_address = self._socket.bind(config.scheduler_address.to_address())
+        scheduler_address = _bind(self._socket, "scheduler_address", config.scheduler_address)
         storage_address = _storage_address(config, ZMQConfig.from_string(scheduler_address))
         told_address = advertised_storage_address(storage_address, config.advertised_object_storage_address)
-        monitor_address = self._monitor.bind(
-            (config.monitor_address or own_monitor_address(config.scheduler_address)).to_address()
+        monitor_address = _bind(
+            self._monitor, "monitor_address", config.monitor_address or own_monitor_address(config.scheduler_address)
         )
         self.addresses = (scheduler_address, storage_address.to_address(), monitor_address)
         self._core = SchedulerCore(
@@ -236,6 +236,15 @@ def _make_monitor_socket(context: Context) -> Socket:
     return Socket(
         context, identity, IOSocketType.Multicast, role=Role.monitor, outbound_bound_bytes=_SUBSCRIBER_BOUND_BYTES
     )
+
+
+def _bind(socket: Socket, name: str, address: ZMQConfig) -> str:
+    """Bind the address of a setting and return what is really bound; raise OSError that names both."""
+    try:
+        return socket.bind(address.to_address())
+    except YMQException as error:
+        reason = error.message.rsplit(": ", 1)[-1]  # the text before it says what the code of the error means
+        raise OSError(f"{name}: cannot listen at {address}: {reason}") from None
 
 
 def _storage_address(config: SchedulerConfig, bound: ZMQConfig) -> ObjectStorageConfig:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 from collections.abc import Callable
 
 from scaler.cluster.supervision import StopRequested, StopSignals
 from scaler.config.section.webui import WebUIConfig
-from scaler.utility.network_util import is_loopback, join_host_and_port
+from scaler.utility.network_util import is_loopback, join_host_and_port, listening_error
 
 _logger = logging.getLogger(__name__)
 
@@ -43,7 +42,4 @@ def _listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family)
     except OSError as error:
-        place = join_host_and_port(host, port)
-        # That of a socket names the address a second time; the number of a name that is not known is negative.
-        reason = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror
-        raise OSError(f"web_host and web_port: cannot listen at {place}: {reason}; port 0 is a free one") from None
+        raise listening_error("web_host and web_port", host, port, error) from None

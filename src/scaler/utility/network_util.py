@@ -1,8 +1,11 @@
 """Host and port texts."""
 
+import os
 import socket
 
 MAXIMUM_PORT = 65535
+_LONGEST_LABEL_BYTES = 63
+"""How long a part of a host name, between its dots, may be."""
 
 
 def get_available_tcp_port(hostname: str = "127.0.0.1") -> int:
@@ -26,7 +29,19 @@ def split_host_and_port(text: str) -> tuple[str, int]:
         raise ValueError(f"expected an IPv6 address in brackets, like [::1]:2345, got {text!r}")
     if not port_text.isascii() or not port_text.isdigit():
         raise ValueError(f"cannot convert {port_text!r} to port number")
-    return host, check_port(int(port_text))
+    return check_host(host), check_port(int(port_text))
+
+
+def check_host(host: str) -> str:
+    """Return the host, or raise ValueError when it is neither a name that can be looked up nor an address."""
+    try:
+        wire_name = host.encode("ascii" if host.isascii() else "idna")
+    except UnicodeError:  # of characters that no name may have, or of labels that are too long
+        wire_name = b""
+    labels = wire_name.removesuffix(b".").split(b".")
+    if not all(0 < len(label) <= _LONGEST_LABEL_BYTES for label in labels) or " " in host or not host.isprintable():
+        raise ValueError(f"expected a host name or an address, got {host!r}")
+    return host
 
 
 def check_port(port: int) -> int:
@@ -39,6 +54,13 @@ def check_port(port: int) -> int:
 def join_host_and_port(host: str, port: int) -> str:
     """Write a host and a port in one text, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def listening_error(settings: str, host: str, port: int, error: OSError) -> OSError:
+    """Return an error with one line for the user: which settings, where, why, and what helps."""
+    # The text of an error that a socket raises names the address again; a name that is not known has a negative number.
+    reason = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror or str(error)
+    return OSError(f"{settings}: cannot listen at {join_host_and_port(host, port)}: {reason}; port 0 is a free one")
 
 
 def advertised_host(host: str) -> str:

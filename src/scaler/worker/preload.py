@@ -20,7 +20,7 @@ class PreloadSpecError(Exception):
 
 def execute_preload(spec: str) -> None:
     """Import and call the hook. Raise PreloadSpecError for a bad text; what the hook itself raises passes through."""
-    module_path, name, arguments, keywords = _parse_preload_spec(spec)
+    module_path, name, arguments, keywords = parse_preload_spec(spec)
     module = _import(module_path)
     try:
         target = getattr(module, name)
@@ -35,7 +35,7 @@ def execute_preload(spec: str) -> None:
         raise PreloadSpecError(f"cannot call {module_path}:{name} with the given arguments: {error}") from error
 
 
-def _parse_preload_spec(spec: str) -> tuple[str, str, tuple[Any, ...], dict[str, Any]]:
+def parse_preload_spec(spec: str) -> tuple[str, str, tuple[Any, ...], dict[str, Any]]:
     """Return module path, function name, arguments and keyword arguments. Raise PreloadSpecError."""
     module_path, colon, right = spec.partition(":")
     if not colon or not module_path.strip() or not right.strip():

@@ -16,6 +16,7 @@ from typing import Final
 
 from scaler.config.section.adapter_settings import NO_LIMIT
 from scaler.config.section.ecs_worker_adapter import ECSWorkerAdapterConfig
+from scaler.config.setting import flag_of
 from scaler.utility.identifiers import WorkerID
 from scaler.worker_adapter.common import AdapterDescription, CapacityExceededError, WorkerGroupNotFoundError
 from scaler.worker_adapter.ecs_service import EcsService
@@ -139,6 +140,7 @@ def worker_command(config: ECSWorkerAdapterConfig, worker_ids: list[str]) -> str
     for flag, value in arguments.items():
         if str(value):
             words += [flag, str(value)]
-    if config.hard_processor_suspend:
-        words.append("--hard-processor-suspend")
+    for switch in ("hard_processor_suspend", "isolated_arguments", "capture_native_output"):
+        if getattr(config, switch):
+            words.append(flag_of(switch))
     return shlex.join(words)

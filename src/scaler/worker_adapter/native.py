@@ -61,6 +61,8 @@ class NativeWorkerAdapter:
             task_timeout_seconds=config.task_timeout_seconds,
             death_timeout_seconds=config.death_timeout_seconds,
             hard_processor_suspend=config.hard_processor_suspend,
+            isolated_arguments=config.isolated_arguments,
+            capture_native_output=config.capture_native_output,
             logging_paths=config.logging_paths,
             logging_level=config.logging_level,
             logging_config_file=config.logging_config_file,

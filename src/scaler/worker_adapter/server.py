@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
-from scaler.utility.network_util import is_loopback, join_host_and_port
+from scaler.utility.network_util import is_loopback, join_host_and_port, listening_error
 from scaler.worker_adapter.common import WorkerAdapter
 from scaler.worker_adapter.webhook import Webhook
 
@@ -47,7 +47,7 @@ async def serve_adapter(adapter: WorkerAdapter, settings: WebSettings, on_ready:
     await runner.setup()
     site = web.TCPSite(runner, settings.adapter_web_host, settings.adapter_web_port)
     try:
-        await site.start()
+        await _start(site, settings)
         _log_addresses(runner, settings)
         on_ready(_url(*runner.addresses[0][:2]))
         await stopped.wait()
@@ -57,6 +57,14 @@ async def serve_adapter(adapter: WorkerAdapter, settings: WebSettings, on_ready:
         await adapter.close()
         await runner.cleanup()
     return 0
+
+
+async def _start(site: web.TCPSite, settings: WebSettings) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        place = settings.adapter_web_host, settings.adapter_web_port
+        raise listening_error("adapter_web_host and adapter_web_port", *place, error) from None
 
 
 def _log_addresses(runner: web.AppRunner, settings: WebSettings) -> None:

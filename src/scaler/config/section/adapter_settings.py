@@ -8,7 +8,9 @@ from typing import Any
 
 from scaler.config import defaults
 from scaler.config.configuration_error import ConfigurationError
-from scaler.config.setting import check_settings, redeclare, setting
+from scaler.config.section.worker_settings import MOST_IO_THREADS
+from scaler.config.setting import check_settings, expect_host, redeclare, setting
+from scaler.config.types.zmq import ZMQType
 
 ADAPTER_TOKEN_VARIABLE = "SCALER_ADAPTER_TOKEN"
 """Where adapters and schedulers find their token when none is configured, so that no command line shows it."""
@@ -29,7 +31,9 @@ def worker_setting(name: str, own_name: str = "") -> Any:
 
 
 def adapter_web_host_setting(**declaration: Any) -> Any:
-    return setting(aliases=("host",), help="host name or address to listen at for requests", **declaration)
+    return setting(
+        aliases=("host",), check=expect_host, help="host name or address to listen at for requests", **declaration
+    )
 
 
 def adapter_web_port_setting(**declaration: Any) -> Any:
@@ -47,7 +51,13 @@ def adapter_web_token_setting() -> Any:
 
 
 def io_threads_setting() -> Any:
-    return setting("-it", default=defaults.DEFAULT_IO_THREADS, minimum=1, help="threads of a worker that move messages")
+    return setting(
+        "-it",
+        default=defaults.DEFAULT_IO_THREADS,
+        minimum=1,
+        maximum=MOST_IO_THREADS,
+        help="threads of a worker that move messages",
+    )
 
 
 def limit_setting(*short_flags: str, help: str) -> Any:
@@ -63,9 +73,11 @@ def check_adapter_settings(section: Any, limit: str | None = None) -> None:
     object.__setattr__(section, "adapter_web_token", adapter_token(section.adapter_web_token))
     if section.adapter_web_port > 65535:
         raise ConfigurationError(f"adapter_web_port must be at most 65535, got {section.adapter_web_port}")
-    if section.scheduler_address.port == 0:
-        raise ConfigurationError(
-            f"scheduler_address must have the scheduler's real port, got {section.scheduler_address}"
-        )
+    for name in ("scheduler_address", "object_storage_address"):
+        address = getattr(section, name)
+        if address is not None and address.port == 0:
+            raise ConfigurationError(f"{name} must have the real port, which its server prints, got {address}")
+    if section.scheduler_address.type is ZMQType.inproc:
+        raise ConfigurationError(f"scheduler_address must be a tcp or ipc address, got {section.scheduler_address}")
     if limit is not None and getattr(section, limit) == 0:
         raise ConfigurationError(f"{limit} must be above 0, or {NO_LIMIT} for no limit, got 0")

@@ -39,6 +39,16 @@ def default_worker_names(number: int) -> WorkerNames:
     return WorkerNames([socket.gethostname().split(".")[0] or "localhost"] * number)
 
 
+def _expect_preload(spec: str) -> str:
+    from scaler.worker.preload import PreloadSpecError, parse_preload_spec
+
+    try:
+        parse_preload_spec(spec)
+    except PreloadSpecError as error:
+        return f"a function like 'pkg.mod:func' or 'pkg.mod:func(1)': {error}"
+    return ""
+
+
 @dataclass(frozen=True)
 class ClusterConfig:
     """Everything a set of workers on one machine can be told; the names give the number, or the other way round."""
@@ -49,6 +59,7 @@ class ClusterConfig:
     )
     preload: str | None = setting(
         default=None,
+        check=_expect_preload,
         help="function to call in each processor before its first task: 'pkg.mod:func' or 'pkg.mod:func(1)'",
     )
     num_of_workers: int = setting(

@@ -79,6 +79,8 @@ class ECSWorkerAdapterConfig:
     garbage_collect_interval_seconds: float = worker_setting("garbage_collect_interval_seconds")
     trim_memory_threshold_bytes: int = worker_setting("trim_memory_threshold_bytes")
     hard_processor_suspend: bool = worker_setting("hard_processor_suspend")
+    isolated_arguments: bool = worker_setting("isolated_arguments")
+    capture_native_output: bool = worker_setting("capture_native_output")
     event_loop: str = setting(
         "-e",
         "-el",

@@ -20,6 +20,7 @@ from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.scaling_controller_strategy import ScalingControllerStrategy
 from scaler.config.types.zmq import ZMQConfig, ZMQType
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
+from scaler.utility.network_util import check_host
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,6 @@ def _is_http_url(text: str) -> bool:
 
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in ("http", "https") and parts.port != 0 and bool(check_host(parts.hostname or ""))
     except ValueError:
         return False

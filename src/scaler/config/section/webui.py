@@ -11,7 +11,7 @@ from scaler.config.section.logging_settings import (
     logging_level_setting,
     logging_paths_setting,
 )
-from scaler.config.setting import check_settings, setting
+from scaler.config.setting import check_settings, expect_host, setting
 from scaler.config.types.zmq import ZMQConfig, ZMQType
 from scaler.utility.network_util import MAXIMUM_PORT
 
@@ -26,6 +26,7 @@ class WebUIConfig:
     web_host: str = setting(
         aliases=("host",),
         default=defaults.DEFAULT_WEB_HOST,
+        check=expect_host,
         help="address of this machine to serve at; 0.0.0.0 lets other machines in, and nobody is asked who he is",
     )
     web_port: int = setting(

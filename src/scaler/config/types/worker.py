@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 UNLIMITED = -1
+_LARGEST_AMOUNT = 2**63 - 1
+_LONGEST_NAME_BYTES = 900
+"""The identity of a worker, with its name and more, may have 1024 bytes."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class WorkerNames:
     def __post_init__(self) -> None:
         if any(not name for name in self.names):
             raise ValueError(f"a worker name must not be empty, got {','.join(self.names)!r}")
+        if longest := next((name for name in self.names if len(name.encode()) > _LONGEST_NAME_BYTES), None):
+            raise ValueError(f"a worker name has at most {_LONGEST_NAME_BYTES} bytes, got {longest!r}")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -34,6 +39,13 @@ class WorkerCapabilities:
     """What a worker can do: names with a number, or without one (-1)."""
 
     capabilities: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, amount in self.capabilities.items():
+            if not -_LARGEST_AMOUNT <= amount <= _LARGEST_AMOUNT:
+                raise ValueError(
+                    f"the amount of the capability {name!r} must be at most {_LARGEST_AMOUNT}, got {amount}"
+                )
 
     @classmethod
     def from_string(cls, value: str) -> WorkerCapabilities:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import enum
+import os
 from dataclasses import dataclass
 
 from scaler.utility.network_util import check_port, join_host_and_port, split_host_and_port
+
+_LONGEST_PATH_BYTES = 107
+"""What the system allows the path of a socket."""
 
 
 class ZMQType(enum.Enum):
@@ -34,6 +38,10 @@ class ZMQConfig:
         if self.type is not ZMQType.tcp:
             if self.port is not None:
                 raise ValueError(f"an {self.type.value} address has no port, got {self.port!r}")
+            if self.type is ZMQType.ipc and len(os.fsencode(self.host)) > _LONGEST_PATH_BYTES:
+                raise ValueError(
+                    f"the path of an ipc address has at most {_LONGEST_PATH_BYTES} bytes, got {self.host!r}"
+                )
         elif self.port is None:
             raise ValueError(f"a tcp address needs a port, got only the host {self.host!r}")
         elif not isinstance(self.port, int) or isinstance(self.port, bool):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 
 from scaler.utility.logging.daily_file_handler import DailyFileHandler
+from scaler.utility.logging.lost_lines import ConsoleHandler
 
 LEVELS = {
     "CRITICAL": logging.CRITICAL,
@@ -70,7 +71,8 @@ def _load_config_file(path: str) -> None:
     try:
         fileConfig(path, disable_existing_loggers=False)  # those of our modules exist
     except Exception as error:  # whatever reading the file, or the handlers it names, raises
-        raise ValueError(f"cannot use the logging_config_file {path}: {error!r}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"cannot use the logging_config_file {path}: {reason}") from error
 
 
 def level_of(name: str) -> int:
@@ -104,15 +106,15 @@ def _resolve(path: str) -> str:
 def _make_handler(path: str) -> logging.Handler:
     handler: logging.Handler
     if path == "/dev/stdout":
-        handler = logging.StreamHandler(sys.stdout)
+        handler = ConsoleHandler(sys.stdout, path)
     elif path == "/dev/stderr":
-        handler = logging.StreamHandler(sys.stderr)
+        handler = ConsoleHandler(sys.stderr, path)
     else:
         try:
             os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
             handler = DailyFileHandler(path)
         except OSError as error:
-            raise OSError(f"cannot log to {path}: {error.strerror}") from None
+            raise OSError(f"cannot log to {path or repr(path)}: {error.strerror}") from None
     is_stream = path in ("/dev/stdout", "/dev/stderr")
     handler.setFormatter(logging.Formatter(CONSOLE_FORMAT if is_stream else FILE_FORMAT, DATE_FORMAT))
     return handler

@@ -50,6 +50,8 @@ class SymphonyWorker(ChildProcess):
         try:
             run_in_event_loop(first.event_loop, _serve(self._settings))
             exit_code = 0
+        except _NoSessionError as error:
+            logging.error("%s", error)
         except Exception:  # the outermost function of the process
             logging.exception("the Symphony worker failed")
         finally:
@@ -58,14 +60,22 @@ class SymphonyWorker(ChildProcess):
             os._exit(exit_code)
 
 
+class _NoSessionError(Exception):
+    """Symphony has refused the first session."""
+
+
 async def _serve(settings: SymphonySettings) -> None:
     from scaler.io.ymq.ymq import Context
     from scaler.worker_adapter.symphony.session import SoamSession
     from scaler.worker_adapter.symphony.slot_link import SlotLink
 
     loop = asyncio.get_running_loop()
-    session = SoamSession(settings.service_name)
-    await asyncio.to_thread(session.open)  # what is wrong with it shows before any task comes
+    try:
+        session = SoamSession(settings.service_name)
+        await asyncio.to_thread(session.open)  # what is wrong with it shows before any task comes
+    except Exception as error:  # the library says what it may raise nowhere
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise _NoSessionError(f"cannot open a session of the service {settings.service_name}: {text}") from error
     threads = _Threads(settings, session, loop)
     context = Context(settings.slots[0].io_threads)
     links = [SlotLink(slot, context, loop, threads.executions) for slot in settings.slots]

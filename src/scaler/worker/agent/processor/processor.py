@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -103,14 +104,16 @@ class Processor(ChildProcess):
         spec = self._settings.preload
         if not spec:
             return
-        from scaler.worker.preload import execute_preload
+        from scaler.worker.preload import PreloadSpecError, execute_preload
 
         try:
             execute_preload(spec)
         except Exception as error:
-            message = f"processor {self._settings.processor_id.hex()}: preload {spec!r} failed: {error}"
-            logging.exception(message)
-            raise RuntimeError(message) from error
+            # Where it failed is of use only when the function was found.
+            is_found = not isinstance(error, (PreloadSpecError, ImportError))
+            place = f"processor {self._settings.processor_id.hex()}: preload {spec!r} failed"
+            logging.error("%s: %s: %s", place, type(error).__name__, error, exc_info=is_found)
+            sys.exit(1)
 
     def _set_up_logging(self) -> None:
         from scaler.utility.logging.utility import paths_of_process, setup_logger
