@@ -10,7 +10,7 @@ from scaler.cluster.cluster import Cluster
 from scaler.cluster.object_storage_server import ObjectStorageServerProcess
 from scaler.cluster.readiness import ReportingInterpreter
 from scaler.cluster.scheduler import SchedulerProcess
-from scaler.cluster.supervision import describe_exit, stop_all
+from scaler.cluster.supervision import describe_exit, let_drain, stop_all
 from scaler.config import defaults
 from scaler.config.configuration_error import ConfigurationError
 from scaler.config.section.cluster import default_worker_names
@@ -69,6 +69,7 @@ class SchedulerClusterCombo:
         capture_native_output: bool = defaults.DEFAULT_CAPTURE_NATIVE_OUTPUT,
         restart_workers: bool = defaults.DEFAULT_RESTART_WORKERS,
         metrics_address: str | None = None,
+        drain_seconds: float = defaults.DEFAULT_DRAIN_SECONDS,
     ) -> None:
         if n_workers < 0:
             raise ConfigurationError(f"n_workers must be at least 0, got {n_workers}")
@@ -130,6 +131,7 @@ class SchedulerClusterCombo:
                 isolated_arguments=isolated_arguments,
                 capture_native_output=capture_native_output,
                 restart_workers=restart_workers,
+                drain_seconds=drain_seconds,
                 event_loop=event_loop,
                 logging_paths=logging_paths,
                 logging_config_file=logging_config_file,
@@ -173,7 +175,7 @@ class SchedulerClusterCombo:
         raise TimeoutError(f"{registered} of {wanted} workers have registered within {timeout_seconds:g} seconds")
 
     def shutdown(self) -> None:
-        """Stop all processes, within ten seconds; idempotent."""
+        """Stop all processes, within ten seconds, or ten more than ``drain_seconds`` while tasks run; idempotent."""
         self._finalizer()
 
     def __enter__(self) -> SchedulerClusterCombo:
@@ -202,6 +204,7 @@ class SchedulerClusterCombo:
 
 
 def _stop(processes: list[ChildProcess], interpreters: list[Interpreter]) -> None:
+    let_drain(processes)
     for kind, grace_seconds in _STOP_ORDER:
         stop_all([process for process in processes if isinstance(process, kind)], grace_seconds)
     for interpreter in interpreters:  # also of processes that could not be made
