@@ -16,8 +16,8 @@ from scaler.config.section.scheduler import SchedulerConfig
 from scaler.config.setting import setting_of
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
 
-# What has to fit each other.
-DEFAULTS = {"scaling_controller_strategy", "adapter_webhook_urls"}
+# What has to fit each other, and what is for the storage server beside a scheduler.
+DEFAULTS = {"scaling_controller_strategy", "adapter_webhook_urls", "object_storage_metrics_address"}
 
 
 def unusual_value(field, kind):
