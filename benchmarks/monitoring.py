@@ -45,6 +45,7 @@ class Round:
     ui_percent: float = 0.0
     page_bytes: float = 0.0
     page_messages: float = 0.0
+    page_closed: int = 0
 
 
 class Helper:
@@ -114,7 +115,12 @@ def watched(client: Client, options: argparse.Namespace, scheduler: int, monitor
         measured = measure(client, options.seconds, scheduler, ui)
         seen = json.loads(viewer.end())
         lasted = time.monotonic() - began + _SETTLE_SECONDS
-    return dataclasses.replace(measured, page_bytes=seen["bytes"] / lasted, page_messages=seen["messages"] / lasted)
+    return dataclasses.replace(
+        measured,
+        page_bytes=seen["bytes"] / lasted,
+        page_messages=seen["messages"] / lasted,
+        page_closed=seen["closed"],
+    )
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
@@ -144,6 +150,7 @@ def table(pairs: Sequence[tuple[Round, Round]]) -> str:
         ("web UI: % of a core", "ui_percent"),
         ("page: KB/s", "page_bytes"),
         ("page: messages/s", "page_messages"),
+        ("page: times the UI has closed its connection", "page_closed"),
     ):
         scale = 1000 if what == "page_bytes" else 1
         lines.append(f"| {name} | | {statistics.median(getattr(pair[1], what) for pair in pairs) / scale:.1f} | |")

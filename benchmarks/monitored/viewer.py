@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import dataclasses
 import json
 import re
 import sys
@@ -26,12 +28,22 @@ _ACKNOWLEDGE_SECONDS = 3.0
 _SOCKET = "/_nicegui_ws/socket.io/"
 
 
-class Viewer:
+@dataclasses.dataclass
+class Traffic:
+    """What has come once the tab was chosen, and how often the UI has closed the connection, as it does in need."""
+
+    messages: int = 0
+    bytes: int = 0
+    closed: int = 0
+
+
+class _Viewer:
     """A page and its web socket. ``take`` gets the elements of each update that comes once the tab is chosen."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, client_id: str, tab: str, take: Take) -> None:
-        self.bytes = 0
-        self.messages = 0
+    def __init__(
+        self, socket: aiohttp.ClientWebSocketResponse, client_id: str, tab: str, take: Take, traffic: Traffic
+    ) -> None:
+        self._traffic = traffic
         self._socket = socket
         self._client_id = client_id
         self._tab = tab
@@ -50,8 +62,9 @@ class Viewer:
             elif text.startswith("40"):
                 await self._say("handshake", self._greeting(), request="0")
             elif text.startswith("42"):
-                self.bytes += len(message.data)
-                self.messages += 1
+                if self._tab_chosen:
+                    self._traffic.bytes += len(message.data)
+                    self._traffic.messages += 1
                 await self._on_event(*json.loads(text[2:]))
         raise ConnectionError("the web UI has closed the connection")
 
@@ -82,15 +95,17 @@ class Viewer:
                 target = {"id": int(number), "client_id": self._client_id, "listener_id": listener}
                 await self._say("event", target | {"args": [json.dumps(self._tab)]})
                 self._tab_chosen = True
-                self.bytes = self.messages = 0
                 self._take([])
 
     async def _say(self, name: str, content: dict[str, Any], request: str = "") -> None:
         await self._socket.send_str(f"42{request}{json.dumps([name, content])}")
 
 
-async def look_at(url: str, tab: str, ended: Awaitable[Any], take: Take) -> Viewer:
-    """Look until something has ended, and return what has come. ``take`` gets an empty list when the tab is chosen."""
+async def look_at(url: str, tab: str, ended: Awaitable[Any], take: Take, traffic: Traffic) -> None:
+    """Look until something has ended, and count what comes. ``take`` gets an empty list when the tab is chosen.
+
+    Raise ConnectionError when the UI closes the connection.
+    """
     async with aiohttp.ClientSession() as session:
         async with session.get(url) as answer:
             found = re.search(r"""["']?client_id["']?:\s*["']([^"']+)""", await answer.text())
@@ -98,18 +113,18 @@ async def look_at(url: str, tab: str, ended: Awaitable[Any], take: Take) -> View
             raise ValueError(f"the page at {url} is not one of NiceGUI")
         query = {"EIO": "4", "transport": "websocket", "client_id": found[1]}
         async with session.ws_connect(f"{url}{_SOCKET}", params=query, max_msg_size=0) as socket:
-            viewer = Viewer(socket, found[1], tab, take)
+            viewer = _Viewer(socket, found[1], tab, take, traffic)
             work = [asyncio.ensure_future(viewer.look()), asyncio.ensure_future(viewer.acknowledge())]
             done, _ = await asyncio.wait([*work, asyncio.ensure_future(ended)], return_when=asyncio.FIRST_COMPLETED)
             for task in work:
                 task.cancel()
             for task in done:
                 task.result()
-            return viewer
 
 
-async def _look_until_input_ends(url: str, tab: str) -> Viewer:
+async def _look_until_input_ends(url: str, tab: str) -> Traffic:
     told: list[bool] = []
+    traffic = Traffic()
 
     def tell(_elements: list[dict[str, Any]]) -> None:
         if not told:
@@ -117,7 +132,11 @@ async def _look_until_input_ends(url: str, tab: str) -> Viewer:
             print("ready", flush=True)
 
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    return await look_at(url, tab, ended, tell)
+    while not ended.done():
+        with contextlib.suppress(ConnectionError):  # the page is opened anew then, as a browser does
+            await look_at(url, tab, ended, tell, traffic)
+        traffic.closed += not ended.done()
+    return traffic
 
 
 def main() -> None:
@@ -126,8 +145,8 @@ def main() -> None:
     parser.add_argument("url", help="of the web UI")
     parser.add_argument("tab", help="which, by its title")
     options = parser.parse_args()
-    viewer = asyncio.run(_look_until_input_ends(options.url, options.tab))
-    print(json.dumps({"messages": viewer.messages, "bytes": viewer.bytes}), flush=True)
+    traffic = asyncio.run(_look_until_input_ends(options.url, options.tab))
+    print(json.dumps(dataclasses.asdict(traffic)), flush=True)
 
 
 if __name__ == "__main__":

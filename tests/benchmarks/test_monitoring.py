@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from monitored.viewer import look_at
+from monitored.viewer import Traffic, look_at
 
 from scaler.protocol import message
 from tests.end_to_end.commands import Command
@@ -105,7 +105,7 @@ async def watch(url: str, tab: str, cluster: LargeCluster, reports: int) -> list
             cluster.report()
             await steps.get()  # and an update has told of it
 
-    await asyncio.wait_for(look_at(url, tab, asyncio.ensure_future(drive()), take), DEADLINE_SECONDS)
+    await asyncio.wait_for(look_at(url, tab, asyncio.ensure_future(drive()), take, Traffic()), DEADLINE_SECONDS)
     return rows
 
 
