@@ -28,8 +28,8 @@ from scaler.worker.worker_settings import WorkerSettings
 from scaler.worker_adapter.native import NativeWorkerAdapter
 from scaler.worker_adapter.symphony.worker_adapter import SymphonyWorkerAdapter
 
-# What has to fit each other.
-DEFAULTS = {"scaling_controller_strategy", "adapter_webhook_urls"}
+# What has to fit each other, and what is for the storage server beside a scheduler.
+DEFAULTS = {"scaling_controller_strategy", "adapter_webhook_urls", "object_storage_metrics_address"}
 
 
 def unusual_value(field, kind):
@@ -77,8 +77,7 @@ def test_a_worker_gets_every_setting_of_its_cluster():
     config = unusual_config(ClusterConfig)
     settings = Cluster.from_config(config)._make_worker("a")._settings
     for field in dataclasses.fields(settings):
-        # The last one is for those who stop single workers.
-        if field.name in ("worker_id", "task_queue_size", "capabilities", "io_threads", "drain_seconds"):
+        if field.name in ("worker_id", "task_queue_size", "capabilities", "io_threads"):
             continue
         value = getattr(config, field.name)
         assert getattr(settings, field.name) == (value.to_address() if hasattr(value, "to_address") else value)

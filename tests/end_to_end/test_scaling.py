@@ -202,3 +202,39 @@ def test_the_death_of_an_adapter_and_its_return(
         assert scheduler.stop() == 0
         assert "Traceback" not in scheduler.output
     leftovers.wait_until_none(1.0)
+
+
+@pytest.mark.timeout(150)
+def test_the_death_of_a_scheduler_and_its_return(leftovers: Any, chosen_port: int, tmp_path: Path) -> None:
+    address, marks = f"tcp://127.0.0.1:{chosen_port}", tmp_path / "marks"
+
+    def run_tasks(client: Client) -> dict[str, list[str]]:
+        """Run tasks that two workers are busy with, and return the groups that there are meanwhile."""
+        futures = [client.submit(mark_and_sleep, str(marks), number, 0.05) for number in range(60)]
+        assert futures[0].result(timeout=60) == 0
+        wait_until(lambda: len(groups()) == 2, "the cluster never grew")
+        meanwhile = groups()
+        assert [future.result(timeout=60) for future in futures] == list(range(60))
+        return meanwhile
+
+    def groups() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = ask(url, "get_worker_adapter_info")["worker_groups"]
+        return found
+
+    with native_adapter(chosen_port, "--max-workers", "2") as (adapter, url):
+        with Command("scaler_scheduler", address, "-awu", url) as scheduler:
+            scheduler.wait_for("Scheduler: listen to scheduler monitor address")
+            with Client(address=address) as client:
+                before = run_tasks(client)
+            scheduler.process.kill()
+            scheduler.wait()
+        with Command("scaler_scheduler", address, "-awu", url) as scheduler:
+            scheduler.wait_for("Scheduler: listen to scheduler monitor address")
+            with Client(address=address) as client:
+                assert run_tasks(client) == before  # the same workers, which have come back
+            adapter.wait_for("ended: exit code 0", count=2, seconds=60)
+            assert groups() == {}
+            assert adapter.output.count("started: Worker|NAT|") == 2
+            assert (adapter.stop(), scheduler.stop()) == (0, 0)
+            assert "Traceback" not in adapter.output + scheduler.output
+    leftovers.wait_until_none(1.0)

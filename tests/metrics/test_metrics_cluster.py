@@ -233,6 +233,43 @@ def test_the_commands(leftovers, chosen_port):
             assert "Traceback" not in command.output
 
 
+def test_the_storage_server_of_a_scheduler(leftovers, chosen_port):
+    with Command(
+        "scaler_scheduler", f"tcp://127.0.0.1:{chosen_port}", "--object-storage-metrics-address", "127.0.0.1:0"
+    ) as scheduler:
+        scheduler.wait_for("ObjectStorageServer: listen to metrics address http://")
+        found = re.search(r"http://(\S+)/metrics", scheduler.output)
+        assert found is not None
+        wait_until(lambda: is_healthy(found[1]))
+        storage = SyncObjectStorageConnector(f"tcp://127.0.0.1:{chosen_port + 1}")
+        try:
+            storage.set_object(b"1" * 32, b"payload")
+            wait_until(lambda: scrape(found[1])["scaler_object_storage_content_bytes"] == 7)
+        finally:
+            storage.close()
+        assert scheduler.output.count("/metrics") == 1  # the scheduler itself was not asked to tell its own
+        assert scheduler.stop() == 0, scheduler.output
+
+
+def test_the_storage_server_of_a_local_cluster(leftovers, tmp_path):
+    with SchedulerClusterCombo(
+        0, object_storage_metrics_address="127.0.0.1:0", logging_paths=(str(tmp_path / "log"),)
+    ) as combo:
+        address = combo.get_object_storage_metrics_address()
+        assert address is not None
+        assert scrape(address)["scaler_object_storage_objects"] == 0
+        assert combo.get_metrics_address() is None
+
+
+def test_a_storage_server_that_runs_already_has_an_address_of_its_own():
+    storage = ("--object-storage-address", "tcp://127.0.0.1:2", "--object-storage-metrics-address", "127.0.0.1:3")
+    with Command("scaler_scheduler", "tcp://127.0.0.1:0", *storage) as command:
+        assert command.wait() == 2
+        assert "object_storage_metrics_address (127.0.0.1:3) is for an object storage server that is" in command.output
+        assert "leave one of them out" in command.output
+        assert command.output.count("\n") == 1
+
+
 @pytest.mark.parametrize("text", ["9090", ":9090", "http://127.0.0.1:9090", "127.0.0.1:99999", "127.0.0.1:x", "::1:80"])
 def test_wrong_addresses_are_one_line_and_code_2(text):
     with Command("scaler_scheduler", "tcp://127.0.0.1:0", "--metrics-address", text) as command:

@@ -10,7 +10,7 @@ from scheduler_fixture import SchedulerFixture
 
 from scaler.io.ymq.ymq import ErrorCode
 from scaler.protocol import codec, message
-from scaler.scheduler.delivery import Delivery
+from scaler.scheduler.delivery import MOST_GATHERED, Delivery
 from scaler.scheduler.isolation import Isolation
 from scaler.scheduler.outbox import Frame, Outbox
 
@@ -79,11 +79,38 @@ def test_report_that_cannot_be_encoded_costs_nothing_but_itself(world: WorldMode
     outbox.delete_owner_from_storage(b"h" * 16)
     for _ in range(2):
         delivery.carry_out(outbox)
+        delivery.publish()
     assert world.sent == [(b"peer", b"frame")]
     assert world.monitor.sent == [(b"", "stateWorker"), (b"new", "stateWorker")]
     assert world.monitor.calls == 1  # all that a batch has to tell is written together
     assert world.deleted == [b"o" * 32, b"h" * 16]
     assert isolation.failures == 1
+
+
+def test_reports_of_several_turns_are_written_together_and_in_order(world: WorldModel) -> None:
+    outbox = Outbox()
+    delivery = Delivery(world, world.monitor, world, world.stop, Isolation())
+    for state in ("connected", "disconnected", "connected"):
+        outbox.report("stateWorker", worker_report(state))
+        delivery.carry_out(outbox)
+    outbox.report_to(b"new", "stateScheduler", {})
+    delivery.carry_out(outbox)
+    assert (world.monitor.calls, delivery.has_reports) == (0, True)
+    delivery.publish()
+    assert [subscriber for subscriber, _ in world.monitor.sent] == [b"", b"", b"", b"new"]
+    assert (world.monitor.calls, delivery.has_reports) == (1, False)
+    delivery.publish()
+    assert world.monitor.calls == 1
+
+
+def test_reports_do_not_wait_when_they_are_many(world: WorldModel) -> None:
+    outbox = Outbox()
+    delivery = Delivery(world, world.monitor, world, world.stop, Isolation())
+    for number in range(1, 2 * MOST_GATHERED + 1):
+        outbox.report("stateWorker", worker_report("connected"))
+        delivery.carry_out(outbox)
+        assert world.monitor.calls == number // MOST_GATHERED
+    assert len(world.monitor.sent) == 2 * MOST_GATHERED
 
 
 def test_nothing_is_carried_out_twice_when_sending_fails(world: WorldModel) -> None:

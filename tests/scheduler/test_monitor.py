@@ -285,3 +285,31 @@ def test_groups_of_worker_adapters_are_reported() -> None:
     expected = [{"workerGroupID": b"native-1", "workerIDs": [worker]}]
     assert (member, fields["scalingManager"]["workerGroups"]) == ("stateScheduler", expected)
     assert message.decode(message.encode(member, **fields))[0] == member
+
+
+# -- what it costs
+
+
+def published_frames(scheduler: SchedulerFixture) -> list[bytes]:
+    """Return and forget everything that was published to all, as it travels."""
+    reports, scheduler.reports = scheduler.reports, []
+    return [message.encode(member, **fields) for member, fields in reports]
+
+
+def test_a_task_costs_two_messages_and_a_report_one_however_many_workers_there_are(scheduler: SchedulerFixture) -> None:
+    client, workers = scheduler.client(), [scheduler.worker(f"host{number}") for number in range(200)]
+    for worker in workers:
+        processor = {"pid": 1, "initialized": True, "hasTask": False, "suspended": False, "resource": NO_LOAD}
+        scheduler.heartbeat(worker, agent=NO_LOAD, processors=[processor])
+    join(scheduler)
+    scheduler.submit(client, 10)
+    held = {task: worker for worker in workers for task in scheduler.tasks_sent_to(worker)}
+    for task, worker in held.items():
+        scheduler.finish(worker, task)
+    tasks = published_frames(scheduler)
+    assert len(tasks) == 20
+    assert max(map(len, tasks)) < 250
+    scheduler.core.publish(NO_LOAD, 0, 0)
+    scheduler.end_batch()
+    [frame] = published_frames(scheduler)
+    assert len(frame) / len(workers) < 240  # bytes for each worker

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from worker_bench import make_worker
 
-from scaler import Client, SchedulerClusterCombo
+from scaler import Client, Cluster, SchedulerClusterCombo
+from scaler.config.types.worker import WorkerNames
+
+DEADLINE_SECONDS = 30.0
 
 
 def note_and_sleep(notes: str, seconds: float) -> int:
@@ -21,6 +26,20 @@ def note_and_sleep(notes: str, seconds: float) -> int:
 
 def started(notes: Path) -> int:
     return len(notes.read_text().splitlines()) if notes.exists() else 0
+
+
+def note_and_wait(notes: str, release: str) -> int:
+    note_and_sleep(notes, 0)
+    while not Path(release).exists():
+        time.sleep(0.02)
+    return os.getpid()
+
+
+def wait_until_started(notes: Path, tasks: int) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while started(notes) < tasks:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_worker_that_drains_costs_no_task(leftovers: Any, tmp_path: Path) -> None:
@@ -48,3 +67,61 @@ def test_a_worker_that_drains_costs_no_task(leftovers: Any, tmp_path: Path) -> N
         leaving.close()
         staying.close()
     leftovers.wait_until_none(1.0)
+
+
+@pytest.fixture
+def combo(leftovers: Any) -> Any:
+    with SchedulerClusterCombo(n_workers=0, logging_level="ERROR") as combo:
+        yield combo
+
+
+def start_cluster(combo: SchedulerClusterCombo, drain_seconds: float) -> Cluster:
+    """Start a cluster of one worker beside a scheduler."""
+    config = dataclasses.replace(
+        combo._cluster._config, num_of_workers=1, worker_names=WorkerNames(["one"]), drain_seconds=drain_seconds
+    )
+    cluster = Cluster.from_config(config)
+    cluster.start()
+    return cluster
+
+
+def test_a_cluster_that_drains_ends_what_runs_and_gives_the_rest_away_at_once(combo: Any, tmp_path: Path) -> None:
+    notes, release = tmp_path / "notes", tmp_path / "release"
+    with Client(combo.get_address()) as client:
+        leaving = start_cluster(combo, drain_seconds=60)
+        running = client.submit(note_and_wait, str(notes), str(release))
+        wait_until_started(notes, 1)
+        waiting = client.submit(note_and_wait, str(notes), os.devnull)
+        leaving.terminate()
+        staying = start_cluster(combo, drain_seconds=0)
+        elsewhere = waiting.result(timeout=DEADLINE_SECONDS)
+        assert leaving.is_alive()
+        assert not running.done()
+        release.touch()
+        assert running.result(timeout=DEADLINE_SECONDS) != elsewhere
+        leaving.join(DEADLINE_SECONDS)
+        assert leaving.exitcode == 0
+        assert started(notes) == 2
+        for cluster in (leaving, staying):
+            cluster.terminate()
+            cluster.join(10)
+            cluster.close()
+
+
+def test_a_cluster_runs_its_tasks_elsewhere_when_their_time_is_over(combo: Any, tmp_path: Path) -> None:
+    notes, release = tmp_path / "notes", tmp_path / "release"
+    with Client(combo.get_address()) as client:
+        leaving = start_cluster(combo, drain_seconds=0.5)
+        running = client.submit(note_and_wait, str(notes), str(release))
+        wait_until_started(notes, 1)
+        leaving.terminate()
+        leaving.join(10)
+        assert leaving.exitcode == 0
+        staying = start_cluster(combo, drain_seconds=0)
+        wait_until_started(notes, 2)
+        release.touch()
+        assert running.result(timeout=DEADLINE_SECONDS) > 0
+        for cluster in (leaving, staying):
+            cluster.terminate()
+            cluster.join(10)
+            cluster.close()

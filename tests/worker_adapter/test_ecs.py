@@ -279,6 +279,105 @@ def test_the_command(account: Account, leftovers: Any) -> None:
     assert account.running_tasks() == []
 
 
+def info(account: Account, *arguments: str) -> dict[str, list[str]]:
+    """Return the groups of an adapter that has just been started, and stop none of them."""
+
+    async def main() -> dict[str, list[str]]:
+        config = account.config(*arguments)
+        adapter = ECSWorkerAdapter(config, EcsService(config))
+        await adapter.take_over()
+        return dict(adapter.info().groups)
+
+    return asyncio.run(main())
+
+
+def test_what_a_killed_adapter_has_left_is_taken_over_by_the_next_one_of_its_name(account: Account) -> None:
+    async def start_two(adapter: ECSWorkerAdapter) -> None:
+        for _ in range(2):
+            group_id, worker_ids = await adapter.start_worker_group()
+            started[group_id] = worker_ids
+
+    started: dict[str, list[str]] = {}
+    account.run(start_two, "--adapter-name", "one")  # and is killed: nothing stops its tasks
+    assert info(account, "--adapter-name", "another") == {}
+    assert info(account, "--adapter-name", "one") == started
+    assert len(account.running_tasks()) == 2
+
+    async def use(adapter: ECSWorkerAdapter) -> None:
+        await adapter.take_over()
+        with pytest.raises(CapacityExceededError):
+            await adapter.start_worker_group()
+        await adapter.shutdown_worker_group(next(iter(started)))
+        assert len(account.running_tasks()) == 1
+        await adapter.close()
+        assert account.running_tasks() == []
+
+    account.run(use, "--adapter-name", "one", "--max-instances", "2")
+
+
+def test_what_was_left_with_workers_for_another_scheduler_is_stopped(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = EcsService(account.config("--adapter-name", "one"))
+    service.run_task(f"scaler_cluster tcp://10.9.9.9:2345 --worker-names 'Worker|ECS|{0:032x}|{0:032x}'")
+    service.run_task("scaler_cluster tcp://10.0.0.1:2345 --worker-names a,b")
+    service.run_task("'")
+    assert info(account, "--adapter-name", "one") == {}
+    assert account.running_tasks() == []
+    assert caplog.text.count("was left by an earlier adapter, with other workers: stopping it") == 3
+
+
+def test_any_number_of_tasks_is_taken_over(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scaler.worker_adapter.ecs_service._MOST_TASKS", 2)
+
+    async def start(adapter: ECSWorkerAdapter) -> None:
+        for _ in range(5):
+            await adapter.start_worker_group()
+
+    account.run(start, "--adapter-name", "one", "--ecs-task-cpu", "1")
+    assert len(info(account, "--adapter-name", "one")) == 5
+    for task in account.running_tasks():
+        account.ecs.stop_task(cluster=account.name, task=task["taskArn"])
+
+
+def test_the_name_of_an_adapter_is_that_of_its_place_unless_it_is_given(account: Account) -> None:
+    def name(*arguments: str) -> str:
+        return account.config(*arguments).adapter_name
+
+    assert name("--port", "8080") == name("--port", "8080")
+    assert len({name("--port", "8080"), name("--port", "8081"), name(), name()}) == 4  # port 0 is another one each time
+    assert name("--adapter-name", "team/one") == "team/one"
+    assert all(len(each) <= 36 for each in (name(), name("--port", "8080")))
+
+
+def test_a_name_that_ecs_does_not_take_is_refused(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        account.config("--adapter-name", "a b")
+    assert ended.value.code == 2
+    assert "expected 1 to 36 letters, digits, hyphens, underscores and slashes" in capsys.readouterr().err
+
+
+def test_the_command_takes_over_what_it_left_when_it_was_killed(account: Account, leftovers: Any) -> None:
+    def ask(adapter: Command, action: str) -> dict[str, Any]:
+        adapter.wait_for("listen to http://")
+        url = next(line for line in adapter.output.splitlines() if "listen to" in line).rsplit(" ", 1)[1]
+        request = urllib.request.Request(url, data=json.dumps({"action": action}).encode())
+        with urllib.request.urlopen(request, timeout=20) as response:
+            answer: dict[str, Any] = json.load(response)
+        return answer
+
+    with Command("scaler_worker_adapter_ecs", *account.arguments(), "--adapter-name", "one") as adapter:
+        group = ask(adapter, "start_worker_group")
+        adapter.process.kill()
+        adapter.wait()
+    assert len(account.running_tasks()) == 1
+    with Command("scaler_worker_adapter_ecs", *account.arguments(), "--adapter-name", "one") as adapter:
+        groups = ask(adapter, "get_worker_adapter_info")["worker_groups"]
+        assert groups == {group["worker_group_id"]: group["worker_ids"]}
+        assert adapter.stop() == 0
+    assert account.running_tasks() == []
+
+
 def test_the_command_without_aws_says_so_in_one_line(
     account: Account, leftovers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

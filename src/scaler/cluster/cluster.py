@@ -38,13 +38,15 @@ _CLONED = (
 """Settings that older programs read from a cluster, with an underscore before the name, to make another one like it."""
 
 STOP_GRACE_SECONDS = 4.0
-"""How long workers have to end their work, their processors and themselves."""
+"""How long workers have to end their processors and themselves, once those that drain have had their time."""
 
 
 class Cluster(ChildProcess):
     """Runs one worker per name and ends when all of them have ended; SIGINT and SIGTERM stop them.
 
     With ``restart_workers`` a worker that dies is replaced, after growing pauses when that happens again and again.
+    With ``drain_seconds`` above 0, SIGTERM lets workers end for so long what they run, and give the rest to others; a
+    second one, and SIGINT, stop them at once.
     ``supervise`` may be called instead, to do the same in this process.
     """
 
@@ -73,6 +75,7 @@ class Cluster(ChildProcess):
         isolated_arguments: bool = defaults.DEFAULT_ISOLATED_ARGUMENTS,
         capture_native_output: bool = defaults.DEFAULT_CAPTURE_NATIVE_OUTPUT,
         restart_workers: bool = defaults.DEFAULT_RESTART_WORKERS,
+        drain_seconds: float = defaults.DEFAULT_DRAIN_SECONDS,
     ) -> None:
         super().__init__(self.NAME)
         # Its checks are those of the command: a wrong value raises here, not in a process that nobody looks at.
@@ -93,6 +96,7 @@ class Cluster(ChildProcess):
             isolated_arguments=isolated_arguments,
             capture_native_output=capture_native_output,
             restart_workers=restart_workers,
+            drain_seconds=drain_seconds,
             event_loop=event_loop,
             worker_io_threads=worker_io_threads,
             logging_paths=tuple(logging_paths),
@@ -100,6 +104,7 @@ class Cluster(ChildProcess):
             logging_config_file=logging_config_file,
         )
         self._address = self._config.scheduler_address
+        self.drain_seconds = self._config.drain_seconds
         for name in _CLONED:
             setattr(self, f"_{name}", getattr(self._config, name))
 
@@ -144,7 +149,7 @@ class Cluster(ChildProcess):
                 logging.info("Cluster: received signal, shutting down")
             finally:
                 signals.disarm()
-                succeeded = places.stop(STOP_GRACE_SECONDS) and succeeded
+                succeeded = places.stop(STOP_GRACE_SECONDS, signals) and succeeded
         logging.info("Cluster: shutdown")
         return succeeded
 
@@ -169,6 +174,7 @@ class Cluster(ChildProcess):
             hard_processor_suspend=config.hard_processor_suspend,
             isolated_arguments=config.isolated_arguments,
             capture_native_output=config.capture_native_output,
+            drain_seconds=config.drain_seconds,
             logging_paths=config.logging_paths,
             logging_level=config.logging_level,
             logging_config_file=config.logging_config_file,

@@ -10,7 +10,7 @@ from scaler.cluster.cluster import Cluster
 from scaler.cluster.object_storage_server import ObjectStorageServerProcess
 from scaler.cluster.readiness import ReportingInterpreter
 from scaler.cluster.scheduler import SchedulerProcess
-from scaler.cluster.supervision import describe_exit, stop_all
+from scaler.cluster.supervision import describe_exit, let_drain, stop_all
 from scaler.config import defaults
 from scaler.config.configuration_error import ConfigurationError
 from scaler.config.section.cluster import default_worker_names
@@ -69,6 +69,8 @@ class SchedulerClusterCombo:
         capture_native_output: bool = defaults.DEFAULT_CAPTURE_NATIVE_OUTPUT,
         restart_workers: bool = defaults.DEFAULT_RESTART_WORKERS,
         metrics_address: str | None = None,
+        drain_seconds: float = defaults.DEFAULT_DRAIN_SECONDS,
+        object_storage_metrics_address: str | None = None,
     ) -> None:
         if n_workers < 0:
             raise ConfigurationError(f"n_workers must be at least 0, got {n_workers}")
@@ -85,6 +87,7 @@ class SchedulerClusterCombo:
                 logging_level=logging_level,
                 logging_config_file=logging_config_file,
                 shared_memory=shared_memory,
+                metrics_address=_metrics_address(object_storage_metrics_address),
             )
             self._processes.append(self._object_storage)
             self._object_storage.start_prepared(storage_interpreter)
@@ -108,7 +111,7 @@ class SchedulerClusterCombo:
                 logging_paths=logging_paths,
                 logging_config_file=logging_config_file,
                 logging_level=logging_level,
-                metrics_address=None if metrics_address is None else MetricsAddress.from_string(metrics_address),
+                metrics_address=_metrics_address(metrics_address),
             )
             self._processes.append(self._scheduler)
             self._scheduler.start_prepared(scheduler_interpreter)
@@ -130,6 +133,7 @@ class SchedulerClusterCombo:
                 isolated_arguments=isolated_arguments,
                 capture_native_output=capture_native_output,
                 restart_workers=restart_workers,
+                drain_seconds=drain_seconds,
                 event_loop=event_loop,
                 logging_paths=logging_paths,
                 logging_config_file=logging_config_file,
@@ -148,6 +152,11 @@ class SchedulerClusterCombo:
     def get_metrics_address(self) -> str | None:
         """Return ``host:port`` at which the scheduler serves its metrics, None without ``metrics_address``."""
         address = self._scheduler.metrics_address
+        return None if address is None else str(address)
+
+    def get_object_storage_metrics_address(self) -> str | None:
+        """Return ``host:port`` at which the object storage serves its own, None without such an address."""
+        address = self._object_storage.metrics_address
         return None if address is None else str(address)
 
     def wait_for_workers(self, n: int | None = None, timeout_seconds: float = 60.0) -> None:
@@ -173,7 +182,7 @@ class SchedulerClusterCombo:
         raise TimeoutError(f"{registered} of {wanted} workers have registered within {timeout_seconds:g} seconds")
 
     def shutdown(self) -> None:
-        """Stop all processes, within ten seconds; idempotent."""
+        """Stop all processes, within ten seconds, or ten more than ``drain_seconds`` while tasks run; idempotent."""
         self._finalizer()
 
     def __enter__(self) -> SchedulerClusterCombo:
@@ -202,10 +211,15 @@ class SchedulerClusterCombo:
 
 
 def _stop(processes: list[ChildProcess], interpreters: list[Interpreter]) -> None:
+    let_drain(processes)
     for kind, grace_seconds in _STOP_ORDER:
         stop_all([process for process in processes if isinstance(process, kind)], grace_seconds)
     for interpreter in interpreters:  # also of processes that could not be made
         interpreter.close()
+
+
+def _metrics_address(address: str | None) -> MetricsAddress | None:
+    return None if address is None else MetricsAddress.from_string(address)
 
 
 def _storage_address(scheduler_address: ZMQConfig, address: str | None) -> ObjectStorageConfig:

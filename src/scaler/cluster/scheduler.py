@@ -87,8 +87,9 @@ class SchedulerProcess(ReportingProcess):
 
     @classmethod
     def from_config(cls, config: SchedulerConfig) -> SchedulerProcess:
-        """Make the process of a configuration."""
+        """Make the process of a configuration; a storage server beside it is the caller's to start."""
         values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+        del values["object_storage_metrics_address"]
         return cls(address=values.pop("scheduler_address"), **values)
 
     @property

@@ -27,6 +27,7 @@ def _with_own_storage(stack: Stack, config: SchedulerConfig) -> SchedulerConfig:
     storage = ObjectStorageServerProcess.from_config(
         ObjectStorageServerConfig(
             object_storage_address=own_storage_address(config.scheduler_address),
+            metrics_address=config.object_storage_metrics_address,
             logging_paths=config.logging_paths,
             logging_level=config.logging_level,
             logging_config_file=config.logging_config_file,
@@ -38,5 +39,8 @@ def _with_own_storage(stack: Stack, config: SchedulerConfig) -> SchedulerConfig:
         # Both run here, so that whoever reaches the one by that name reaches the other by it.
         advertised = ObjectStorageConfig(config.advertised_address.host, storage.address.port)
     return dataclasses.replace(
-        config, object_storage_address=storage.advertised_address, advertised_object_storage_address=advertised
+        config,
+        object_storage_address=storage.advertised_address,
+        advertised_object_storage_address=advertised,
+        object_storage_metrics_address=None,
     )

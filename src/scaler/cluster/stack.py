@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from scaler.cluster.supervision import StopRequested, StopSignals, describe_exit, stop_all, wait_for_any
+from scaler.cluster.supervision import StopRequested, StopSignals, describe_exit, let_drain, stop_all, wait_for_any
 from scaler.utility.process import ChildProcess
 
 FAILURE_EXIT_CODE = 1
@@ -21,8 +21,9 @@ class Stage(enum.IntEnum):
     others = 2
 
 
-# When each stage has to have ended, from the moment at which stopping begins: what one leaves, the next ones have. The
-# first is longer than what a cluster gives to its workers, and the last below ten seconds.
+# When each stage has to have ended, from the moment at which stopping begins, behind the time of those that drain: what
+# one leaves, the next ones have. The first is longer than what a cluster gives to its workers, and the last below ten
+# seconds.
 _DEADLINE_SECONDS = {Stage.others: 5.0, Stage.scheduler: 8.0, Stage.storage: 9.0}
 
 
@@ -53,8 +54,9 @@ class Stack:
                 status = ended.exitcode if ended.exitcode is not None and ended.exitcode > 0 else FAILURE_EXIT_CODE
         return status
 
-    def stop(self) -> bool:
-        """Stop what still runs, stage by stage, and return whether nothing had to be killed."""
+    def stop(self, signals: StopSignals | None = None) -> bool:
+        """Drain what drains, stop what still runs, stage by stage, and return whether nothing had to be killed."""
+        let_drain([process for process, stage in self._processes if stage is Stage.others], signals)
         began_seconds = time.monotonic()
         all_ended = True
         for stage, deadline_seconds in _DEADLINE_SECONDS.items():
@@ -78,5 +80,5 @@ def run_stack(program: str, start: Callable[[Stack], object]) -> int:
             logging.info("%s: received signal, shutting down", program)
         finally:
             signals.disarm()
-            all_ended = stack.stop()
+            all_ended = stack.stop(signals)
     return status if all_ended else FAILURE_EXIT_CODE

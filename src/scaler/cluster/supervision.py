@@ -25,7 +25,7 @@ class StopRequested(BaseException):
 
 
 class StopSignals:
-    """Context manager: the first SIGINT or SIGTERM raises StopRequested in the main thread, later ones do nothing.
+    """Context manager: the first SIGINT or SIGTERM raises StopRequested in the main thread, later ones only hurry.
 
     An exception ends whatever the main thread waits in, be it the start of a child. Outside of the main thread, where
     handlers cannot be installed, it does nothing.
@@ -33,6 +33,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self._requested = False
+        self._hurried = False
         self._previous: dict[int, object] = {}
         self._event = -1
 
@@ -46,8 +47,13 @@ class StopSignals:
         """A descriptor that is readable once a stop was requested, whatever became of the exception; -1 outside."""
         return self._event
 
+    @property
+    def hurried(self) -> bool:
+        """Whether whoever wants the stop does not want to wait: it was said by SIGINT, or more than once."""
+        return self._hurried
+
     def disarm(self) -> None:
-        """Let further signals do nothing: the process is stopping already."""
+        """Let further signals raise nothing: the process is stopping already."""
         self._requested = True
 
     def __enter__(self) -> StopSignals:
@@ -68,9 +74,10 @@ class StopSignals:
             self._event = -1
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if not self._requested:
-            self._requested = True
-            os.eventfd_write(self._event, 1)
+        is_first, self._requested = not self._requested, True
+        self._hurried = self._hurried or number == signal.SIGINT or not is_first
+        os.eventfd_write(self._event, 1)
+        if is_first:
             raise StopRequested
 
 
@@ -96,6 +103,34 @@ def wait_for_any(
         if ended or time.monotonic() >= deadline:
             return ended
     return []
+
+
+def let_drain(processes: Sequence[ChildProcess], signals: StopSignals | None = None) -> None:
+    """Terminate the processes that drain, and wait until they have ended, their time is over, or the signals hurry.
+
+    Whoever still runs then is the caller's to stop.
+    """
+    draining = [process for process in processes if process.drain_seconds > 0 and process.is_alive()]
+    for process in draining:
+        process.terminate()
+    deadline = time.monotonic() + max((process.drain_seconds for process in draining), default=0.0)
+    poller = select.poll()
+    if signals is not None and signals.descriptor >= 0:
+        poller.register(signals.descriptor, select.POLLIN)
+    for process in draining:
+        poller.register(process.sentinel, select.POLLIN)
+    while draining and not (signals is not None and signals.hurried):
+        left_seconds = deadline - time.monotonic()
+        if left_seconds <= 0:
+            return
+        for descriptor, _ in poller.poll(math.ceil(left_seconds * 1000)):
+            if signals is not None and descriptor == signals.descriptor:
+                os.eventfd_read(descriptor)
+            else:
+                poller.unregister(descriptor)
+        draining = [process for process in draining if process.is_alive()]
+    for process in draining:
+        process.send_signal(signal.SIGINT)
 
 
 def stop_all(processes: Sequence[ChildProcess], grace_seconds: float) -> bool:

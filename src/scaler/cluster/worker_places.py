@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from scaler.cluster.supervision import describe_exit, stop_all, wait_for_any
+from scaler.cluster.supervision import describe_exit, let_drain, stop_all, wait_for_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,10 +52,11 @@ class WorkerPlaces:
             for worker in wait_for_any(list(self._workers.values()), signals, timeout_seconds):
                 succeeded = self._on_end(worker) and succeeded
 
-    def stop(self, grace_seconds: float) -> bool:
-        """Stop and forget all workers; return whether none had to be killed."""
+    def stop(self, grace_seconds: float, signals: StopSignals | None = None) -> bool:
+        """Drain those that drain, stop and forget all workers; return whether none had to be killed."""
         workers = list(self._workers.values())
         self._workers.clear()
+        let_drain(workers, signals)
         ended_well = stop_all(workers, grace_seconds)
         for worker in workers:
             worker.close()

@@ -1,10 +1,15 @@
-"""Carries out what the core put into its outbox: messages, reports, deletes, the end."""
+"""Carries out what the core put into its outbox: messages, deletes, the end at once, and reports gathered.
+
+A report that is sent by itself costs a system call here, and a wake-up of each viewer, for each turn of the loop;
+viewers look at what has come many times less often. So reports wait for those behind them, until ``publish`` is called
+or they are many. Their order is kept.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from scaler.io.ymq.ymq import ErrorCode
 from scaler.protocol import message
@@ -12,6 +17,11 @@ from scaler.scheduler.isolation import Isolation
 from scaler.scheduler.outbox import Frame, Outbox
 
 _logger = logging.getLogger(__name__)
+
+MOST_GATHERED: Final = 256
+"""How many reports wait for others at most: encoding them must not hold up the loop for long."""
+
+_Report: TypeAlias = tuple[bytes, str, dict[str, Any]]
 
 
 class PeerSocket(Protocol):
@@ -50,9 +60,15 @@ class Delivery:
         self._deleter = deleter
         self._stop = stop
         self._isolation = isolation
+        self._reports: list[_Report] = []
+
+    @property
+    def has_reports(self) -> bool:
+        """Whether reports wait for ``publish``."""
+        return len(self._reports) > 0
 
     def carry_out(self, outbox: Outbox) -> None:
-        """Do what the outbox says, once."""
+        """Do what the outbox says, once; a few reports wait for ``publish``."""
         messages, reports = outbox.take_messages(), outbox.take_reports()
         object_ids, owner_hashes = outbox.take_storage_deletes(), outbox.take_owner_deletes()
         if object_ids:
@@ -64,14 +80,18 @@ class Delivery:
         if messages:
             for index, code in self._peers.send_many(messages):
                 self._on_rejected(messages[index][0], code)
-        if reports:
-            self._publish(reports)
+        self._reports += reports
+        if len(self._reports) >= MOST_GATHERED:
+            self.publish()
 
-    def _publish(self, reports: list[tuple[bytes, str, dict[str, Any]]]) -> None:
-        """Send reports; the address is a prefix of who gets each, so that an empty one is all subscribers.
+    def publish(self) -> None:
+        """Send the reports that wait; the address is a prefix of who gets each, an empty one is all subscribers.
 
         Nobody is waited for: what a subscriber has no room for, it does not get, and the socket counts it.
         """
+        reports, self._reports = self._reports, []
+        if not reports:
+            return
         encoded = [(subscriber, self._encode(member, fields)) for subscriber, member, fields in reports]
         frames = [(subscriber, frame) for subscriber, frame in encoded if frame is not None]
         self._isolation.attempt("publishing", lambda: self._send_reports(frames))

@@ -29,6 +29,8 @@ _TICK_SECONDS: Final = 0.1
 _IDLE_TICK_SECONDS: Final = 1.0
 _REPORT_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 2.0
+_GATHER_SECONDS: Final = 0.05
+"""How long a message of the monitor stream waits for others, so that tasks do not pay for each."""
 _SUBSCRIBER_BOUND_BYTES: Final = 1 << 26
 """What is kept for a subscriber of the monitor stream that does not read; a snapshot of a large cluster fits."""
 
@@ -97,6 +99,7 @@ class _Service:
         self._meter = ProcessMeter()
         self._next_report_seconds = 0.0
         self._further_turn: asyncio.Handle | None = None
+        self._publication: asyncio.Handle | None = None
         self._scaling = self._make_scaling(config)
 
     async def serve(self) -> None:
@@ -113,9 +116,10 @@ class _Service:
         finally:
             loop.remove_reader(self._socket)
             loop.remove_reader(self._monitor)
-            for task in (*background, self._further_turn):
+            for task in (*background, self._further_turn, self._publication):
                 if task is not None:
                     task.cancel()
+            self._delivery.publish()
             await asyncio.gather(*background, return_exceptions=True)
 
     def close(self) -> None:
@@ -140,7 +144,7 @@ class _Service:
         for worker_id, reason in workers:
             core.drain_worker(worker_id, reason)
         core.on_batch_end()
-        self._delivery.carry_out(core.outbox)
+        self._carry_out()
 
     def _make_scaling(self, config: SchedulerConfig) -> Scaling | None:
         if not config.adapter_webhook_urls:
@@ -166,9 +170,18 @@ class _Service:
     def _end_turn(self) -> None:
         core = self._core
         core.on_batch_end()
-        self._delivery.carry_out(core.outbox)
+        self._carry_out()
         if core.has_more_to_do and self._further_turn is None:
             self._further_turn = asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _carry_out(self) -> None:
+        self._delivery.carry_out(self._core.outbox)
+        if self._publication is None and self._delivery.has_reports:
+            self._publication = asyncio.get_running_loop().call_later(_GATHER_SECONDS, self._publish)
+
+    def _publish(self) -> None:
+        self._publication = None
+        self._delivery.publish()
 
     def _go_on(self) -> None:
         """Do what the last turn has left, behind what has come meanwhile."""
@@ -185,7 +198,7 @@ class _Service:
                 core.isolation.attempt("telling a subscriber all", partial(self._on_joined, peer))
             elif event is PeerEvent.lost and isinstance(peer, bytes):
                 core.on_subscriber_left(peer)
-        self._delivery.carry_out(core.outbox)
+        self._carry_out()
 
     def _on_joined(self, subscriber: bytes) -> None:
         self._core.on_subscriber_joined(subscriber, *self._figures())

@@ -18,6 +18,8 @@ from scaler.ui.host_check import AllowedHosts, HostCheck
 from scaler.ui.pages.page import register_page
 
 _GRACE_SECONDS: Final = 2
+_RECONNECT_SECONDS: Final = 15.0
+"""How long a page may be away before it begins anew; a sign of life of it may take 0.4 of that, on a busy machine."""
 
 
 def make_server(monitor_address: str, allowed_names: Iterable[str]) -> uvicorn.Server:
@@ -38,7 +40,13 @@ def make_server(monitor_address: str, allowed_names: Iterable[str]) -> uvicorn.S
 
     application = FastAPI(lifespan=follow_the_stream, openapi_url=None)
     register_page(view, monitor_address)
-    ui.run_with(application, title="Scaler", favicon="📈", show_welcome_message=False)
+    ui.run_with(
+        application,
+        title="Scaler",
+        favicon="📈",
+        show_welcome_message=False,
+        reconnect_timeout=_RECONNECT_SECONDS,
+    )
     return uvicorn.Server(
         uvicorn.Config(
             HostCheck(application, AllowedHosts(allowed_names)),

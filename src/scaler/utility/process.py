@@ -42,6 +42,9 @@ class ChildProcess:
     preparation: str = ""
     """What the interpreter does before it gets the object, see ``Interpreter``; the same for all objects of a class."""
 
+    drain_seconds: float = 0.0
+    """For how long the process may go on with its work after a first SIGTERM; SIGINT and a second SIGTERM end that."""
+
     parent_loss_signal: int = signal.SIGTERM
     """What the kernel sends to the process when its parent is gone."""
 

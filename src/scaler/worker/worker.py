@@ -59,6 +59,7 @@ class Worker(ChildProcess):
         _check_event_loop(event_loop)
         if not 0 <= drain_seconds < float("inf"):
             raise ValueError(f"drain_seconds must be a number of seconds, 0 for none, got {drain_seconds!r}")
+        self.drain_seconds = drain_seconds
         self._identity = WorkerID.generate_worker_id(name)
         self._settings = WorkerSettings(
             worker_id=self._identity,

@@ -1,7 +1,8 @@
 """The adapter that starts groups of workers as tasks of Amazon ECS on Fargate, each of them a ``scaler_cluster``.
 
 Design note. boto3 blocks, so all of it runs in threads (``ecs_service.py``); what is known of the groups belongs to the
-event loop. Tasks that AWS has stopped are noticed by asking for them from time to time.
+event loop. Tasks that AWS has stopped are noticed by asking for them from time to time. An adapter that was killed
+leaves its tasks running; the next one of its name reads from their command lines which groups they are.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import shlex
 import uuid
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ _logger = logging.getLogger(__name__)
 
 WATCH_SECONDS: Final = 15.0
 _CLOSE_SECONDS: Final = 8.0
+_WORKER_NAMES: Final = "--worker-names"
+_WORKER_ID: Final = re.compile(r"Worker\|ECS\|([0-9a-f]{32})\|[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,26 @@ class ECSWorkerAdapter:
         return await asyncio.shield(start)  # whoever asked may go: the task runs then, and must be known
 
     async def _start(self) -> tuple[str, list[str]]:
-        worker_ids = [
-            WorkerID.generate_worker_id(f"ECS|{uuid.uuid4().hex}").decode() for _ in range(self._config.ecs_task_cpu)
-        ]
+        group = uuid.uuid4().hex
+        worker_ids = [WorkerID.generate_worker_id(f"ECS|{group}").decode() for _ in range(self._config.ecs_task_cpu)]
         task_arn = await asyncio.to_thread(self._service.run_task, worker_command(self._config, worker_ids))
-        group_id = f"ecs-{uuid.uuid4().hex}"
+        group_id = f"ecs-{group}"
         self._groups[group_id] = _Group(task_arn, worker_ids)
         return group_id, worker_ids
+
+    async def take_over(self) -> None:
+        """Make groups of the tasks that an adapter of this name has left, and stop those that are of no use here.
+
+        To be called before anything else. Raise EcsError and boto3's errors.
+        """
+        for task_arn, command in (await asyncio.to_thread(self._service.own_tasks)).items():
+            group, worker_ids = _group_of(command, str(self._config.scheduler_address))
+            if group:
+                self._groups[f"ecs-{group}"] = _Group(task_arn, worker_ids)
+                _logger.info("worker group ecs-%s was left by an earlier adapter: taken over", group)
+            else:
+                _logger.warning("task %s was left by an earlier adapter, with other workers: stopping it", task_arn)
+                await asyncio.to_thread(self._service.stop_task, task_arn)
 
     async def shutdown_worker_group(self, group_id: str) -> None:
         """Stop a task. Raise WorkerGroupNotFoundError, and EcsError when AWS refuses: the group is kept then."""
@@ -118,11 +135,23 @@ class ECSWorkerAdapter:
                 _logger.warning("worker group %s has stopped: %s", group_id, stopped[group.task_arn])
 
 
+def _group_of(command: str, scheduler_address: str) -> tuple[str, list[str]]:
+    """Return the group and the ids of the workers that a command line runs, nothing for another scheduler."""
+    try:
+        _, address, *arguments = shlex.split(command)
+        worker_ids = arguments[arguments.index(_WORKER_NAMES) + 1].split(",")
+    except (ValueError, IndexError):
+        return "", []
+    matches = [_WORKER_ID.fullmatch(worker_id) for worker_id in worker_ids]
+    groups = {match[1] if match is not None else "" for match in matches}
+    return (groups.pop(), worker_ids) if address == scheduler_address and len(groups) == 1 else ("", [])
+
+
 def worker_command(config: ECSWorkerAdapterConfig, worker_ids: list[str]) -> str:
     """Return the command line that the container runs. Names that are identities become those of the workers."""
     arguments: dict[str, object] = {
         "--num-of-workers": len(worker_ids),
-        "--worker-names": ",".join(worker_ids),
+        _WORKER_NAMES: ",".join(worker_ids),
         "--per-worker-task-queue-size": config.per_worker_task_queue_size,
         "--heartbeat-interval-seconds": config.heartbeat_interval_seconds,
         "--task-timeout-seconds": config.task_timeout_seconds,

@@ -14,6 +14,7 @@ _logger = logging.getLogger(__name__)
 CONTAINER_NAME: Final = "scaler-container"
 EXECUTION_ROLE: Final = "ecsTaskExecutionRole"
 _EXECUTION_POLICY: Final = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+_COMMAND: Final = "COMMAND"
 _UNITS: Final = 1024  # of a virtual processor, and MiB of a GiB
 _MOST_TASKS: Final = 100  # that one question may name
 _TIMEOUT_SECONDS: Final = 10
@@ -51,7 +52,7 @@ class EcsService:
         """Start a task that runs a command line, and return its ARN."""
         config = self._config
         environment = {
-            "COMMAND": command,
+            _COMMAND: command,
             "PYTHON_REQUIREMENTS": config.ecs_python_requirements,
             "PYTHON_VERSION": config.ecs_python_version,
         }
@@ -66,7 +67,7 @@ class EcsService:
             taskDefinition=self._definition_arn,
             launchType="FARGATE",
             count=1,
-            startedBy="scaler",
+            startedBy=config.adapter_name,
             overrides={
                 "containerOverrides": [
                     {
@@ -83,6 +84,19 @@ class EcsService:
             raise EcsError(f"run_task started {len(tasks)} tasks instead of one")
         return str(tasks[0]["taskArn"])
 
+    def own_tasks(self) -> dict[str, str]:
+        """Return the tasks of adapters of this name that are to run, each with its command line, empty for none."""
+        config = self._config
+        pages = self._ecs.get_paginator("list_tasks").paginate(
+            cluster=config.ecs_cluster, startedBy=config.adapter_name, desiredStatus="RUNNING"
+        )
+        arns = [arn for page in pages for arn in page["taskArns"]]
+        return {
+            task["taskArn"]: _command_of(task)
+            for task in self._describe(arns)["tasks"]
+            if task.get("desiredStatus") != "STOPPED"
+        }
+
     def stop_task(self, task_arn: str) -> None:
         """Stop a task; one that has stopped long ago, so that AWS has forgotten it, is fine."""
         if task_arn in self.stopped_tasks([task_arn]):
@@ -94,17 +108,26 @@ class EcsService:
 
     def stopped_tasks(self, task_arns: Sequence[str]) -> dict[str, str]:
         """Return which of the tasks have stopped, or are about to, each with the reason."""
-        stopped: dict[str, str] = {}
+        answer = self._describe(task_arns)
+        stopped = {
+            failure["arn"]: "ECS does not know it any more"
+            for failure in answer["failures"]
+            if failure.get("reason") == "MISSING"
+        }
+        for task in answer["tasks"]:
+            if "STOPPED" in (task.get("desiredStatus"), task.get("lastStatus")):
+                stopped[task["taskArn"]] = task.get("stoppedReason") or "without a reason"
+        return stopped
+
+    def _describe(self, task_arns: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """Return the tasks that AWS knows, and its failures, of any number."""
+        found: dict[str, list[dict[str, Any]]] = {"tasks": [], "failures": []}
         for first in range(0, len(task_arns), _MOST_TASKS):
             batch = list(task_arns[first : first + _MOST_TASKS])
             answer = self._ecs.describe_tasks(cluster=self._config.ecs_cluster, tasks=batch)
-            for failure in answer.get("failures", []):
-                if failure.get("reason") == "MISSING":
-                    stopped[failure["arn"]] = "ECS does not know it any more"
-            for task in answer.get("tasks", []):
-                if "STOPPED" in (task.get("desiredStatus"), task.get("lastStatus")):
-                    stopped[task["taskArn"]] = task.get("stoppedReason") or "without a reason"
-        return stopped
+            for kind, entries in found.items():
+                entries += answer.get(kind, [])
+        return found
 
     def _make_cluster(self) -> None:
         name = self._config.ecs_cluster
@@ -180,6 +203,14 @@ class EcsService:
         answer = self._iam.create_role(RoleName=EXECUTION_ROLE, AssumeRolePolicyDocument=json.dumps(trust))
         self._iam.attach_role_policy(RoleName=EXECUTION_ROLE, PolicyArn=_EXECUTION_POLICY)
         return str(answer["Role"]["Arn"])
+
+
+def _command_of(task: dict[str, Any]) -> str:
+    for container in task.get("overrides", {}).get("containerOverrides", []):
+        for variable in container.get("environment", []):
+            if container.get("name") == CONTAINER_NAME and variable["name"] == _COMMAND:
+                return str(variable["value"])
+    return ""
 
 
 def _refuse_failures(action: str, answer: dict[str, Any]) -> None:

@@ -38,13 +38,18 @@ def run_ecs(config: ECSWorkerAdapterConfig, on_ready: OnReady) -> int:
     from scaler.worker_adapter.ecs import ECSWorkerAdapter
     from scaler.worker_adapter.ecs_service import EcsError, EcsService
 
+    errors = (EcsError, botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
     try:
         service = EcsService(config)
-    except (EcsError, botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+    except errors as error:
         raise OSError(f"AWS: {error}") from None
 
     async def serve() -> int:
         adapter = ECSWorkerAdapter(config, service)
+        try:
+            await adapter.take_over()
+        except errors as error:
+            raise OSError(f"AWS: {error}") from None
         watching = asyncio.get_running_loop().create_task(adapter.watch())
         try:
             return await serve_adapter(adapter, config, on_ready)

@@ -15,6 +15,7 @@ from scaler.config.section.logging_settings import (
 from scaler.config.section.worker_settings import (
     capture_native_output_setting,
     death_timeout_seconds_setting,
+    drain_seconds_setting,
     event_loop_setting,
     garbage_collect_interval_seconds_setting,
     hard_processor_suspend_setting,
@@ -78,6 +79,7 @@ class ClusterConfig:
     heartbeat_interval_seconds: float = heartbeat_interval_seconds_setting()
     task_timeout_seconds: float = task_timeout_seconds_setting()
     death_timeout_seconds: float = death_timeout_seconds_setting()
+    drain_seconds: float = drain_seconds_setting()
     garbage_collect_interval_seconds: float = garbage_collect_interval_seconds_setting()
     trim_memory_threshold_bytes: int = trim_memory_threshold_bytes_setting()
     hard_processor_suspend: bool = hard_processor_suspend_setting()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import uuid
 from dataclasses import dataclass
 
 from scaler.config import defaults
@@ -31,6 +34,12 @@ def _split(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
 
+def _expected_name(name: str) -> str:
+    """Return what AWS accepts as the starter of tasks, or an empty text when the name is that."""
+    is_accepted = re.fullmatch(r"[A-Za-z0-9_/-]{1,36}", name) is not None
+    return "" if is_accepted else "1 to 36 letters, digits, hyphens, underscores and slashes"
+
+
 @dataclass(frozen=True)
 class ECSWorkerAdapterConfig:
     """Everything an adapter that starts workers as Fargate tasks of Amazon ECS can be told."""
@@ -41,6 +50,12 @@ class ECSWorkerAdapterConfig:
     ecs_subnets: tuple[str, ...] = setting(normalise=_split, help="subnets that the tasks are attached to")
     object_storage_address: ObjectStorageConfig | None = worker_setting("object_storage_address")
     adapter_web_token: str | None = adapter_web_token_setting()
+    adapter_name: str = setting(
+        default=None,
+        default_text="made of the scheduler's address and of where the adapter listens; a random one for port 0",
+        check=_expected_name,
+        help="starter of the tasks, for ECS: an adapter takes over what an earlier one of its name has left",
+    )
     aws_access_key_id: str | None = setting(
         default=None, default_text="what boto3 finds, as $AWS_ACCESS_KEY_ID", help="access key of AWS"
     )
@@ -94,6 +109,14 @@ class ECSWorkerAdapterConfig:
 
     def __post_init__(self) -> None:
         check_adapter_settings(self, "max_instances")
+        if self.adapter_name is None:
+            object.__setattr__(self, "adapter_name", self._own_name())
         for name in ("ecs_subnets", "ecs_cluster", "ecs_task_definition", "ecs_task_image"):
             if not getattr(self, name):
                 raise ConfigurationError(f"{name} must not be empty")
+
+    def _own_name(self) -> str:
+        if self.adapter_web_port == 0:
+            return f"scaler-{uuid.uuid4().hex[:24]}"  # it listens elsewhere each time: nobody can be said to come back
+        place = f"{self.scheduler_address} {self.adapter_web_host} {self.adapter_web_port}"
+        return f"scaler-{hashlib.blake2b(place.encode(), digest_size=12).hexdigest()}"

@@ -5,9 +5,9 @@ from typing import Any
 from scaler.config.setting import setting
 
 
-def metrics_address_setting() -> Any:
+def metrics_address_setting(whose: str = "") -> Any:
     return setting(
         default=None,
         default_text="no metrics",
-        help="HOST:PORT to serve /metrics for Prometheus and /healthz at, by HTTP; port 0 is a free one",
+        help=f"HOST:PORT to serve /metrics for Prometheus and /healthz{whose} at, by HTTP; port 0 is a free one",
     )

@@ -52,6 +52,9 @@ class SchedulerConfig:
         "-ma", default=None, default_text="the scheduler's port plus 2", help="address to publish the state at"
     )
     metrics_address: MetricsAddress | None = metrics_address_setting()
+    object_storage_metrics_address: MetricsAddress | None = metrics_address_setting(
+        " of an object storage server that is started beside the scheduler"
+    )
     scaling_controller_strategy: ScalingControllerStrategy | None = setting(
         "-scs",
         default=None,
@@ -126,6 +129,13 @@ class SchedulerConfig:
             raise ConfigurationError(
                 "object_storage_address must have the real port, which its server prints, "
                 f"got {self.object_storage_address}"
+            )
+        if self.object_storage_address is not None and self.object_storage_metrics_address is not None:
+            raise ConfigurationError(
+                f"object_storage_metrics_address ({self.object_storage_metrics_address}) is for an object storage "
+                "server that is started beside the scheduler, and object_storage_address "
+                f"({self.object_storage_address}) names one that runs already: leave one of them out, and give that "
+                "server a metrics_address of its own"
             )
         for name in ("scheduler_address", "advertised_address", "monitor_address"):
             address = getattr(self, name)

@@ -64,6 +64,16 @@ def death_timeout_seconds_setting() -> Any:
     )
 
 
+def drain_seconds_setting() -> Any:
+    return seconds_setting(
+        "-dr",
+        default=defaults.DEFAULT_DRAIN_SECONDS,
+        minimum=0,
+        help="time that SIGTERM leaves running tasks to end in, while those that wait move to other workers; "
+        "0 lets all of them run again elsewhere at once, as SIGINT and a second SIGTERM do",
+    )
+
+
 def garbage_collect_interval_seconds_setting() -> Any:
     return seconds_setting(
         "-gc",
