@@ -45,12 +45,26 @@ target_link_libraries(
 )
 
 if(SCALER_BUILD_MODULES)
-  find_package(Python 3.10 COMPONENTS Interpreter Development.Module)
+  set(stable_abi_component "")
+  if(SCALER_STABLE_ABI)
+    if(CMAKE_VERSION VERSION_LESS 3.26)
+      message(FATAL_ERROR "SCALER_STABLE_ABI needs CMake 3.26 or newer, this is ${CMAKE_VERSION}: pip install cmake, or "
+                          "build the wheel with -C cmake.version='>=3.26'."
+      )
+    endif()
+    set(stable_abi_component Development.SABIModule)
+  endif()
+  find_package(Python 3.10 COMPONENTS Interpreter Development.Module ${stable_abi_component})
   if(NOT Python_Interpreter_FOUND)
     message(FATAL_ERROR "Python is missing: install the package 'python3' (3.10 or newer).")
   endif()
   if(NOT Python_Development.Module_FOUND)
     message(FATAL_ERROR "The headers of ${Python_EXECUTABLE} are missing: install the package 'python3-dev'.")
+  endif()
+  if(SCALER_STABLE_ABI AND (Python_VERSION VERSION_LESS 3.12 OR NOT TARGET Python::SABIModule))
+    message(FATAL_ERROR "SCALER_STABLE_ABI needs CPython 3.12 or newer, ${Python_EXECUTABLE} is ${Python_VERSION}: "
+                        "choose another interpreter, or set SCALER_STABLE_ABI=OFF."
+    )
   endif()
   execute_process(
     COMMAND "${Python_EXECUTABLE}" -m nanobind --cmake_dir

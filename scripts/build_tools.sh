@@ -1,5 +1,4 @@
-# Finds the interpreter and configures builds; sourced by build.sh, sanitize.sh, fuzz.sh and test.sh, which have $root and
-# fail().
+# Finds the interpreter and configures builds; sourced by scripts that have $root and fail().
 # shellcheck shell=bash
 
 find_python() {

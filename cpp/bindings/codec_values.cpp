@@ -26,7 +26,7 @@ std::string_view beginOf(std::string_view text, std::size_t limit) {
 
 FrameBuffer::FrameBuffer(nb::handle object) {
     if (PyBytes_Check(object.ptr())) {
-        bytes_ = std::as_bytes(std::span(PyBytes_AS_STRING(object.ptr()), PyBytes_GET_SIZE(object.ptr())));
+        bytes_ = std::as_bytes(std::span(viewOfBytes(object.ptr())));
         return;
     }
     if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_SIMPLE) != 0) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bindings/stable_abi.h"
 #include "protocol/codec_error.h"
 
 namespace scaler::bindings {
@@ -33,9 +34,7 @@ private:
     std::span<const std::byte> bytes_;
 };
 
-inline std::string_view viewOf(const nb::bytes& bytes) {
-    return {PyBytes_AS_STRING(bytes.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
-}
+inline std::string_view viewOf(const nb::bytes& bytes) { return viewOfBytes(bytes.ptr()); }
 
 inline nb::bytes toBytes(std::string_view bytes) { return nb::bytes(bytes.data(), bytes.size()); }
 
@@ -91,7 +90,7 @@ nb::bytes encodeView(const View& view) {
     if (!frame.is_valid()) {
         throw nb::python_error();
     }
-    encode(view, std::as_writable_bytes(std::span(PyBytes_AS_STRING(frame.ptr()), size)));
+    encode(view, std::as_writable_bytes(std::span(memoryOfBytes(frame.ptr()), size)));
     return frame;
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "bindings/stable_abi.h"
 #include "bindings/ymq_released.h"
 
 namespace nb = nanobind;
@@ -34,9 +35,9 @@ Payload::Payload(nb::handle value) {
         // The caller's list may change as soon as the GIL is released.
         items_ = nb::steal(PySequence_Tuple(value.ptr()));
         if (!items_.is_valid()) throw nb::python_error();
-        const Py_ssize_t number = PyTuple_GET_SIZE(items_.ptr());
+        const Py_ssize_t number = NB_TUPLE_GET_SIZE(items_.ptr());
         parts_.reserve(static_cast<std::size_t>(number));
-        for (Py_ssize_t index = 0; index < number; ++index) add(PyTuple_GET_ITEM(items_.ptr(), index));
+        for (Py_ssize_t index = 0; index < number; ++index) add(NB_TUPLE_GET_ITEM(items_.ptr(), index));
     } catch (...) {
         releaseViews();
         throw;
@@ -56,9 +57,9 @@ void Payload::releaseViews() noexcept {
 void Payload::add(nb::handle value) {
     PyObject* object = value.ptr();
     const bool is_bytes = PyBytes_CheckExact(object);
-    if (is_bytes && static_cast<std::size_t>(PyBytes_GET_SIZE(object)) < kReferredBytes) {
+    if (is_bytes && viewOfBytes(object).size() < kReferredBytes) {
         // The reference of the caller, or that of items_, lasts until the parts have been copied.
-        parts_.emplace_back(spanOf(PyBytes_AS_STRING(object), PyBytes_GET_SIZE(object)));
+        parts_.emplace_back(std::as_bytes(std::span(viewOfBytes(object))));
     } else if (!is_bytes && nb::isinstance<ymq::Bytes>(value)) {
         parts_.emplace_back(*nb::inst_ptr<ymq::Bytes>(value));
     } else {

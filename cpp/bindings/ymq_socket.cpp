@@ -10,6 +10,7 @@
 #include <cmath>
 #include <optional>
 
+#include "bindings/stable_abi.h"
 #include "bindings/ymq_bindings.h"
 #include "bindings/ymq_context.h"
 #include "bindings/ymq_log.h"
@@ -40,8 +41,7 @@ public:
     explicit Destination(nb::handle value) {
         if (value.is_none()) return;
         if (PyBytes_CheckExact(value.ptr())) {
-            view_ = std::string_view(PyBytes_AS_STRING(value.ptr()),
-                                     static_cast<std::size_t>(PyBytes_GET_SIZE(value.ptr())));
+            view_ = viewOfBytes(value.ptr());
             return;
         }
         copy_ = copyBuffer(value);
@@ -100,8 +100,8 @@ nb::object toTuple(ymq::Received& item, std::size_t copy_below_bytes) {
     }
     PyObject* tuple = PyTuple_New(2);
     if (tuple == nullptr) throw nb::python_error();
-    PyTuple_SET_ITEM(tuple, 0, first.release().ptr());
-    PyTuple_SET_ITEM(tuple, 1, second.release().ptr());
+    NB_TUPLE_SET_ITEM(tuple, 0, first.release().ptr());
+    NB_TUPLE_SET_ITEM(tuple, 1, second.release().ptr());
     return nb::steal(tuple);
 }
 
@@ -116,7 +116,7 @@ nb::list toList(std::vector<ymq::Received> items, std::size_t copy_below_bytes =
     if (list == nullptr) throw nb::python_error();
     nb::list result = nb::steal<nb::list>(list);
     for (std::size_t index = 0; index < items.size(); ++index) {
-        PyList_SET_ITEM(list, static_cast<Py_ssize_t>(index), toTuple(items[index], copy_below_bytes).release().ptr());
+        NB_LIST_SET_ITEM(list, static_cast<Py_ssize_t>(index), toTuple(items[index], copy_below_bytes).release().ptr());
     }
     return result;
 }
@@ -172,14 +172,14 @@ nb::list sendMany(const Socket& self, nb::handle messages) {
     if (!sequence.is_valid()) throw nb::python_error();
     nb::list refused;
     std::size_t size = 0;
-    for (Py_ssize_t index = 0; index < PySequence_Fast_GET_SIZE(sequence.ptr()); ++index) {
-        const nb::handle message = PySequence_Fast_GET_ITEM(sequence.ptr(), index);
-        if (!PyTuple_Check(message.ptr()) || PyTuple_GET_SIZE(message.ptr()) != 2) {
+    for (Py_ssize_t index = 0; index < sizeOfFast(sequence.ptr()); ++index) {
+        const nb::handle message = itemOfFast(sequence.ptr(), index);
+        if (!PyTuple_Check(message.ptr()) || NB_TUPLE_GET_SIZE(message.ptr()) != 2) {
             native.flush();
             throw nb::type_error("a message is a tuple of an address and a payload");
         }
-        const Destination destination(PyTuple_GET_ITEM(message.ptr(), 0));
-        const Payload content(PyTuple_GET_ITEM(message.ptr(), 1));
+        const Destination destination(NB_TUPLE_GET_ITEM(message.ptr(), 0));
+        const Payload content(NB_TUPLE_GET_ITEM(message.ptr(), 1));
         const ErrorCode code = native.queue(destination.view(), content.parts());
         if (code != ErrorCode::uninit) refused.append(nb::make_tuple(index, code));
         size += content.size();
