@@ -13,8 +13,9 @@ DEFAULT_CLIENT_TIMEOUT_SECONDS = 60
 DEFAULT_LOAD_BALANCE_SECONDS = 1
 DEFAULT_LOAD_BALANCE_TRIGGER_TIMES = 2
 DEFAULT_PER_WORKER_QUEUE_SIZE = 1000
+_PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 # One processor is left to the scheduler and the client; a machine with a single one still gets a worker.
-DEFAULT_NUMBER_OF_WORKER = max(1, len(os.sched_getaffinity(0)) - 1)
+DEFAULT_NUMBER_OF_WORKER = max(1, _PROCESSORS - 1)
 DEFAULT_HEARTBEAT_INTERVAL_SECONDS = 2
 DEFAULT_OBJECT_RETENTION_SECONDS = 60
 DEFAULT_GARBAGE_COLLECT_INTERVAL_SECONDS = 30

@@ -48,7 +48,8 @@ _TRUSTED_USERS: Final = frozenset({0})
 _CREDENTIALS: Final = struct.Struct("3i")
 _TIMEVAL: Final = struct.Struct("ll")
 _MAXIMUM_SECONDS: Final = 1e9
-_DESCRIPTOR_SPACE: Final = socket.CMSG_SPACE(array.array("i").itemsize)
+_HAS_UNIX_SOCKETS: Final = hasattr(socket, "AF_UNIX")  # without them, as on Windows, everything goes over TCP
+_DESCRIPTOR_SPACE: Final = socket.CMSG_SPACE(array.array("i").itemsize) if _HAS_UNIX_SOCKETS else 0
 
 
 class LocalChannelError(Exception):
@@ -104,7 +105,7 @@ class LocalChannels:
         _, found, name = server_identity.partition(_OFFER)
         with self._lock:
             self._identity = server_identity
-            self._name = name if found and len(name) == _NAME_BYTES else b""
+            self._name = name if found and len(name) == _NAME_BYTES and _HAS_UNIX_SOCKETS else b""
             self._retry_at_seconds = -math.inf
             idle, self._idle = self._idle, []
             self._all.difference_update(idle)

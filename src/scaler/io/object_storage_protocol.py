@@ -57,7 +57,15 @@ _WAITING_TYPES: Final = frozenset({RequestType.GET_OBJECT, RequestType.DUPLICATE
 
 def make_identity(connector: str) -> bytes:
     """Return a new identity of a connector; the server demands that no two connections share one."""
-    return f"{connector}|{os.uname().nodename.split('.')[0]}|{uuid.uuid4()}".encode()
+    return f"{connector}|{_host_name().split('.')[0]}|{uuid.uuid4()}".encode()
+
+
+def _host_name() -> str:
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import socket  # what Windows has in its place
+
+    return socket.gethostname()
 
 
 class Request:

@@ -25,4 +25,5 @@ def _after_fork() -> None:
     _marks.clear()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):  # otherwise nothing forks, as on Windows
+    os.register_at_fork(after_in_child=_after_fork)

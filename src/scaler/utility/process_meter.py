@@ -7,8 +7,9 @@ import time
 from typing import Final, NamedTuple
 
 _FULL_CPU_PERMILLE: Final = 1000
-_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_HAS_FIGURES: Final = hasattr(os, "sysconf")  # without it, as on Windows, there is no /proc either
+_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK") if _HAS_FIGURES else 1
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE") if _HAS_FIGURES else 1
 # Positions in /proc/<pid>/stat behind the name of the command, which may contain spaces.
 _USER_TICKS: Final = 11
 _SYSTEM_TICKS: Final = 12

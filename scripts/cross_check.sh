@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Compiles the C++ core for other systems, and runs its tests there as far as an emulator goes.
+#
+#   scripts/cross_check.sh mingw     the client side (cpp/protocol, cpp/ymq) for Windows; tests run under wine
+#   scripts/cross_check.sh aarch64   everything but the extension modules for Linux on aarch64; tests run under qemu
+#   scripts/cross_check.sh           both
+#
+# What Debian has for it is installed first: cross compilers, emulators, the sources of GoogleTest, the schema compiler
+# and Boost. Cap'n Proto is compiled for the system from its sources (scripts/library_tool.sh). Results are in
+# build/mingw and build/aarch64. $JOBS are the jobs of a build, one per processor without it.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+jobs=${JOBS:-$(nproc)}
+
+say() { printf '[cross_check] %s\n' "$*"; }
+fail() { printf '[cross_check] error: %s\n' "$*" >&2; exit 1; }
+# shellcheck source=build_tools.sh
+source "$root/scripts/build_tools.sh"
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Prints the packages that are missing for a system, one per line.
+missing_packages() {
+    have cmake || echo cmake
+    have ninja || echo ninja-build
+    have capnp || echo capnproto
+    [ -e /usr/include/boost/asio.hpp ] || echo libboost1.81-dev
+    [ -e /usr/src/googletest/CMakeLists.txt ] || echo googletest
+    case $1 in
+        mingw)
+            have x86_64-w64-mingw32-g++-posix || echo g++-mingw-w64-x86-64-posix
+            have wine || printf '%s\n' wine wine64 ;;
+        aarch64)
+            have aarch64-linux-gnu-g++ || echo g++-aarch64-linux-gnu
+            have qemu-aarch64 || echo qemu-user ;;
+    esac
+}
+
+ensure_packages() {
+    local missing administrator=() sentence
+    mapfile -t missing < <(missing_packages "$1")
+    if [ "${#missing[@]}" -eq 0 ]; then return; fi
+    sentence="these system packages are missing and apt cannot install them here: ${missing[*]}"
+    have apt-get || fail "$sentence"
+    if [ "$(id -u)" -ne 0 ]; then
+        have sudo || fail "$sentence (neither root nor sudo)"
+        administrator=(sudo)
+    fi
+    say "installing system packages: ${missing[*]}"
+    "${administrator[@]}" apt-get -qq update || fail "$sentence (apt-get update failed)"
+    "${administrator[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+        "${missing[@]}" > /dev/null || fail "$sentence (apt-get install failed)"
+    mapfile -t missing < <(missing_packages "$1")
+    [ "${#missing[@]}" -eq 0 ] || fail "still missing after the installation: ${missing[*]}"
+}
+
+# Boost's headers are the same for all systems, but nothing else of /usr/include is.
+offer_boost() {
+    mkdir -p "$1/include"
+    ln -sfn /usr/include/boost "$1/include/boost"
+}
+
+check() {
+    local system=$1
+    ensure_packages "$system"
+    offer_boost "$root/.cache/prefix-$system"
+    say "configuring preset '$system'"
+    configure "build/configure-$system.log" --preset "$system"
+    say "building with $jobs jobs"
+    cmake --build --preset "$system" --parallel "$jobs"
+    say "running the tests"
+    # Wine's own messages are about what it lacks, and not about what is tested.
+    WINEDEBUG=-all WINEPREFIX=$root/build/$system/wine ctest --preset "$system"
+    say "$system: everything passed"
+}
+
+case ${1:-all} in
+    mingw | aarch64) check "$1" ;;
+    all) check mingw; check aarch64 ;;
+    *) fail "usage: scripts/cross_check.sh [mingw|aarch64]" ;;
+esac
