@@ -5,18 +5,19 @@
 #   scripts/wheel_in_chroot.sh dist/WHEEL                    Debian 12, which has Python 3.11
 #   scripts/wheel_in_chroot.sh dist/WHEEL --suite trixie     another release: Debian 13 has Python 3.13
 #   --mirror URL                                             where debootstrap gets its packages
+#   --files N                                                how many files the example measures, instead of all
 #
 # Needs root, debootstrap, unshare and ip. The dependencies of the wheel are downloaded before, by pip of $PYTHON, .venv or
 # python3. What runs inside has namespaces of its own, so nothing of it is left: no process, mount or file.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-suite=bookworm mirror=http://deb.debian.org/debian wheel=''
+suite=bookworm mirror=http://deb.debian.org/debian wheel='' files=''
 readonly limit_seconds=1800
 
 say() { printf '[wheel_in_chroot] %s\n' "$*"; }
 fail() { printf '[wheel_in_chroot] error: %s\n' "$*" >&2; exit 1; }
-usage() { fail "usage: scripts/wheel_in_chroot.sh WHEEL [--suite NAME] [--mirror URL]"; }
+usage() { fail "usage: scripts/wheel_in_chroot.sh WHEEL [--suite NAME] [--mirror URL] [--files N]"; }
 need() { command -v "$1" > /dev/null || fail "'$1' is missing: install the package '$2'"; }
 # shellcheck source=build_tools.sh
 source "$root/scripts/build_tools.sh"
@@ -27,7 +28,7 @@ inside() {
     ip link set lo up
     mount -t proc proc "$folder/proc"
     mount -t tmpfs tmpfs "$folder/dev/shm"
-    exec chroot "$folder" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root LANG=C.UTF-8 /bin/sh -eu /wheel/run.sh
+    exec chroot "$folder" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root LANG=C.UTF-8 FILES="$files" /bin/sh -eu /wheel/run.sh
 }
 
 write_steps() {
@@ -41,17 +42,19 @@ python3 -m venv /environment
 /environment/bin/pip install --quiet --no-index --find-links /wheel/packages /wheel/packages/opengris_scaler-*.whl
 cd /tmp
 /environment/bin/python /wheel/smoke_test.py
-/environment/bin/python /wheel/code_metrics.py
+/environment/bin/python /wheel/code_metrics.py ${FILES:+--files "$FILES"}
 STEPS
 }
 
 if [ "${1:-}" = --inside ]; then
+    files=$3
     inside "$2"
 fi
 while [ $# -gt 0 ]; do
     case $1 in
         --suite) suite=${2:-} ; shift ;;
         --mirror) mirror=${2:-} ; shift ;;
+        --files) files=${2:-} ; shift ;;
         -*) usage ;;
         *) wheel=$1 ;;
     esac
@@ -80,5 +83,5 @@ install -m 0644 "$root/scripts/smoke_test.py" "$root/examples/code_metrics.py" "
 write_steps "$folder/wheel/run.sh"
 say "installing $(basename "$wheel") there, without network, and running it"
 timeout --kill-after 5 "$limit_seconds" unshare --mount --net --pid --ipc --uts --fork --kill-child \
-    "${BASH_SOURCE[0]}" --inside "$folder" || fail "the wheel does not work in a bare Debian '$suite'"
+    "${BASH_SOURCE[0]}" --inside "$folder" "$files" || fail "the wheel does not work in a bare Debian '$suite'"
 say "the wheel works in a bare Debian '$suite' with Python $version"
