@@ -308,11 +308,13 @@ def test_heavy_function(client: Client) -> None:
 VERY_LARGE_BYTES = 2**29 + 300
 
 
+@pytest.mark.timeout(400)
 def test_very_large_function(client: Client) -> None:
     function = functools.partial(length_times, b"x" * VERY_LARGE_BYTES)
     assert client.submit(function, 3).result() == 3 * VERY_LARGE_BYTES
 
 
+@pytest.mark.timeout(400)
 def test_very_large_payload(client: Client) -> None:
     payload = os.urandom(1024) * (VERY_LARGE_BYTES // 1024) + os.urandom(VERY_LARGE_BYTES % 1024)
     assert len(payload) == VERY_LARGE_BYTES

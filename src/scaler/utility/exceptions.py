@@ -74,7 +74,7 @@ class DisconnectedError(ConnectionError, TimeoutError):
 
 
 class SchedulerRefusedError(DisconnectedError):
-    """The scheduler refused the connection, or what answers at its address is none; the text holds the reason."""
+    """The scheduler refused the connection; the text holds its reason."""
 
 
 class ClientCancelledException(Exception):
