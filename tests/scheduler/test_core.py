@@ -680,8 +680,12 @@ def test_a_report_on_thousands_of_workers_holds_nobody_up(scheduler: SchedulerFi
     for number in range(5000):
         scheduler.worker(str(number))
     scheduler.core.outbox.monitored = True
-    start = time.monotonic()
     scheduler.core.publish({"cpu": 1, "rss": 2}, 3)
+    turns = 1
+    while scheduler.core.has_more_to_do:
+        assert scheduler.core.outbox.reports == []
+        scheduler.core.on_batch_end()
+        turns += 1
+    assert turns == 5000 // WORKERS_OF_A_STEP  # between which tasks come and go
     [(_, member, fields)] = scheduler.core.outbox.reports
     assert len(message.encode(member, **fields)) < 1_500_000
-    assert time.monotonic() - start < 0.5
