@@ -13,6 +13,7 @@ from scheduler_fixture import SchedulerFixture, failure_of, result_frame
 from scaler.protocol import codec, message
 from scaler.protocol.codec import TaskCancelConfirmType
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
+from scaler.scheduler.controllers.monitor_controller import WORKERS_OF_A_STEP
 from scaler.scheduler.controllers.object_controller import DELETE_AGAIN_SECONDS
 from scaler.utility.exceptions import ClientShutdownException, TaskRejectedError, WorkerDiedError
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
