@@ -4,6 +4,7 @@
 #include <capnp/serialize.h>
 #include <nanobind/nanobind.h>
 
+#include <cstring>
 #include <string>
 
 #include "bindings/codec_bindings.h"
@@ -128,11 +129,23 @@ void fill(DynamicStruct::Builder builder, const nb::dict& fields) {
     }
 }
 
+// Sets an element of a list to a struct that was encoded by itself.
+void setEncoded(DynamicList::Builder builder, unsigned index, const nb::bytes& element) {
+    const auto bytes = viewOf(element);
+    if (bytes.size() % sizeof(capnp::word) != 0) throw protocol::CodecError("an element is not a whole struct");
+    auto words = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));
+    std::memcpy(words.begin(), bytes.data(), bytes.size());
+    capnp::FlatArrayMessageReader reader(words);
+    builder.set(index, reader.getRoot<DynamicStruct>(builder.getSchema().getStructElementType()));
+}
+
 void fill(DynamicList::Builder builder, const nb::sequence& elements) {
     const auto type = builder.getSchema().getElementType();
     unsigned index = 0;
     for (const auto element : elements) {
-        if (type.isStruct()) {
+        if (type.isStruct() && nb::isinstance<nb::bytes>(element)) {
+            setEncoded(builder, index, nb::borrow<nb::bytes>(element));
+        } else if (type.isStruct()) {
             fill(builder[index].as<DynamicStruct>(), typed<nb::dict>("an element", element));
         } else {
             setPlain("an element", type, element, [&](const auto& plain) { builder.set(index, plain); });
@@ -147,6 +160,16 @@ nb::bytes encodeAny(const char* member, const nb::dict& fields) {
         DynamicStruct::Builder root = message.initRoot<::Message>();
         const auto field = root.getSchema().getFieldByName(member);
         fill(root.init(field).as<DynamicStruct>(), fields);
+        const auto words = capnp::messageToFlatArray(message);
+        const auto bytes = words.asBytes();
+        return nb::bytes(bytes.begin(), bytes.size());
+    });
+}
+
+nb::bytes encodeWorkerStatus(const nb::dict& fields) {
+    return protocol::guarded("a worker's status", [&] {
+        capnp::MallocMessageBuilder message;
+        fill(message.initRoot<DynamicStruct>(capnp::Schema::from<::WorkerStatus>()), fields);
         const auto words = capnp::messageToFlatArray(message);
         const auto bytes = words.asBytes();
         return nb::bytes(bytes.begin(), bytes.size());
@@ -169,6 +192,7 @@ nb::tuple decodeAny(nb::handle object) {
 
 void defineAny(nb::module_& module) {
     module.def("encode_any", &encodeAny, "member"_a, "fields"_a);
+    module.def("encode_worker_status", &encodeWorkerStatus, "fields"_a);
     module.def("decode_any", &decodeAny, "frame"_a);
 }
 

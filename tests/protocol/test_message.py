@@ -157,3 +157,25 @@ for number in range(200):
     raise SystemExit("accepted what is not in the schema")
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+
+
+def test_a_status_that_was_encoded_by_itself_is_the_same_in_a_message() -> None:
+    statuses: list[dict[str, Any]] = [
+        {"workerId": b"w%d" % number, "itl": "101", "agent": {"cpu": 1, "rss": 2}, "processorStatuses": [{"pid": 5}]}
+        for number in range(3)
+    ]
+    encoded = [codec.encode_worker_status(status) for status in statuses]
+    expected = codec.decode_any(message.encode("stateScheduler", workerManager={"workers": statuses}))
+    for workers in (encoded, [encoded[0], statuses[1], encoded[2]]):
+        assert codec.decode_any(message.encode("stateScheduler", workerManager={"workers": workers})) == expected
+
+
+@pytest.mark.parametrize("element", [b"", b"1234567", b"\0" * 8, b"\xff" * 16, b"\0\0\0\0\x05\0\0\0"])
+def test_an_element_that_is_no_struct_is_refused(element: bytes) -> None:
+    with pytest.raises(codec.CodecError, match="cannot encode stateScheduler"):
+        message.encode("stateScheduler", workerManager={"workers": [element]})
+
+
+def test_a_status_with_an_unknown_field_is_refused() -> None:
+    with pytest.raises(codec.CodecError, match="no such member"):
+        codec.encode_worker_status({"nope": 1})

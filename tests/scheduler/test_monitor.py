@@ -10,6 +10,7 @@ from scheduler_fixture import SchedulerFixture
 from scaler.protocol import message
 from scaler.protocol.codec import TaskCancelConfirmType
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
+from scaler.scheduler.controllers.monitor_controller import WORKERS_OF_A_STEP
 from scaler.scheduler.task.monitor_state import MonitorState
 from scaler.utility.identifiers import ClientID, ObjectID, WorkerID
 from scaler.utility.metadata.profile_result import ProfileResult
@@ -310,6 +311,38 @@ def test_a_task_costs_two_messages_and_a_report_one_however_many_workers_there_a
     assert len(tasks) == 20
     assert max(map(len, tasks)) < 250
     scheduler.core.publish(NO_LOAD, 0, 0)
+    while scheduler.core.has_more_to_do:
+        scheduler.end_batch()
     scheduler.end_batch()
     [frame] = published_frames(scheduler)
     assert len(frame) / len(workers) < 240  # bytes for each worker
+
+
+def test_a_report_of_many_workers_is_made_in_steps_between_which_workers_come_and_go(
+    scheduler: SchedulerFixture,
+) -> None:
+    workers = [scheduler.worker(f"host{number}") for number in range(2 * WORKERS_OF_A_STEP + 1)]
+    join(scheduler)
+    published_frames(scheduler)
+    scheduler.core.publish({"cpu": 7, "rss": 8}, 9)
+    assert scheduler.core.has_more_to_do
+    assert published(scheduler, "stateScheduler") == []
+    scheduler.core.publish(NO_LOAD, 0)  # the next one, before this one is made, is left out
+    scheduler.lose(workers[0])
+    new = scheduler.worker("new")
+    while scheduler.core.has_more_to_do:
+        scheduler.end_batch()
+    [made] = published(scheduler, "stateScheduler")
+    assert [status.workerId for status in made.workerManager.workers] == [*workers[1:], new]
+    assert (made.scheduler.cpu, made.scheduler.rss, made.rssFree) == (7, 8, 9)
+
+
+def test_a_report_that_nobody_waits_for_any_more_is_not_published(scheduler: SchedulerFixture) -> None:
+    for number in range(WORKERS_OF_A_STEP + 1):
+        scheduler.worker(f"host{number}")
+    join(scheduler)
+    published_frames(scheduler)
+    scheduler.core.publish(NO_LOAD, 0)
+    scheduler.core.on_subscriber_left(b"top")
+    scheduler.end_batch()
+    assert (published_frames(scheduler), scheduler.core.has_more_to_do) == ([], False)

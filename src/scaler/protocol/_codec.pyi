@@ -315,5 +315,12 @@ def validate(frame: Buffer) -> None:
 def encode_any(member: str, fields: dict[str, Any]) -> bytes:
     """Return the frame of a message of any kind. Raise CodecError or TypeError for what the schema does not have."""
 
+def encode_worker_status(fields: dict[str, Any]) -> bytes:
+    """Return a WorkerStatus by itself, which ``encode_any`` takes in a list in the place of its dictionary.
+
+    Putting many of them into a message is a copy, so that the work of encoding them can be divided. Raise CodecError or
+    TypeError for what the schema does not have.
+    """
+
 def decode_any(frame: Buffer) -> tuple[str, dict[str, Any]]:
     """Return a message of any kind, all fields included. Raise CodecError when malformed or its kind is unknown."""

@@ -150,6 +150,8 @@ class SchedulerCore:
         self.isolation.attempt("going on with graphs", self._graphs.on_batch_end)
         self.isolation.attempt("placing what waits", self._tasks.place_waiting)
         self.isolation.attempt("dismissing workers", self._workers.dismiss_drained)
+        if self._monitor.is_reporting:
+            self.isolation.attempt("reporting", lambda: self._monitor.go_on(self.now_seconds))
 
     def on_tick(self) -> None:
         """Do what time asks for: balance, delete and forget what is not needed."""
@@ -196,7 +198,7 @@ class SchedulerCore:
     @property
     def has_more_to_do(self) -> bool:
         """Return whether the end of the batch has left work for a further turn, which wants an ``on_batch_end``."""
-        return self._graphs.has_more_to_do
+        return self._graphs.has_more_to_do or self._monitor.is_reporting
 
     @property
     def is_busy(self) -> bool:

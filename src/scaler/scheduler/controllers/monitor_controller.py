@@ -1,14 +1,16 @@
 """The monitor stream: who subscribes, what a new subscriber is told, and the periodic report.
 
-Nothing is computed while nobody subscribes. What the stream promises stands in docs/protocol.md, section 5.
+Nothing is computed while nobody subscribes. What the stream promises stands in docs/protocol.md, section 5. A report of
+many workers is made in steps, one for each batch of events, so that no task waits for the whole of it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from scaler.protocol.codec import MessageKind
+from scaler.protocol.codec import MessageKind, encode_worker_status
 from scaler.scheduler.allocate_policy.needs import capabilities_of
 from scaler.scheduler.task.monitor_state import MonitorState
 from scaler.scheduler.task.task_state_machine import TaskState
@@ -32,6 +34,9 @@ _LIVE_STATES: Final = {
 _TYPE_NAMES: Final = [kind.name[0].upper() + kind.name[1:] for kind in sorted(MessageKind)]
 _UINT8_MAX: Final = 255
 _UINT32_RANGE: Final = 2**32
+WORKERS_OF_A_STEP: Final = 10
+"""Workers whose status is encoded in one turn of the loop, which takes some 20 µs for each."""
+
 MOST_SHORTAGES: Final = 100
 """Kinds of needs that a report names, those with the most tasks; clients can make up any number."""
 
@@ -59,6 +64,9 @@ class MonitorController:
         self._shortages = shortages
         self._received = received
         self._subscribers: Counter[bytes] = Counter()
+        self._begun: tuple[dict[str, int], int, int] | None = None  # the arguments of a report that is being made
+        self._left: list[WorkerRecord] = []
+        self._statuses: dict[bytes, bytes] = {}
         self.worker_groups: dict[str, list[bytes]] = {}
 
     def __len__(self) -> int:
@@ -79,7 +87,8 @@ class MonitorController:
             for worker in workers
             for record in worker.tasks.values()
         ]
-        report = self._report(resource, rss_free_bytes, dropped, now_seconds)
+        statuses = [_worker_status(worker, now_seconds) for worker in workers]
+        report = self._report(resource, rss_free_bytes, dropped, statuses)
         report["monitor"].update(isSnapshot=True, snapshotMessages=len(described) % _UINT32_RANGE)
         self._outbox.report_to(subscriber, "stateScheduler", report)
         for member, fields in described:
@@ -93,13 +102,39 @@ class MonitorController:
         self._outbox.monitored = len(self) > 0
 
     def publish(self, resource: dict[str, int], rss_free_bytes: int, dropped: int, now_seconds: float) -> None:
-        """Publish the report, if anybody subscribes.
+        """Begin a report and make its first step, if anybody subscribes and none is being made.
 
         ``resource`` is the scheduler's own cpu (tenths of a percent) and rss (bytes), ``dropped`` counts the messages
         of the stream that did not reach a subscriber.
         """
+        if self._outbox.monitored and self._begun is None:
+            self._begun = (resource, rss_free_bytes, dropped)
+            self._left = self._pool.workers()
+            self.go_on(now_seconds)
+
+    @property
+    def is_reporting(self) -> bool:
+        """Return whether a report was begun that wants ``go_on``."""
+        return self._begun is not None
+
+    def go_on(self, now_seconds: float) -> None:
+        """Make the next step of the report that was begun; the last one publishes it."""
+        if self._begun is None:
+            return
+        step = self._left[-WORKERS_OF_A_STEP:]
+        del self._left[-WORKERS_OF_A_STEP:]
+        for worker in step:
+            self._statuses[worker.worker_id] = encode_worker_status(_worker_status(worker, now_seconds))
+        if self._left:
+            return
+        (resource, rss_free_bytes, dropped), statuses = self._begun, self._statuses
+        self._begun, self._statuses = None, {}
         if self._outbox.monitored:
-            self._outbox.report("stateScheduler", self._report(resource, rss_free_bytes, dropped, now_seconds))
+            everyone = [
+                statuses.get(worker.worker_id) or encode_worker_status(_worker_status(worker, now_seconds))
+                for worker in self._pool.workers()  # without those that have left meanwhile, with those that have come
+            ]
+            self._outbox.report("stateScheduler", self._report(resource, rss_free_bytes, dropped, everyone))
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the tasks in each state now, and ends by state and messages by type since the start."""
@@ -112,7 +147,7 @@ class MonitorController:
         }
 
     def _report(
-        self, resource: dict[str, int], rss_free_bytes: int, dropped: int, now_seconds: float
+        self, resource: dict[str, int], rss_free_bytes: int, dropped: int, statuses: Sequence[dict[str, Any] | bytes]
     ) -> dict[str, Any]:
         clients = [{"client": client.client_id, "numTask": len(client.tasks)} for client in self._clients.clients()]
         return {
@@ -125,7 +160,7 @@ class MonitorController:
             "clientManager": {"clientToNumOfTask": clients},
             "objectManager": {"numberOfObjects": len(self._objects)},
             "taskManager": self._task_manager(),
-            "workerManager": {"workers": [_worker_status(worker, now_seconds) for worker in self._pool.workers()]},
+            "workerManager": {"workers": statuses},
             "scalingManager": {
                 "workerGroups": [
                     {"workerGroupID": name.encode(), "workerIDs": ids} for name, ids in self.worker_groups.items()
