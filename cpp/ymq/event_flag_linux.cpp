@@ -9,7 +9,7 @@
 
 namespace scaler::ymq {
 
-EventFlag::Event() : descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+EventFlag::EventFlag() : descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (!descriptor_.isOpen()) {
         throw std::system_error(errno, std::generic_category(), "cannot make an event descriptor");
     }

@@ -13,7 +13,7 @@ namespace {
 
 }  // namespace
 
-EventFlag::Event() : descriptor_(openDatagramSocket(AF_INET)) {
+EventFlag::EventFlag() : descriptor_(openDatagramSocket(AF_INET)) {
     sockaddr_in name{};
     name.sin_family = AF_INET;
     name.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);

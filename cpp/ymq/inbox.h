@@ -10,8 +10,8 @@
 #include <span>
 #include <vector>
 
-#include "ymq/received.h"
 #include "ymq/event_flag.h"
+#include "ymq/received.h"
 
 namespace scaler::ymq {
 

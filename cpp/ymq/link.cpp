@@ -240,7 +240,7 @@ bool Link::everythingArrived() {
     const std::lock_guard lock(core_->lock());
     // A connection closed with unread input is reset, and a reset drops what the other kernel has not yet got. What is
     // written to a local one has arrived.
-    const std::optional<std::uint64_t> unsent = local_ ? 0 : unsentBytes(writer_.descriptor());
+    const std::optional<std::uint64_t> unsent = local_ ? std::uint64_t{0} : unsentBytes(writer_.descriptor());
     // Where the system does not tell, the other side's closing does.
     const std::uint64_t left = writer_.unwrittenBytes() + unsent.value_or(1);
     if (left < least_left_) {

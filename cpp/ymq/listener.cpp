@@ -37,7 +37,7 @@ Result<Address> Listener::openTcp(Address address) {
     for (const StreamEndpoint& endpoint : *endpoints) {
         const int family = endpoint.protocol().family();
         Descriptor socket(openStreamSocket(family));
-        if (!allowNewListener(socket.get()) ||
+        if (!socket.isOpen() || !allowNewListener(socket.get()) ||
             ::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 ||
             ::listen(socket.get(), SOMAXCONN) != 0) {
             failure = lastSocketError();

@@ -71,6 +71,8 @@ NativeSocket duplicate(NativeSocket socket) noexcept;
 // Lets an address be listened on again at once; never one that somebody listens on.
 bool allowNewListener(NativeSocket socket) noexcept;
 void setOption(NativeSocket socket, int level, int name, int value) noexcept;
+// Lets a silent connection of TCP be tried after 30 seconds, and three times in the next 30; Windows tries ten times.
+void keepAlive(NativeSocket socket) noexcept;
 // No more is sent; what is queued still leaves.
 void shutDownSending(NativeSocket socket) noexcept;
 

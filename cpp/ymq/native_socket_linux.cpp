@@ -47,6 +47,13 @@ void setOption(NativeSocket socket, int level, int name, int value) noexcept {
     (void)::setsockopt(socket, level, name, &value, sizeof(value));
 }
 
+void keepAlive(NativeSocket socket) noexcept {
+    setOption(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+    setOption(socket, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+    setOption(socket, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+    setOption(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
 void shutDownSending(NativeSocket socket) noexcept { ::shutdown(socket, SHUT_WR); }
 
 std::ptrdiff_t sendVectors(NativeSocket socket, std::span<IoVector> vectors) noexcept {

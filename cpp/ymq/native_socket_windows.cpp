@@ -1,4 +1,6 @@
 // Sockets of Windows.
+#include <mstcpip.h>
+
 #include <algorithm>
 #include <array>
 
@@ -28,7 +30,7 @@ public:
 NativeSocket prepared(NativeSocket socket) noexcept {
     if (socket == kNoSocket) return socket;
     u_long on = 1;
-    if (::ioctlsocket(socket, FIONBIO, &on) == 0) {
+    if (::ioctlsocket(socket, static_cast<long>(FIONBIO), &on) == 0) {
         (void)::SetHandleInformation(reinterpret_cast<HANDLE>(socket), HANDLE_FLAG_INHERIT, 0);
         return socket;
     }
@@ -71,11 +73,17 @@ NativeSocket duplicate(NativeSocket socket) noexcept {
 // Here it is always allowed; what POSIX calls so would let others take the address away.
 bool allowNewListener(NativeSocket socket) noexcept {
     setOption(socket, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1);
-    return socket != kNoSocket;
+    return true;
 }
 
 void setOption(NativeSocket socket, int level, int name, int value) noexcept {
     (void)::setsockopt(socket, level, name, reinterpret_cast<const char*>(&value), sizeof(value));
+}
+
+void keepAlive(NativeSocket socket) noexcept {
+    tcp_keepalive values{.onoff = 1, .keepalivetime = 30'000, .keepaliveinterval = 10'000};
+    DWORD ignored = 0;
+    (void)::WSAIoctl(socket, SIO_KEEPALIVE_VALS, &values, sizeof(values), nullptr, 0, &ignored, nullptr, nullptr);
 }
 
 void shutDownSending(NativeSocket socket) noexcept { ::shutdown(socket, SD_SEND); }
@@ -108,7 +116,9 @@ int waitReadable(std::span<PollEntry> entries, std::optional<std::chrono::nanose
 
 void nameThisThread(const char* name) noexcept {
     std::array<wchar_t, 64> wide{};
-    for (std::size_t index = 0; index + 1 < wide.size() && name[index] != '\0'; ++index) wide[index] = name[index];
+    for (std::size_t index = 0; index + 1 < wide.size() && name[index] != '\0'; ++index) {
+        wide[index] = static_cast<wchar_t>(static_cast<unsigned char>(name[index]));
+    }
     (void)::SetThreadDescription(::GetCurrentThread(), wide.data());
 }
 

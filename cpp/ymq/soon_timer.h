@@ -1,16 +1,11 @@
-// The timer of messages that wait for company: setting it must not wake the thread that runs the loop, if it can be helped.
+// The timer of messages that wait for company: setting it must not wake the thread that runs the loop, if it can be
+// helped.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
-
-#ifdef __linux__
-#include "ymq/watched_socket.h"
-#else
-#include <boost/asio/steady_timer.hpp>
-#endif
 
 namespace scaler::ymq {
 

@@ -1,12 +1,13 @@
 // The timer as one of the kernel, which wakes the loop when it expires and not when it is set.
-#include "ymq/soon_timer.h"
-
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+
+#include "ymq/soon_timer.h"
+#include "ymq/watched_socket.h"
 
 namespace scaler::ymq {
 

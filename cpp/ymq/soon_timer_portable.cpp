@@ -1,6 +1,7 @@
 // The timer as one of the event loop, which setting it wakes.
 #include <atomic>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "ymq/soon_timer.h"
 

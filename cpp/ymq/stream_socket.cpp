@@ -15,10 +15,7 @@ namespace scaler::ymq {
 void setConnectionOptions(NativeSocket descriptor, int family) noexcept {
     if (family != AF_INET && family != AF_INET6) return;
     setOption(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
-    setOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
-    setOption(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, 30);
-    setOption(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-    setOption(descriptor, IPPROTO_TCP, TCP_KEEPCNT, 3);
+    keepAlive(descriptor);
 }
 
 StreamEndpoint ipcEndpoint(const Address& address) {
