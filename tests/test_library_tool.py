@@ -20,7 +20,14 @@ def _run(cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("boost",), ("boost", "remove"), ("zlib", "all"), ("boost", "all", "--unknown"), ("boost", "all", "--prefix=")],
+    [
+        (),
+        ("boost",),
+        ("boost", "remove"),
+        ("zlib", "all"),
+        ("boost", "all", "--unknown"),
+        ("boost", "all", "--prefix="),
+    ],
 )
 def test_tells_how_it_is_used(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     result = _run(tmp_path, *arguments)

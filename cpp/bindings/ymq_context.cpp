@@ -1,8 +1,9 @@
 // Context, and what happens at exit and after a fork.
 #include "bindings/ymq_context.h"
 
+#ifndef _WIN32
 #include <pthread.h>
-#include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -140,7 +141,9 @@ std::shared_ptr<ymq::Socket> makeSocket(const Context& context, ymq::SocketOptio
 }
 
 void defineContext(nb::module_& module) {
+#ifndef _WIN32
     pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_add(1, std::memory_order_relaxed); });
+#endif
     nb::module_::import_("atexit").attr("register")(nb::cpp_function(&onExit));
     nb::class_<Context>(module, "Context", "Owns the I/O threads of its sockets.")
         .def(

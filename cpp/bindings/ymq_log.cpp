@@ -1,9 +1,13 @@
 // Lines on the standard error stream or in a pipe, bounded in number.
 #include "bindings/ymq_log.h"
 
+#ifdef _WIN32
+#include <io.h>
+#else
 #include <limits.h>
 #include <poll.h>
 #include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <chrono>
@@ -17,6 +21,7 @@ namespace scaler::bindings {
 namespace {
 
 constexpr int kLinesPerSecond = 10;
+constexpr int kStandardError = 2;
 
 struct Budget {
     std::mutex mutex;
@@ -47,8 +52,13 @@ std::string printable(const std::string& text) {
     return result;
 }
 
-// Leaves the line out when nobody reads the stream: the caller may hold a lock that everything else waits for.
+// Leaves the line out when nobody reads the stream: the caller may hold a lock that everything else waits for. Windows
+// does not tell.
 void writeIfThereIsRoom(int descriptor, std::string line) {
+#ifdef _WIN32
+    line += "\n";
+    (void)::_write(descriptor, line.data(), static_cast<unsigned int>(line.size()));
+#else
     // A pipe with room has room for so much.
     line.resize(std::min<std::size_t>(line.size(), PIPE_BUF - 1));
     line += "\n";
@@ -56,6 +66,7 @@ void writeIfThereIsRoom(int descriptor, std::string line) {
     if (::poll(&entry, 1, 0) != 1 || (entry.revents & POLLOUT) == 0) return;
     // There is nobody to tell that the stream cannot be written.
     (void)!::write(descriptor, line.data(), line.size());
+#endif
 }
 
 std::string_view nameOf(ymq::LogLevel level) {
@@ -99,7 +110,7 @@ void writeLine(ymq::LogLevel level, const std::string& text) {
     ++lines.written;
     if (lines.left_out != 0) line += " (" + std::to_string(lines.left_out) + " lines before were left out)";
     lines.left_out = 0;
-    writeIfThereIsRoom(isChosen ? lines.descriptor : STDERR_FILENO, std::move(line));
+    writeIfThereIsRoom(isChosen ? lines.descriptor : kStandardError, std::move(line));
 }
 
 }  // namespace scaler::bindings

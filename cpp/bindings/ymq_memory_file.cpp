@@ -27,7 +27,7 @@ auto callSystem(const Call& call) {
     }
 }
 
-int write(nb::handle value) {
+ymq::NativeSocket write(nb::handle value) {
     const Payload payload(value);
     std::vector<std::span<const std::byte>> parts;
     for (const ymq::MessagePart& part : payload.parts()) parts.push_back(part.data);

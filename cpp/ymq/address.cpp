@@ -1,10 +1,10 @@
 // Reading and writing addresses.
 #include "ymq/address.h"
 
-#include <sys/un.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include "ymq/native_socket.h"
 
 namespace scaler::ymq {
 

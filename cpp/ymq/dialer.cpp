@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -110,12 +109,13 @@ void Dialer::tryNext() {
 }
 
 void Dialer::connectTo(const StreamEndpoint& endpoint) {
-    Descriptor descriptor(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    Descriptor descriptor(openStreamSocket(endpoint.protocol().family()));
+    const int reason = lastSocketError();
     boost::system::error_code unusable;
     socket_ = std::make_unique<StreamSocket>(context_);
     socket_->assign(boost::asio::generic::stream_protocol(endpoint.protocol().family(), 0), descriptor.get(), unusable);
     if (unusable) {
-        onAttemptFailed(errorText(errno));
+        onAttemptFailed(descriptor.isOpen() ? unusable.message() : errorText(reason));
         return;
     }
     descriptor.release();

@@ -1,12 +1,7 @@
 // The inbound queue.
 #include "ymq/inbox.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <stdexcept>
 
 #include "ymq/io_loop.h"
 #include "ymq/poller.h"
@@ -23,9 +18,7 @@ std::uint64_t bytesOf(const Received& item) noexcept { return sizeof(Received) +
 
 }  // namespace
 
-Inbox::Inbox(IoLoop* loop) : loop_(loop), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (event_.get() < 0) throw std::runtime_error("cannot make an event descriptor: " + errorText(errno));
-}
+Inbox::Inbox(IoLoop* loop) : loop_(loop) {}
 
 Inbox::~Inbox() { setWatchedLocked(false); }
 
@@ -73,7 +66,7 @@ Inbox::Wait Inbox::wait(Deadline deadline) {
     });
 }
 
-Inbox::Wait Inbox::sleep(Deadline deadline, const sigset_t& mask) {
+Inbox::Wait Inbox::sleep(Deadline deadline, const SignalMask& mask) {
     std::unique_lock lock(mutex_);
     return waitLocked([&](std::uint64_t interruptions) { return follow(lock, interruptions, deadline, &mask); });
 }
@@ -113,19 +106,19 @@ std::optional<Inbox::Wait> Inbox::drive(std::unique_lock<std::mutex>& lock, std:
 }
 
 Inbox::Wait Inbox::follow(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions, Deadline deadline,
-                          const sigset_t* mask) {
+                          const SignalMask* mask) {
     if (loop_ != nullptr) loop_->follow();
     std::optional<Wait> outcome;
     while (!(outcome = outcomeLocked(interruptions))) {
-        timespec left{};
+        std::optional<std::chrono::nanoseconds> left;
         if (deadline) {
-            const auto nanoseconds = std::chrono::nanoseconds(*deadline - std::chrono::steady_clock::now()).count();
-            if (nanoseconds <= 0) break;
-            left = {.tv_sec = nanoseconds / 1'000'000'000, .tv_nsec = nanoseconds % 1'000'000'000};
+            left = *deadline - std::chrono::steady_clock::now();
+            if (left->count() <= 0) break;
         }
         lock.unlock();
-        pollfd entry{event_.get(), POLLIN, 0};
-        const bool interrupted_by_signal = ::ppoll(&entry, 1, deadline ? &left : nullptr, mask) < 0 && errno == EINTR;
+        PollEntry entry{event_.descriptor(), POLLIN, 0};
+        const bool interrupted_by_signal =
+            waitReadable(std::span(&entry, 1), left, mask) < 0 && isInterrupted(lastSocketError());
         lock.lock();
         if (!interrupted_by_signal || !items_.empty()) continue;
         outcome = Wait::signalled;
@@ -153,11 +146,11 @@ void Inbox::close() {
     if (poller_ != nullptr) poller_->interrupt();
 }
 
-int Inbox::descriptor() {
+NativeSocket Inbox::descriptor() {
     const std::lock_guard lock(mutex_);
     if (poller_ == nullptr) setWatchedLocked(true);
     if (watched_ && !items_.empty()) signalLocked();
-    return event_.get();
+    return event_.descriptor();
 }
 
 void Inbox::setPoller(Poller* poller) {
@@ -197,16 +190,13 @@ void Inbox::signalLocked() noexcept {
     if (signalled_) return;
     if (loop_ != nullptr) loop_->onHandedOver();
     signalled_ = true;
-    const std::uint64_t one = 1;
-    // Cannot fail: the counter is 0 or 1.
-    (void)!::write(event_.get(), &one, sizeof(one));
+    event_.set();
 }
 
 void Inbox::unsignalLocked() noexcept {
     if (!signalled_ || to_interrupt_ != 0 || (closed_ && waiters_ != 0)) return;
     signalled_ = false;
-    std::uint64_t count = 0;
-    (void)!::read(event_.get(), &count, sizeof(count));
+    event_.clear();
 }
 
 }  // namespace scaler::ymq

@@ -1,8 +1,6 @@
 // Where the thread that runs the loop leaves what was received, and user threads take it in batches.
 #pragma once
 
-#include <signal.h>
-
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,8 +10,8 @@
 #include <span>
 #include <vector>
 
+#include "ymq/event_flag.h"
 #include "ymq/received.h"
-#include "ymq/stream_socket.h"
 
 namespace scaler::ymq {
 
@@ -41,13 +39,13 @@ public:
     // Returns at most this many, oldest first, without waiting.
     std::vector<Received> take(std::size_t maximum);
 
-    // Waits until there is something to take. `signalled` means that a signal handler ran in this thread. No deadline
-    // waits until something happens.
+    // Waits until there is something to take. `signalled` means that a signal handler ran in this thread; where
+    // signals end no wait (Windows), it comes every half second. No deadline waits until something happens.
     Wait wait(std::optional<std::chrono::steady_clock::time_point> deadline);
 
     // The same without driving, for a caller that has blocked signals: they are let through while it waits, with this
     // mask, so that none can come just before the wait and not end it.
-    Wait sleep(std::optional<std::chrono::steady_clock::time_point> deadline, const sigset_t& mask);
+    Wait sleep(std::optional<std::chrono::steady_clock::time_point> deadline, const SignalMask& mask);
 
     // Ends every wait under way; when there is none, the next one.
     void interrupt();
@@ -56,7 +54,7 @@ public:
     void close();
 
     // Returns the descriptor that is readable while there is something to take.
-    int descriptor();
+    NativeSocket descriptor();
 
     // Tells a poller of every push from now on, instead of the descriptor; null for no more.
     void setPoller(Poller* poller);
@@ -74,7 +72,7 @@ private:
     std::optional<Wait> outcomeLocked(std::uint64_t interruptions) const noexcept;
     std::optional<Wait> drive(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions, Deadline deadline);
     Wait follow(std::unique_lock<std::mutex>& lock, std::uint64_t interruptions, Deadline deadline,
-                const sigset_t* mask);
+                const SignalMask* mask);
     void notifyLocked() noexcept;
     void signalLocked() noexcept;
     void unsignalLocked() noexcept;
@@ -85,7 +83,7 @@ private:
     std::uint64_t bytes_{0};
     IoLoop* const loop_;
     Poller* poller_{nullptr};
-    Descriptor event_;
+    EventFlag event_{};
     bool watched_{false};
     // One of the waiters drives.
     bool driven_{false};

@@ -1,13 +1,9 @@
 // The baton of an event loop.
 #include "ymq/io_loop.h"
 
-#include <pthread.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <stdexcept>
+
+#include "ymq/native_socket.h"
 
 namespace scaler::ymq {
 
@@ -36,11 +32,10 @@ thread_local bool OneWait::has_waited = false;
 
 }  // namespace
 
-IoLoop::IoLoop() : alarm_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) {
-    if (alarm_.get() < 0) throw std::runtime_error("cannot make a timer: " + errorText(errno));
+IoLoop::IoLoop() {
     setAlarmLocked(std::chrono::nanoseconds(0), true);
     thread_ = std::thread([this] {
-        pthread_setname_np(pthread_self(), "scaler-ymq");
+        nameThisThread("scaler-ymq");
         run();
     });
 }
@@ -179,9 +174,7 @@ void IoLoop::run() {
 IoLoop::Turn IoLoop::awaitTurn(std::unique_lock<std::mutex>& lock) {
     while (!stopped_) {
         lock.unlock();
-        std::uint64_t rings = 0;
-        // Signals are blocked here, and nothing else ends the wait.
-        (void)!::read(alarm_.get(), &rings, sizeof(rings));
+        alarm_.wait();
         lock.lock();
         rings_at_ = Clock::time_point::max();
         const bool is_urgent = std::exchange(urgent_, false);
@@ -231,11 +224,7 @@ void IoLoop::setAlarmLocked(std::chrono::nanoseconds delay, bool urgent) {
     if (rings_at >= rings_at_) return;
     rings_at_ = rings_at;
     drives_at_alarm_ = drives_;
-    const auto nanoseconds = std::max<std::int64_t>(delay.count(), 1);
-    itimerspec time{};
-    time.it_value.tv_sec = nanoseconds / 1'000'000'000;
-    time.it_value.tv_nsec = nanoseconds % 1'000'000'000;
-    ::timerfd_settime(alarm_.get(), 0, &time, nullptr);
+    alarm_.set(delay);
 }
 
 }  // namespace scaler::ymq

@@ -38,7 +38,7 @@
 #include <utility>
 #include <vector>
 
-#include "ymq/stream_socket.h"
+#include "ymq/alarm.h"
 
 namespace scaler::ymq {
 
@@ -134,7 +134,7 @@ private:
     std::uint64_t followings_{0};
     int followers_{0};
     int watchers_{0};
-    Descriptor alarm_;
+    Alarm alarm_{};
     Clock::time_point rings_at_{Clock::time_point::max()};
     // The alarm means business, whoever has driven meanwhile.
     bool urgent_{false};

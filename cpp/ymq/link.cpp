@@ -1,14 +1,11 @@
 // Reading, writing and leaving of one connection; the greeting is in link_greeting.cpp.
 #include "ymq/link.h"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <exception>
+#include <optional>
 
 #include "ymq/socket_core.h"
 
@@ -154,7 +151,7 @@ void Link::writeLocked() {
     if (status == StreamWriter::Status::drained) {
         if (stage_ != Stage::leaving || half_closed_) return;
         half_closed_ = true;
-        ::shutdown(socket_.native_handle(), SHUT_WR);
+        shutDownSending(socket_.native_handle());
     } else if (status == StreamWriter::Status::failed) {
         // Read under the lock: a sender may still write, and fail anew, before the I/O thread comes to this.
         core_->loop().post(
@@ -214,7 +211,7 @@ void Link::leaveLocked() {
     if (peer_ != nullptr && !plain_) peer_->session.outbox().appendGoodbye();
     if (!writer_.hasUnwritten()) {
         half_closed_ = true;
-        ::shutdown(socket_.native_handle(), SHUT_WR);
+        shutDownSending(socket_.native_handle());
     } else {
         writeLocked();
     }
@@ -243,9 +240,9 @@ bool Link::everythingArrived() {
     const std::lock_guard lock(core_->lock());
     // A connection closed with unread input is reset, and a reset drops what the other kernel has not yet got. What is
     // written to a local one has arrived.
-    int unsent = 0;
-    if (local_ || ::ioctl(writer_.descriptor(), SIOCOUTQ, &unsent) != 0) unsent = 0;
-    const std::uint64_t left = writer_.unwrittenBytes() + static_cast<std::uint64_t>(unsent);
+    const std::optional<std::uint64_t> unsent = local_ ? std::uint64_t{0} : unsentBytes(writer_.descriptor());
+    // Where the system does not tell, the other side's closing does.
+    const std::uint64_t left = writer_.unwrittenBytes() + unsent.value_or(1);
     if (left < least_left_) {
         least_left_ = left;
         progress_at_ = Clock::now();

@@ -1,10 +1,7 @@
 // Accepts connections on one address, and survives running out of descriptors.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
@@ -13,7 +10,9 @@
 #include "ymq/address.h"
 #include "ymq/error.h"
 #include "ymq/log.h"
+#include "ymq/socket_file.h"
 #include "ymq/stream_socket.h"
+#include "ymq/watched_socket.h"
 
 namespace scaler::ymq {
 
@@ -44,18 +43,15 @@ private:
     void waitForNext();
     void acceptSome();
     void backOff(int failure);
-    void removeFile() noexcept;
 
     static constexpr int kAcceptsPerWakeUp = 64;
 
     boost::asio::io_context& context_;
     OnAccept on_accept_;
     Log log_;
-    boost::asio::posix::stream_descriptor descriptor_;
+    WatchedSocket watched_;
     boost::asio::steady_timer back_off_timer_;
-    std::string unlink_path_{};
-    // The socket file as it was made.
-    struct stat file_ {};
+    SocketFile file_{};
     Descriptor listening_{};
     int family_{0};
     bool closed_{false};

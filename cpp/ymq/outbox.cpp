@@ -55,7 +55,7 @@ void Outbox::openChunk(std::size_t least) {
     chunk_is_last_ = false;
 }
 
-std::size_t Outbox::gather(std::span<iovec> vectors, std::size_t maximum_bytes,
+std::size_t Outbox::gather(std::span<IoVector> vectors, std::size_t maximum_bytes,
                            bool only_current_frame) const noexcept {
     if (!hasUnwritten()) return 0;
     std::uint64_t left = std::min<std::uint64_t>(maximum_bytes, unwritten_bytes_);

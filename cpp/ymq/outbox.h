@@ -1,8 +1,6 @@
 // The outgoing frames of one peer as one encoded stream, with a cursor of what was written and an end of what is kept.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -11,6 +9,7 @@
 
 #include "ymq/bytes.h"
 #include "ymq/frame.h"
+#include "ymq/native_socket.h"
 
 namespace scaler::ymq {
 
@@ -47,7 +46,7 @@ public:
 
     // Fills vectors with what is to be written next and returns their number; stops behind the frame at the cursor when
     // `only_current_frame` is set.
-    std::size_t gather(std::span<iovec> vectors, std::size_t maximum_bytes, bool only_current_frame) const noexcept;
+    std::size_t gather(std::span<IoVector> vectors, std::size_t maximum_bytes, bool only_current_frame) const noexcept;
 
     // Moves the cursor; tokens of frames that are now written are appended to `completed`.
     void advance(std::size_t size, std::vector<std::uint64_t>& completed);

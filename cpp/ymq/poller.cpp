@@ -1,49 +1,49 @@
 // Waiting for sockets and a descriptor at once.
 #include "ymq/poller.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-
 #include <algorithm>
 #include <array>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <cerrno>
 #include <system_error>
 
 #include "ymq/socket_core.h"
+#include "ymq/watched_socket.h"
 
 namespace scaler::ymq {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 // Handlers that a look runs at most, so that it ends however much comes in.
 constexpr int kHandlersOfLook = 64;
 
-int checked(int descriptor, const char* what) {
-    if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
-    return descriptor;
+constexpr std::chrono::nanoseconds kLongestWait = 1h;
+
+Descriptor duplicateOf(NativeSocket descriptor) {
+    Descriptor copy(duplicate(descriptor));
+    if (!copy.isOpen()) {
+        throw std::system_error(lastSocketError(), std::system_category(), "cannot watch the descriptor of a poller");
+    }
+    return copy;
 }
 
 }  // namespace
 
 // The handler of the descriptor may run while the poller ends on another thread.
 struct Poller::Watch {
-    Watch(IoLoop& loop, int descriptor) : stream(loop.context(), descriptor) {}
+    Watch(IoLoop& loop, Descriptor descriptor) : watched(loop.context()) { watched.assign(descriptor); }
 
     std::mutex mutex{};
     Poller* poller{nullptr};
     bool armed{false};
-    boost::asio::posix::stream_descriptor stream;
+    WatchedSocket watched;
 };
 
-Poller::Poller(const Socket& socket, int descriptor)
+Poller::Poller(const Socket& socket, NativeSocket descriptor)
     : context_(socket.context_),
       loop_(socket.core_->loop()),
       descriptor_(descriptor),
-      watch_(std::make_shared<Watch>(
-          loop_, checked(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3), "cannot watch the descriptor of a poller"))),
-      event_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "cannot make an event descriptor")) {
+      watch_(std::make_shared<Watch>(loop_, duplicateOf(descriptor))) {
     watch_->poller = this;
 }
 
@@ -52,10 +52,7 @@ Poller::~Poller() {
         const std::lock_guard lock(watch_->mutex);
         watch_->poller = nullptr;
     }
-    loop_.post([watch = watch_] {
-        boost::system::error_code ignored;
-        watch->stream.close(ignored);
-    });
+    loop_.post([watch = watch_] { watch->watched.close(); });
 }
 
 bool Poller::add(Socket& socket) {
@@ -129,18 +126,16 @@ Poller::Wait Poller::follow(Deadline deadline) {
     loop_.follow();
     std::optional<Wait> outcome;
     while (!outcome) {
-        int milliseconds = -1;
+        std::optional<std::chrono::nanoseconds> left;
         if (deadline) {
-            const auto left = *deadline - std::chrono::steady_clock::now();
-            milliseconds = static_cast<int>(
-                std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 3'600'000));
+            left = std::clamp<std::chrono::nanoseconds>(*deadline - std::chrono::steady_clock::now(), 0s, kLongestWait);
         }
         if (isReady()) {
             outcome = Wait::ready;
             break;
         }
-        std::array<pollfd, 2> entries{pollfd{event_.get(), POLLIN, 0}, pollfd{descriptor_, POLLIN, 0}};
-        const int ready = ::poll(entries.data(), entries.size(), milliseconds);
+        std::array<PollEntry, 2> entries{PollEntry{event_.descriptor(), POLLIN, 0}, PollEntry{descriptor_, POLLIN, 0}};
+        const int ready = waitReadable(entries, left);
         if (entries[0].revents != 0) setState(State::following);
         if (entries[1].revents != 0) descriptor_ready_ = true;
         if (ready < 0) {
@@ -157,8 +152,7 @@ void Poller::setState(State state) {
     const std::lock_guard lock(mutex_);
     state_ = state;
     if (!std::exchange(signalled_, false)) return;
-    std::uint64_t count = 0;
-    (void)!::read(event_.get(), &count, sizeof(count));
+    event_.clear();
 }
 
 void Poller::notify() noexcept {
@@ -167,8 +161,7 @@ void Poller::notify() noexcept {
         loop_.wake();
     } else if (state_ == State::following && !std::exchange(signalled_, true)) {
         loop_.onHandedOver();
-        const std::uint64_t one = 1;
-        (void)!::write(event_.get(), &one, sizeof(one));
+        event_.set();
     }
 }
 
@@ -182,7 +175,7 @@ void Poller::rewatch(const std::shared_ptr<Watch>& watch) {
         const std::lock_guard lock(watch->mutex);
         if (std::exchange(watch->armed, true)) return;
     }
-    watch->stream.async_wait(boost::asio::posix::descriptor_base::wait_read, [watch](const auto& failure) {
+    watch->watched.waitReadable([watch](const boost::system::error_code& failure) {
         const std::lock_guard lock(watch->mutex);
         watch->armed = false;
         if (!failure && watch->poller != nullptr) watch->poller->onDescriptorReady();

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "ymq/event_flag.h"
 #include "ymq/io_context.h"
 #include "ymq/socket.h"
 
@@ -21,7 +22,7 @@ public:
 
     // For the loop of this socket, which is not added yet. The descriptor is not owned. Throws std::system_error when
     // it cannot be watched.
-    Poller(const Socket& socket, int descriptor);
+    Poller(const Socket& socket, NativeSocket descriptor);
     ~Poller();
     Poller(const Poller&) = delete;
     Poller& operator=(const Poller&) = delete;
@@ -60,7 +61,7 @@ private:
 
     const std::shared_ptr<IoContext> context_;
     IoLoop& loop_;
-    const int descriptor_;
+    const NativeSocket descriptor_;
     std::shared_ptr<Watch> watch_;
     std::atomic<bool> descriptor_ready_{false};
     std::atomic<bool> interrupted_{false};
@@ -69,7 +70,7 @@ private:
     std::mutex mutex_{};
     State state_{State::busy};
     bool signalled_{false};
-    Descriptor event_;
+    EventFlag event_{};
 };
 
 }  // namespace scaler::ymq

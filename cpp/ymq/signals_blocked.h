@@ -1,7 +1,7 @@
 // Blocks the signals of a thread for a while.
 #pragma once
 
-#include <signal.h>
+#include "ymq/native_socket.h"
 
 namespace scaler::ymq {
 
@@ -9,18 +9,24 @@ namespace scaler::ymq {
 class SignalsBlocked {
 public:
     SignalsBlocked() noexcept {
+#ifndef _WIN32
         sigset_t all;
         ::sigfillset(&all);
         ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+#endif
     }
-    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    ~SignalsBlocked() {
+#ifndef _WIN32
+        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+#endif
+    }
     SignalsBlocked(const SignalsBlocked&) = delete;
     SignalsBlocked& operator=(const SignalsBlocked&) = delete;
 
-    const sigset_t& before() const noexcept { return before_; }
+    const SignalMask& before() const noexcept { return before_; }
 
 private:
-    sigset_t before_{};
+    SignalMask before_{};
 };
 
 }  // namespace scaler::ymq

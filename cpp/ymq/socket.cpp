@@ -48,7 +48,7 @@ ErrorCode Socket::sendSoon(std::optional<std::string_view> address, std::span<co
     return core_->sendSoon(address, parts, delay);
 }
 
-int Socket::descriptor() { return core_->inbox().descriptor(); }
+NativeSocket Socket::descriptor() { return core_->inbox().descriptor(); }
 
 std::vector<Received> Socket::take(std::size_t maximum) { return core_->take(maximum); }
 
@@ -58,7 +58,7 @@ Socket::Wait Socket::wait(std::optional<std::chrono::steady_clock::time_point> d
     return static_cast<Wait>(core_->inbox().wait(deadline));
 }
 
-Socket::Wait Socket::sleep(std::optional<std::chrono::steady_clock::time_point> deadline, const sigset_t& mask) {
+Socket::Wait Socket::sleep(std::optional<std::chrono::steady_clock::time_point> deadline, const SignalMask& mask) {
     return static_cast<Wait>(core_->inbox().sleep(deadline, mask));
 }
 

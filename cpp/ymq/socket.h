@@ -1,8 +1,6 @@
 // A message socket with named peers: what the rest of the product uses.
 #pragma once
 
-#include <signal.h>
-
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -61,13 +59,13 @@ public:
                        std::chrono::nanoseconds delay);
 
     // Returns the descriptor that is readable while take() has something.
-    int descriptor();
+    NativeSocket descriptor();
     std::vector<Received> take(std::size_t maximum = SIZE_MAX);
     bool hasItems() const;
     Wait wait(std::optional<std::chrono::steady_clock::time_point> deadline);
     // The same without running the loop, for a caller that has blocked signals; they are let through meanwhile, with
     // this mask.
-    Wait sleep(std::optional<std::chrono::steady_clock::time_point> deadline, const sigset_t& mask);
+    Wait sleep(std::optional<std::chrono::steady_clock::time_point> deadline, const SignalMask& mask);
     // Ends every wait() under way; when there is none, the next one.
     void interrupt();
 

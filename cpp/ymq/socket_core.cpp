@@ -1,8 +1,6 @@
 // What users ask of a socket apart from sending and stopping, and what comes in.
 #include "ymq/socket_core.h"
 
-#include <sys/timerfd.h>
-
 #include "ymq/local_channel.h"
 
 namespace scaler::ymq {
@@ -15,7 +13,7 @@ SocketCore::SocketCore(IoLoop& loop, SocketOptions options)
       inbox_(&loop),
       inbound_gate_(options_.inbound_bound_bytes),
       tick_timer_(loop.context()),
-      soon_timer_(loop.context(), ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {}
+      soon_timer_(loop.context()) {}
 
 void SocketCore::log(LogLevel level, const std::string& text) const {
     if (options_.log) options_.log(level, text);
@@ -74,6 +72,9 @@ Result<void> SocketCore::connect(const Address& address, std::chrono::millisecon
     const std::lock_guard lock(mutex_);
     if (stopping_) return Error{ErrorCode::ioSocketStopRequested, {}};
     if (options_.type == SocketType::uninit) return Error{ErrorCode::configurationError, "the socket has no type"};
+    if (address.scheme == Address::Scheme::ipc && !kHasUnixSockets) {
+        return Error{ErrorCode::configurationError, address.toString() + ": " + std::string(kNoUnixSocketsText)};
+    }
     const bool connected = only_peer_ != nullptr && only_peer_->state == Peer::State::live;
     if (dialed_peer_ != nullptr || connected) {
         return Error{ErrorCode::multipleConnectToNotSupported, address.toString()};

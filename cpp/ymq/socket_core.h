@@ -7,7 +7,6 @@
 // goodbye to all), connections end when all is written, close() ends what is left after its linger.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
 #include <map>
@@ -31,6 +30,7 @@
 #include "ymq/port.h"
 #include "ymq/socket_options.h"
 #include "ymq/socket_statistics.h"
+#include "ymq/soon_timer.h"
 
 namespace scaler::ymq {
 
@@ -110,7 +110,7 @@ private:
                             std::vector<PeerPointer>& receivers);
     void writeLocked(Peer& peer);
     void armSoonTimerLocked(std::chrono::nanoseconds delay);
-    void waitForSoonTimer();
+    void onSoonTimer();
 
     // socket_sessions.cpp; those that end a peer take it by value, for they reset the pointers of this object.
     PeerPointer newPeerLocked();
@@ -182,7 +182,7 @@ private:
     std::shared_ptr<Dialer> dialer_{};
     boost::asio::steady_timer tick_timer_;
     Clock::time_point next_tick_{Clock::time_point::max()};
-    boost::asio::posix::stream_descriptor soon_timer_;
+    SoonTimer soon_timer_;
     Clock::time_point established_at_{};
 };
 

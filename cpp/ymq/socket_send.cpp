@@ -1,12 +1,7 @@
 // How messages find their peers and leave.
-#include <sys/timerfd.h>
-#include <unistd.h>
-
 #include "ymq/socket_core.h"
 
 namespace scaler::ymq {
-
-namespace asio = boost::asio;
 
 namespace {
 
@@ -157,32 +152,23 @@ void SocketCore::writeLocked(Peer& peer) {
 
 void SocketCore::armSoonTimerLocked(std::chrono::nanoseconds delay) {
     if (std::exchange(soon_armed_, true)) return;
-    // Setting the descriptor's time does not wake the I/O thread; only its expiry does, if it comes to that.
-    const auto nanoseconds = std::max<std::int64_t>(delay.count(), 1);
-    itimerspec time{};
-    time.it_value.tv_sec = nanoseconds / 1'000'000'000;
-    time.it_value.tv_nsec = nanoseconds % 1'000'000'000;
-    ::timerfd_settime(soon_timer_.native_handle(), 0, &time, nullptr);
+    soon_timer_.set(delay);
     loop_.comeWithin(delay);
     if (std::exchange(soon_started_, true)) return;
-    loop_.post([self = shared_from_this()] { self->waitForSoonTimer(); });
+    loop_.post([self = shared_from_this()] {
+        self->soon_timer_.start([weak = self->weak_from_this()] {
+            if (const auto core = weak.lock()) core->onSoonTimer();
+        });
+    });
 }
 
-void SocketCore::waitForSoonTimer() {
-    if (!soon_timer_.is_open()) return;
-    soon_timer_.async_wait(asio::posix::descriptor_base::wait_read, [self = weak_from_this()](const auto& failure) {
-        const auto core = self.lock();
-        if (failure || core == nullptr) return;
-        std::uint64_t count = 0;
-        (void)!::read(core->soon_timer_.native_handle(), &count, sizeof(count));
-        {
-            const std::lock_guard lock(core->mutex_);
-            core->soon_armed_ = false;
-        }
-        core->loop_.seenTo();
-        core->flush();
-        core->waitForSoonTimer();
-    });
+void SocketCore::onSoonTimer() {
+    {
+        const std::lock_guard lock(mutex_);
+        soon_armed_ = false;
+    }
+    loop_.seenTo();
+    flush();
 }
 
 }  // namespace scaler::ymq

@@ -121,8 +121,7 @@ void SocketCore::closeOnIoThread() {
     local_listener_.reset();
     next_tick_ = Clock::time_point::min();
     tick_timer_.cancel();
-    boost::system::error_code ignored;
-    soon_timer_.close(ignored);
+    soon_timer_.close();
     quiet_.notify_all();
 }
 

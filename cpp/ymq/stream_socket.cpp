@@ -1,35 +1,21 @@
 // Options, endpoints and names of connected sockets.
 #include "ymq/stream_socket.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#ifndef _WIN32
 #include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#endif
 
+#include <boost/system/error_code.hpp>
 #include <cstddef>
 #include <cstring>
 #include <memory>
-#include <system_error>
 
 namespace scaler::ymq {
 
-namespace {
-
-void setOption(int descriptor, int level, int name, int value) noexcept {
-    // A connection without one of these options still works, so a failure is of no interest.
-    (void)::setsockopt(descriptor, level, name, &value, sizeof(value));
-}
-
-}  // namespace
-
-void setConnectionOptions(int descriptor, int family) noexcept {
+void setConnectionOptions(NativeSocket descriptor, int family) noexcept {
     if (family != AF_INET && family != AF_INET6) return;
     setOption(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
-    setOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
-    setOption(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, 30);
-    setOption(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-    setOption(descriptor, IPPROTO_TCP, TCP_KEEPCNT, 3);
+    keepAlive(descriptor);
 }
 
 StreamEndpoint ipcEndpoint(const Address& address) {
@@ -51,6 +37,18 @@ bool isLiteral(const Address& address) noexcept {
            ::inet_pton(AF_INET6, address.host.c_str(), &buffer) == 1;
 }
 
+namespace {
+
+std::string resolverText(int failure) {
+#ifdef _WIN32
+    return errorText(failure);
+#else
+    return ::gai_strerror(failure);
+#endif
+}
+
+}  // namespace
+
 Result<std::vector<StreamEndpoint>> resolve(const Address& address) {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
@@ -59,7 +57,7 @@ Result<std::vector<StreamEndpoint>> resolve(const Address& address) {
     addrinfo* list = nullptr;
     const int failure = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &list);
     if (failure != 0) {
-        return Error{ErrorCode::connectFailed, address.toString() + ": " + ::gai_strerror(failure)};
+        return Error{ErrorCode::connectFailed, address.toString() + ": " + resolverText(failure)};
     }
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
     std::vector<StreamEndpoint> endpoints;
@@ -69,7 +67,7 @@ Result<std::vector<StreamEndpoint>> resolve(const Address& address) {
     return endpoints;
 }
 
-std::string describePeer(int descriptor) {
+std::string describePeer(NativeSocket descriptor) {
     sockaddr_storage storage{};
     socklen_t size = sizeof(storage);
     if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "unknown";
@@ -84,14 +82,16 @@ std::string describePeer(int descriptor) {
         ::inet_ntop(AF_INET6, &name.sin6_addr, host, sizeof(host));
         return "[" + std::string(host) + "]:" + std::to_string(ntohs(name.sin6_port));
     }
+#ifdef SO_PEERCRED
     ucred credentials{};
     size = sizeof(credentials);
     if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
         return "local process " + std::to_string(credentials.pid);
     }
+#endif
     return "local process";
 }
 
-std::string errorText(int number) { return std::generic_category().message(number); }
+std::string errorText(int number) { return boost::system::system_category().message(number); }
 
 }  // namespace scaler::ymq

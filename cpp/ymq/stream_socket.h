@@ -1,8 +1,6 @@
 // The connected socket both TCP and Unix connections use, and what is set on it.
 #pragma once
 
-#include <netdb.h>
-
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <string>
 #include <vector>
@@ -17,7 +15,7 @@ using StreamSocket = boost::asio::generic::stream_protocol::socket;
 using StreamEndpoint = boost::asio::generic::stream_protocol::endpoint;
 
 // Sets no-delay and keep-alive on a TCP connection, and does nothing for others.
-void setConnectionOptions(int descriptor, int family) noexcept;
+void setConnectionOptions(NativeSocket descriptor, int family) noexcept;
 
 // Returns the endpoint of an ipc address.
 StreamEndpoint ipcEndpoint(const Address& address);
@@ -29,9 +27,9 @@ Result<std::vector<StreamEndpoint>> resolve(const Address& address);
 bool isLiteral(const Address& address) noexcept;
 
 // Returns a name of the other side for the log.
-std::string describePeer(int descriptor);
+std::string describePeer(NativeSocket descriptor);
 
-// Returns the text of an errno.
+// Returns the text of what lastSocketError() returned, or of an errno.
 std::string errorText(int number);
 
 }  // namespace scaler::ymq

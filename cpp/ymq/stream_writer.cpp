@@ -1,10 +1,8 @@
 // Gather writes with a budget.
 #include "ymq/stream_writer.h"
 
-#include <sys/socket.h>
-
+#include <algorithm>
 #include <array>
-#include <cerrno>
 
 namespace scaler::ymq {
 
@@ -21,7 +19,7 @@ StreamWriter::Status StreamWriter::write(std::vector<std::uint64_t>& completed) 
     std::size_t total = 0;
     while (hasUnwritten()) {
         if (total >= kMaximumBytes) return Status::more;
-        std::array<iovec, kMaximumVectors> vectors;
+        std::array<IoVector, kMaximumVectors> vectors;
         std::size_t number = 0;
         const std::size_t control = control_.size() - control_offset_;
         const bool inside_frame = control_offset_ == 0 && outbox_ != nullptr && !outbox_->atFrameBoundary();
@@ -31,26 +29,18 @@ StreamWriter::Status StreamWriter::write(std::vector<std::uint64_t>& completed) 
             const bool only_current = control != 0 && inside_frame;
             number += outbox_->gather(std::span(vectors).subspan(number), kMaximumBytes - total, only_current);
         }
-        const ssize_t written = send(std::span(vectors).first(number));
+        const std::ptrdiff_t written = sendVectors(descriptor_, std::span(vectors).first(number));
         if (written < 0) {
-            if (errno == EINTR) continue;
-            if (errno == EAGAIN || errno == EWOULDBLOCK) return Status::blocked;
-            failure_ = errno;
+            const int failure = lastSocketError();
+            if (isInterrupted(failure)) continue;
+            if (isWouldBlock(failure)) return Status::blocked;
+            failure_ = failure;
             return Status::failed;
         }
         advance(static_cast<std::size_t>(written), control_first ? control : 0, completed);
         total += static_cast<std::size_t>(written);
     }
     return Status::drained;
-}
-
-ssize_t StreamWriter::send(std::span<iovec> vectors) const {
-    constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    if (vectors.size() == 1) return ::send(descriptor_, vectors.front().iov_base, vectors.front().iov_len, kFlags);
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = vectors.size();
-    return ::sendmsg(descriptor_, &message, kFlags);
 }
 
 void StreamWriter::advance(std::size_t written, std::size_t control, std::vector<std::uint64_t>& completed) {

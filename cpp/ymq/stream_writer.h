@@ -1,9 +1,6 @@
 // Writes control bytes and an outbox to a non-blocking descriptor, from whichever thread holds the owner's lock.
 #pragma once
 
-#include <sys/types.h>
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -23,7 +20,7 @@ public:
     static constexpr std::size_t kMaximumVectors = 64;
     static constexpr std::size_t kMaximumBytes = 1024 * 1024;
 
-    explicit StreamWriter(int descriptor) noexcept : descriptor_(descriptor) {}
+    explicit StreamWriter(NativeSocket descriptor) noexcept : descriptor_(descriptor) {}
 
     // Data to be written from now on; null for none.
     void setOutbox(Outbox* outbox) noexcept { outbox_ = outbox; }
@@ -44,19 +41,18 @@ public:
     }
 
     // Makes every later write fail; for when the descriptor is about to be closed.
-    void invalidate() noexcept { descriptor_ = -1; }
+    void invalidate() noexcept { descriptor_ = kNoSocket; }
 
-    // -1 once invalidated.
-    int descriptor() const noexcept { return descriptor_; }
+    // kNoSocket once invalidated.
+    NativeSocket descriptor() const noexcept { return descriptor_; }
 
-    // Of the last write that failed.
+    // Of the last write that failed; errorText() has its text.
     int failure() const noexcept { return failure_; }
 
 private:
-    ssize_t send(std::span<iovec> vectors) const;
     void advance(std::size_t written, std::size_t control, std::vector<std::uint64_t>& completed);
 
-    int descriptor_;
+    NativeSocket descriptor_;
     int failure_{0};
     Outbox* outbox_{nullptr};
     std::string control_{};

@@ -2,7 +2,6 @@
 #include "ymq/inbox.h"
 
 #include <gtest/gtest.h>
-#include <poll.h>
 
 #include <thread>
 
@@ -16,9 +15,9 @@ Received message(std::string_view text) {
     return Received::message(std::make_shared<PeerName>("peer"), Bytes::copy(text));
 }
 
-bool isReadable(int descriptor) {
-    pollfd entry{descriptor, POLLIN, 0};
-    return ::poll(&entry, 1, 0) == 1;
+bool isReadable(NativeSocket descriptor) {
+    PollEntry entry{descriptor, POLLIN, 0};
+    return waitReadable(std::span(&entry, 1), std::chrono::nanoseconds(0)) == 1;
 }
 
 Inbox::Wait waitFor(Inbox& inbox, std::chrono::milliseconds timeout) {
@@ -30,7 +29,7 @@ Inbox::Wait waitFor(Inbox& inbox, std::chrono::milliseconds timeout) {
 TEST(Inbox, DescriptorIsReadableWhileThereIsSomething) {
     Inbox inbox;
     inbox.push(message("before"));
-    const int descriptor = inbox.descriptor();
+    const NativeSocket descriptor = inbox.descriptor();
     EXPECT_TRUE(isReadable(descriptor));
     inbox.push(message("after"));
     EXPECT_EQ(inbox.take(1).size(), 1U);

@@ -2,7 +2,6 @@
 #include "ymq/io_loop.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <atomic>
 #include <boost/asio/steady_timer.hpp>
@@ -65,6 +64,7 @@ TEST(IoLoop, DriverIsWokenByOtherThreads) {
     loop.leave(false);
 }
 
+#ifndef _WIN32
 TEST(IoLoop, DriverNoticesASignal) {
     IoLoop loop;
     const boost::asio::steady_timer timer(loop.context());  // as every loop with a socket has one
@@ -93,6 +93,7 @@ TEST(IoLoop, DriverNoticesASignal) {
     sigaction(SIGUSR1, &before, nullptr);
     loop.leave(false);
 }
+#endif
 
 TEST(IoLoop, TimersExpireWhenTheDriverHasLeft) {
     IoLoop loop;

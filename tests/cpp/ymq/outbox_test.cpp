@@ -26,7 +26,7 @@ void append(Outbox& outbox, std::string_view text, std::uint64_t token = 0) {
 
 // Writes at most `maximum` bytes, and returns them.
 std::string write(Outbox& outbox, std::size_t maximum, std::vector<std::uint64_t>& tokens) {
-    std::array<iovec, 8> vectors;
+    std::array<IoVector, 8> vectors;
     const std::size_t number = outbox.gather(vectors, maximum, false);
     std::string bytes;
     for (std::size_t index = 0; index < number; ++index) {
@@ -58,7 +58,7 @@ TEST(Outbox, GathersPartsIntoOneFrame) {
 TEST(Outbox, ManySmallFramesLeaveInFewBuffers) {
     Outbox outbox(Outbox::Keep::untilWritten);
     for (int index = 0; index < 500; ++index) append(outbox, "0123456789");
-    std::array<iovec, 64> vectors;
+    std::array<IoVector, 64> vectors;
     EXPECT_LE(outbox.gather(vectors, kNoLimit, false), 3U);
 }
 
@@ -93,7 +93,7 @@ TEST(Outbox, CanStopBehindTheCurrentFrame) {
     append(outbox, "two");
     std::vector<std::uint64_t> tokens;
     (void)write(outbox, 9, tokens);
-    std::array<iovec, 8> vectors;
+    std::array<IoVector, 8> vectors;
     ASSERT_EQ(outbox.gather(vectors, kNoLimit, true), 1U);
     EXPECT_EQ(vectors[0].iov_len, 2U);
 }

@@ -2,7 +2,6 @@
 #include "ymq/poller.h"
 
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
 
 #include <future>
 #include <thread>
@@ -46,17 +45,14 @@ struct Polled {
         return false;
     }
 
-    void signal() { EXPECT_EQ(::eventfd_write(event.get(), 1), 0); }
-    void unsignal() {
-        eventfd_t value = 0;
-        EXPECT_EQ(::eventfd_read(event.get(), &value), 0);
-    }
+    void signal() { event.set(); }
+    void unsignal() { event.clear(); }
 
     std::shared_ptr<IoContext> context{std::make_shared<IoContext>(1)};
-    Descriptor event{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    EventFlag event{};
     Socket socket{context, Party::optionsOf(SocketType::binder, "binder")};
     Socket peer{test::sharedContext(), Party::optionsOf(SocketType::connector, "peer")};
-    Poller poller{socket, event.get()};
+    Poller poller{socket, event.descriptor()};
 };
 
 // While it lives another thread drives the loop of a socket, so that a poller has to follow.
@@ -156,9 +152,9 @@ TEST(Poller, TakesSocketsOfItsLoopOnly) {
 
 TEST(Poller, RefusesADescriptorThatCannotBeWatched) {
     Polled polled;
-    EXPECT_THROW(Poller(polled.socket, -1), std::system_error);
-    Descriptor closed(::eventfd(0, EFD_CLOEXEC));
-    const int number = closed.get();
+    EXPECT_THROW(Poller(polled.socket, kNoSocket), std::system_error);
+    Descriptor closed(openDatagramSocket(AF_INET));
+    const NativeSocket number = closed.get();
     closed = Descriptor();
     EXPECT_THROW(Poller(polled.socket, number), std::system_error);
 }

@@ -1,13 +1,8 @@
 // A blocking socket for tests that speak the wire format by hand.
 #pragma once
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <optional>
@@ -15,6 +10,7 @@
 #include <string_view>
 
 #include "ymq/frame.h"
+#include "ymq/plain_socket.h"
 #include "ymq/stream_socket.h"
 
 namespace scaler::ymq::test {
@@ -37,19 +33,15 @@ public:
     explicit RawPeer(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
 
     static RawPeer connect(std::uint16_t port) {
-        Descriptor descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in name{};
-        name.sin_family = AF_INET;
-        name.sin_port = htons(port);
-        name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(::connect(descriptor.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), 0);
+        Descriptor descriptor = blockingSocket();
+        EXPECT_TRUE(connectTo(descriptor.get(), port));
         return RawPeer(std::move(descriptor));
     }
 
     // Returns false once the other side has closed.
     bool write(std::string_view bytes) {
         while (!bytes.empty()) {
-            const ssize_t size = ::send(descriptor_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            const std::ptrdiff_t size = transmit(descriptor_.get(), bytes.data(), bytes.size());
             if (size <= 0) return false;
             bytes.remove_prefix(static_cast<std::size_t>(size));
         }
@@ -64,9 +56,8 @@ public:
         const auto deadline = std::chrono::steady_clock::now() + timeout;
         for (std::size_t filled = 0; filled < size;) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-            pollfd entry{descriptor_.get(), POLLIN, 0};
-            if (left.count() <= 0 || ::poll(&entry, 1, static_cast<int>(left.count())) <= 0) return std::nullopt;
-            const ssize_t got = ::recv(descriptor_.get(), bytes.data() + filled, size - filled, 0);
+            if (left.count() <= 0 || !isReadableWithin(descriptor_.get(), left)) return std::nullopt;
+            const std::ptrdiff_t got = receive(descriptor_.get(), bytes.data() + filled, size - filled);
             if (got <= 0) return std::nullopt;
             filled += static_cast<std::size_t>(got);
         }
@@ -87,24 +78,23 @@ public:
         char buffer[4096];
         for (;;) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-            pollfd entry{descriptor_.get(), POLLIN, 0};
-            if (left.count() <= 0 || ::poll(&entry, 1, static_cast<int>(left.count())) <= 0) return false;
-            if (::recv(descriptor_.get(), buffer, sizeof(buffer), 0) <= 0) return true;
+            if (left.count() <= 0 || !isReadableWithin(descriptor_.get(), left)) return false;
+            if (receive(descriptor_.get(), buffer, sizeof(buffer)) <= 0) return true;
         }
     }
 
-    void halfClose() { ::shutdown(descriptor_.get(), SHUT_WR); }
+    void halfClose() { shutDownSending(descriptor_.get()); }
 
     void reset() {
         const linger option{1, 0};
-        ::setsockopt(descriptor_.get(), SOL_SOCKET, SO_LINGER, &option, sizeof(option));
+        ::setsockopt(descriptor_.get(), SOL_SOCKET, SO_LINGER, reinterpret_cast<const char*>(&option), sizeof(option));
         descriptor_ = Descriptor();
         close();
     }
 
     void close() { Descriptor closing = std::move(descriptor_); }
 
-    int descriptor() const { return descriptor_.get(); }
+    NativeSocket descriptor() const { return descriptor_.get(); }
 
 private:
     Descriptor descriptor_;

@@ -16,7 +16,7 @@ void send(Session& session, std::string_view text) {
 
 void writeAll(Session& session) {
     std::vector<std::uint64_t> tokens;
-    std::array<iovec, 8> vectors;
+    std::array<IoVector, 8> vectors;
     while (const std::size_t number = session.outbox().gather(vectors, SIZE_MAX, false)) {
         std::size_t size = 0;
         for (std::size_t index = 0; index < number; ++index) size += vectors[index].iov_len;

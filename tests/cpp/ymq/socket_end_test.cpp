@@ -1,6 +1,5 @@
 // How sessions and connections end: what is still written, and what is told.
 #include <pthread.h>
-#include <sys/socket.h>
 
 #include <functional>
 #include <thread>
@@ -44,9 +43,8 @@ std::size_t readToEnd(RawPeer& peer, std::chrono::milliseconds pause = 0ms) {
     std::string buffer(1 << 20, '\0');
     std::size_t total = 0;
     for (;;) {
-        pollfd entry{peer.descriptor(), POLLIN, 0};
-        if (::poll(&entry, 1, 10'000) <= 0) break;
-        const ssize_t size = ::recv(peer.descriptor(), buffer.data(), buffer.size(), 0);
+        if (!test::isReadableWithin(peer.descriptor(), 10s)) break;
+        const std::ptrdiff_t size = test::receive(peer.descriptor(), buffer.data(), buffer.size());
         if (size <= 0) break;
         total += static_cast<std::size_t>(size);
         std::this_thread::sleep_for(pause);
@@ -151,26 +149,20 @@ TEST(SocketEnd, AReaderThatStopsIsNotWaitedFor) {
 }
 
 TEST(SocketEnd, AGreetingOfAnEarlierSessionEndsWithIt) {
-    const Descriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in name{};
-    name.sin_family = AF_INET;
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(name);
-    ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&name), size), 0);
-    ASSERT_EQ(::listen(listener.get(), 8), 0);
-    ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&name), &size), 0);
+    std::uint16_t port = 0;
+    const Descriptor listener = test::listeningSocket(port, 8);
     SocketOptions options = Party::optionsOf(SocketType::connector, "client");
     options.session_timeout = 1s;
     Party client(options);
-    client.connect("tcp://127.0.0.1:" + std::to_string(ntohs(name.sin_port)));
-    RawPeer first(Descriptor(::accept(listener.get(), nullptr, nullptr)));
+    client.connect("tcp://127.0.0.1:" + std::to_string(port));
+    RawPeer first(test::acceptBlocking(listener));
     Accept accept;
     accept.reliable = true;
     first.write(frameOf("server") + frameOf(encode(accept), FrameKind::accept));
     EXPECT_EQ(client.event(), (Event{"server", PeerEvent::connected}));
     first.reset();
     // The next connection is made for the same session, which ends before its greeting does.
-    RawPeer second(Descriptor(::accept(listener.get(), nullptr, nullptr)));
+    RawPeer second(test::acceptBlocking(listener));
     second.writeFrame("server");
     EXPECT_EQ(client.event(), (Event{"server", PeerEvent::lost}));
     EXPECT_TRUE(second.isClosedWithin(2s));

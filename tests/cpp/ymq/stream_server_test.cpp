@@ -1,7 +1,6 @@
 #include "ymq/stream_server.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -11,6 +10,10 @@
 #include <thread>
 
 #include "ymq/raw_peer.h"
+
+#ifndef _WIN32
+#include <sys/resource.h>
+#endif
 
 namespace scaler::ymq {
 
@@ -255,6 +258,7 @@ TEST_F(StreamServerTest, CloseFromWithinACallbackIsToldOnceAndLater) {
               (std::vector<std::string>{"connected 1 client", "frame 1 one", "after", "closed 1 because"}));
 }
 
+#ifndef _WIN32
 TEST_F(StreamServerTest, SurvivesRunningOutOfDescriptors) {
     rlimit saved{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &saved), 0);
@@ -291,5 +295,6 @@ TEST_F(StreamServerTest, ListensOnUnixSocketsAndReplacesAnAbandonedFile) {
     onIoThread([&] { server_->stop("test"); });
     EXPECT_NE(::access(path.c_str(), F_OK), 0);
 }
+#endif
 
 }  // namespace scaler::ymq

@@ -1,8 +1,6 @@
 // A TCP proxy with faults, run by one thread; every connection made to it is passed on to one target.
 #pragma once
 
-#include <poll.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -31,15 +29,7 @@ public:
     };
 
     explicit TcpProxy(std::uint16_t target) : target_(target) {
-        listener_ = Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in name{};
-        name.sin_family = AF_INET;
-        name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof(name);
-        EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), size), 0);
-        EXPECT_EQ(::listen(listener_.get(), 64), 0);
-        EXPECT_EQ(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size), 0);
-        port_ = ntohs(name.sin_port);
+        listener_ = listeningSocket(port_, 64);
         thread_ = std::thread([this] { run(); });
     }
 
@@ -101,21 +91,17 @@ private:
     }
 
     void acceptOne() {
-        std::vector<pollfd> entries{{listener_.get(), POLLIN, 0}};
+        std::vector<PollEntry> entries{{listener_.get(), POLLIN, 0}};
         if (!black_hole_) {
             for (const Pair& pair : pairs_) {
                 if (!pair.upstream_ended) entries.push_back({pair.client.descriptor(), POLLIN, 0});
                 if (!pair.downstream_ended) entries.push_back({pair.server.descriptor(), POLLIN, 0});
             }
         }
-        if (::poll(entries.data(), entries.size(), 5) <= 0 || entries[0].revents == 0) return;
-        Descriptor accepted(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        Descriptor target(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in name{};
-        name.sin_family = AF_INET;
-        name.sin_port = htons(target_);
-        name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::connect(target.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)) != 0) return;
+        if (waitReadable(entries, 5ms) <= 0 || entries[0].revents == 0) return;
+        Descriptor accepted = acceptBlocking(listener_);
+        Descriptor target = blockingSocket();
+        if (!connectTo(target.get(), target_)) return;
         const std::lock_guard lock(mutex_);
         ++connections_;
         pairs_.push_back(Pair{RawPeer(std::move(accepted)), RawPeer(std::move(target)), faults_});
@@ -127,8 +113,8 @@ private:
         std::size_t wanted = sizeof(buffer);
         if (pair.faults.piece_bytes != 0) wanted = std::min(wanted, pair.faults.piece_bytes);
         if (cut_after != 0) wanted = std::min(wanted, cut_after - passed);
-        const ssize_t size = ::recv(from.descriptor(), buffer, wanted, MSG_DONTWAIT);
-        if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+        if (!isReadableWithin(from.descriptor(), 0ms)) return;
+        const std::ptrdiff_t size = receive(from.descriptor(), buffer, wanted);
         if (size < 0) {
             pair.broken = true;
             return;

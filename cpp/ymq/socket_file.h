@@ -1,0 +1,35 @@
+// Listening at ipc addresses: making the socket file of a path, and removing it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ymq/address.h"
+#include "ymq/descriptor.h"
+#include "ymq/error.h"
+
+namespace scaler::ymq {
+
+// A socket file that nobody listens on any more is replaced.
+class SocketFile {
+public:
+    // Returns a socket that listens; where the system has no Unix sockets, the error says so.
+    Result<Descriptor> listenAt(const Address& address);
+
+    // Only the own one: somebody may have removed it and made another. Idempotent.
+    void remove() noexcept;
+
+private:
+    std::string path_{};
+    // The file as it was made.
+    std::uint64_t device_{0};
+    std::uint64_t inode_{0};
+};
+
+inline constexpr std::string_view kNoUnixSocketsText = "this system has no Unix sockets, use a tcp:// address";
+
+// What listening fails with.
+Error listeningError(const Address& address, const char* call, int failure);
+
+}  // namespace scaler::ymq
