@@ -119,7 +119,11 @@ void nameThisThread(const char* name) noexcept {
     for (std::size_t index = 0; index + 1 < wide.size() && name[index] != '\0'; ++index) {
         wide[index] = static_cast<wchar_t>(static_cast<unsigned char>(name[index]));
     }
-    (void)::SetThreadDescription(::GetCurrentThread(), wide.data());
+    // Not every header and version of Windows has it; a thread without a name works as well.
+    using SetDescription = HRESULT(WINAPI*)(HANDLE, PCWSTR);
+    const FARPROC found = ::GetProcAddress(::GetModuleHandleW(L"kernel32.dll"), "SetThreadDescription");
+    const auto set_description = reinterpret_cast<SetDescription>(reinterpret_cast<void (*)()>(found));
+    if (set_description != nullptr) (void)set_description(::GetCurrentThread(), wide.data());
 }
 
 }  // namespace scaler::ymq
