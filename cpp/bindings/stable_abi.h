@@ -1,4 +1,4 @@
-// What CPython offers as macros, which its stable ABI lacks. Nothing is checked: the caller knows the type and the index.
+// What CPython offers as macros, which its stable ABI lacks. Nothing is checked: the caller knows type and index.
 #pragma once
 
 #include <nanobind/nanobind.h>
