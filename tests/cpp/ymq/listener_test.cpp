@@ -20,14 +20,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class SocketFile : public testing::Test {
+class ListenerFile : public testing::Test {
 protected:
-    SocketFile() {
+    ListenerFile() {
         std::string pattern = (std::filesystem::temp_directory_path() / "ymq_listener_test_XXXXXX").string();
         EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
         folder_ = pattern;
     }
-    ~SocketFile() override { std::filesystem::remove_all(folder_); }
+    ~ListenerFile() override { std::filesystem::remove_all(folder_); }
 
     std::shared_ptr<Listener> listener() {
         return std::make_shared<Listener>(
@@ -58,7 +58,7 @@ protected:
 
 }  // namespace
 
-TEST_F(SocketFile, AcceptsTheNextConnectionAlsoWhenOneCannotBeServed) {
+TEST_F(ListenerFile, AcceptsTheNextConnectionAlsoWhenOneCannotBeServed) {
     int accepted = 0;
     std::string logged;
     const auto only = std::make_shared<Listener>(
@@ -79,7 +79,7 @@ TEST_F(SocketFile, AcceptsTheNextConnectionAlsoWhenOneCannotBeServed) {
     only->close();
 }
 
-TEST_F(SocketFile, IsRemovedWithItsListenerAndNothingElseIsLeft) {
+TEST_F(ListenerFile, IsRemovedWithItsListenerAndNothingElseIsLeft) {
     const auto only = listener();
     ASSERT_TRUE(only->open(address()).has_value());
     EXPECT_TRUE(accepts());
@@ -88,7 +88,7 @@ TEST_F(SocketFile, IsRemovedWithItsListenerAndNothingElseIsLeft) {
     EXPECT_TRUE(isEmpty());
 }
 
-TEST_F(SocketFile, IsReplacedWhenNobodyListens) {
+TEST_F(ListenerFile, IsReplacedWhenNobodyListens) {
     { const Descriptor dead = bound(); }
     const auto next = listener();
     EXPECT_TRUE(next->open(address()).has_value());
@@ -96,7 +96,7 @@ TEST_F(SocketFile, IsReplacedWhenNobodyListens) {
     next->close();
 }
 
-TEST_F(SocketFile, IsLeftAloneWhileSomebodyListens) {
+TEST_F(ListenerFile, IsLeftAloneWhileSomebodyListens) {
     const auto first = listener();
     ASSERT_TRUE(first->open(address()).has_value());
     const auto second = listener();
@@ -106,7 +106,7 @@ TEST_F(SocketFile, IsLeftAloneWhileSomebodyListens) {
     first->close();
 }
 
-TEST_F(SocketFile, OfAnotherListenerIsLeftWhenTheFirstOneCloses) {
+TEST_F(ListenerFile, OfAnotherListenerIsLeftWhenTheFirstOneCloses) {
     const auto first = listener();
     ASSERT_TRUE(first->open(address()).has_value());
     std::filesystem::remove(path());
@@ -118,7 +118,7 @@ TEST_F(SocketFile, OfAnotherListenerIsLeftWhenTheFirstOneCloses) {
     EXPECT_TRUE(isEmpty());
 }
 
-TEST_F(SocketFile, IsNotReplacedBetweenItsBindAndItsListen) {
+TEST_F(ListenerFile, IsNotReplacedBetweenItsBindAndItsListen) {
     Descriptor lock(::open((path() + ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
     ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
     const Descriptor live = bound();
@@ -132,7 +132,7 @@ TEST_F(SocketFile, IsNotReplacedBetweenItsBindAndItsListen) {
     EXPECT_TRUE(accepts());
 }
 
-TEST_F(SocketFile, IsTakenByOneOfManyWhoComeAtOnce) {
+TEST_F(ListenerFile, IsTakenByOneOfManyWhoComeAtOnce) {
     for (int round = 0; round < 50; ++round) {
         { const Descriptor dead = bound(); }
         std::vector<std::shared_ptr<Listener>> listeners;
