@@ -185,10 +185,15 @@ unpack() {
 
 boost_source() { printf '%s/source/boost-%s' "$cache" "$version"; }
 
+# Boost's own archive has all headers in one folder, that of Debian those of each library in the library's.
 boost_compile() {
     local source
     source=$(boost_source)
-    unpack "$source" --no-wildcards-match-slash --wildcards '*/boost'
+    unpack "$source" --wildcards '*/boost/*'
+    if [ ! -e "$source/boost/asio.hpp" ]; then
+        say "gathering the headers of Boost's libraries"
+        find "$source/libs" -type d -path '*/include/boost' -prune -exec cp -R {} "$source/" \;
+    fi
     [ -e "$source/boost/asio.hpp" ] || fail "$source holds no boost/asio.hpp: remove it, and compile anew"
 }
 
