@@ -30,7 +30,7 @@ target_link_libraries(scaler_boost INTERFACE Threads::Threads)
 if(WIN32)
   # Windows 10; and without what windows.h otherwise brings along, such as a macro min.
   target_compile_definitions(scaler_boost INTERFACE _WIN32_WINNT=0x0A00 WIN32_LEAN_AND_MEAN NOMINMAX)
-  target_link_libraries(scaler_boost INTERFACE ws2_32 mswsock)
+  target_link_libraries(scaler_boost INTERFACE ws2_32 mswsock bcrypt)
 endif()
 
 # Compiled with what the schema compiler writes are headers and archives of its own release.

@@ -51,7 +51,7 @@ private:
     Log log_;
     WatchedSocket watched_;
     boost::asio::steady_timer back_off_timer_;
-    SocketFile file_{};
+    IpcSocketFile file_{};
     Descriptor listening_{};
     int family_{0};
     bool closed_{false};

@@ -4,11 +4,11 @@
 
 namespace scaler::ymq {
 
-Result<Descriptor> SocketFile::listenAt(const Address& address) {
+Result<Descriptor> IpcSocketFile::listenAt(const Address& address) {
     return Error{ErrorCode::configurationError, address.toString() + ": " + std::string(kNoUnixSocketsText)};
 }
 
-void SocketFile::remove() noexcept {}
+void IpcSocketFile::remove() noexcept {}
 
 std::optional<Address> localChannelOf(const Address&) { return std::nullopt; }
 

@@ -25,7 +25,7 @@ bool isAbandoned(const std::string& path, const StreamEndpoint& endpoint) {
 
 }  // namespace
 
-Result<Descriptor> SocketFile::listenAt(const Address& address) {
+Result<Descriptor> IpcSocketFile::listenAt(const Address& address) {
     const StreamEndpoint endpoint = ipcEndpoint(address);
     // Held until the socket listens, for until then its file looks like one that nobody listens on any more.
     std::optional<SocketFileLock> lock;
@@ -48,7 +48,7 @@ Result<Descriptor> SocketFile::listenAt(const Address& address) {
     return socket;
 }
 
-void SocketFile::remove() noexcept {
+void IpcSocketFile::remove() noexcept {
     struct stat now {};
     if (path_.empty() || ::stat(path_.c_str(), &now) != 0) return;
     if (now.st_dev == device_ && now.st_ino == inode_) ::unlink(path_.c_str());

@@ -12,7 +12,7 @@
 namespace scaler::ymq {
 
 // A socket file that nobody listens on any more is replaced.
-class SocketFile {
+class IpcSocketFile {
 public:
     // Returns a socket that listens; where the system has no Unix sockets, the error says so.
     Result<Descriptor> listenAt(const Address& address);
