@@ -77,6 +77,7 @@ def test_storage_killed_with_calls_pending(start_combo: _Start, tmp_path: Path) 
         reference = client.send_object(bytes(_LARGE))
         stored = client.submit(bytes, _LARGE)
         wait_until(stored.done, 30)  # its result is in the storage, and nobody has asked for it
+        assert client.submit(measure, b"").result(timeout=30) == 0  # its function is in the storage from here on
         returning = [client.submit(fill, number, _LARGE) for number in range(2)]
         wait_until(lambda: len(history) == 2, 30)
         # From here on the storage answers nobody, so that nothing is fetched ahead.
