@@ -4,7 +4,7 @@
 #
 #   scripts/wheel_in_chroot.sh dist/WHEEL                    Debian 12, which has Python 3.11
 #   scripts/wheel_in_chroot.sh dist/WHEEL --suite trixie     another release: Debian 13 has Python 3.13
-#   --mirror URL                                             where debootstrap gets its packages
+#   --mirror URL                                             where debootstrap gets its packages, instead of its default
 #   --files N                                                how many files the example measures, instead of all
 #
 # Needs root, debootstrap, unshare and ip. The dependencies of the wheel are downloaded before, by pip of $PYTHON, .venv or
@@ -12,7 +12,7 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-suite=bookworm mirror=http://deb.debian.org/debian wheel='' files=''
+suite=bookworm mirror=() wheel='' files=''
 readonly limit_seconds=1800
 
 say() { printf '[wheel_in_chroot] %s\n' "$*"; }
@@ -53,14 +53,14 @@ fi
 while [ $# -gt 0 ]; do
     case $1 in
         --suite) suite=${2:-} ; shift ;;
-        --mirror) mirror=${2:-} ; shift ;;
+        --mirror) [ -n "${2:-}" ] || usage; mirror=("$2") ; shift ;;
         --files) files=${2:-} ; shift ;;
         -*) usage ;;
         *) wheel=$1 ;;
     esac
     shift
 done
-if [ -z "$wheel" ] || [ -z "$suite" ] || [ -z "$mirror" ]; then usage; fi
+if [ -z "$wheel" ] || [ -z "$suite" ]; then usage; fi
 [ -f "$wheel" ] || fail "$wheel: there is no such file; scripts/wheel.sh builds it"
 [ "$(id -u)" -eq 0 ] || fail "only root may make a chroot: call it with sudo"
 need debootstrap debootstrap
@@ -71,7 +71,7 @@ python=$(find_python)
 folder=$(mktemp -d)
 trap 'rm -rf --one-file-system "$folder"' EXIT
 say "making a bare Debian '$suite'"
-debootstrap --variant=minbase --include=python3,python3-venv "$suite" "$folder" "$mirror" > "$folder.log" 2>&1 ||
+debootstrap --variant=minbase --include=python3,python3-venv "$suite" "$folder" "${mirror[@]}" > "$folder.log" 2>&1 ||
     { tail -n 20 "$folder.log" >&2; rm -f "$folder.log"; fail "debootstrap failed"; }
 rm -f "$folder.log"
 version=$(chroot "$folder" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
