@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from scaler.client.nesting import next_level
 from scaler.client.object_reference import ObjectReference
 from scaler.protocol import codec
+from scaler.utility.garbage import without_collection
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
 from scaler.utility.serialization import INLINE_VALUE_BYTES
 
@@ -49,19 +50,20 @@ class GraphBuilder:
         """Return the graph, with the function of each call by its key. Raise MissingObjects or a serializer's error."""
         objects: list[NewObject] = []
         arguments = self._data_arguments(plan, objects)
-        node_ids = {key: self._tasks.next_id() for key in plan.calls}
-        for key, node_id in node_ids.items():
-            arguments[key] = codec.Argument(_TASK, node_id)
-        level = next_level()
-        nodes = (
-            self._tasks.make_node(
-                node_ids[key], function_ids[key], [arguments[name] for name in call.takes], capabilities, level
+        with without_collection():
+            node_ids = {key: self._tasks.next_id() for key in plan.calls}
+            for key, node_id in node_ids.items():
+                arguments[key] = codec.Argument(_TASK, node_id)
+            level = next_level()
+            nodes = (
+                self._tasks.make_node(
+                    node_ids[key], function_ids[key], [arguments[name] for name in call.takes], capabilities, level
+                )
+                for key, call in plan.calls.items()
             )
-            for key, call in plan.calls.items()
-        )
-        graph_id = self._tasks.next_id()
-        targets = [node_ids[key] for key in plan.keys if key in node_ids]
-        return NewGraph(graph_id, node_ids, list(self._frames(graph_id, targets, nodes)), objects)
+            graph_id = self._tasks.next_id()
+            targets = [node_ids[key] for key in plan.keys if key in node_ids]
+            return NewGraph(graph_id, node_ids, list(self._frames(graph_id, targets, nodes)), objects)
 
     def _data_arguments(self, plan: GraphPlan, objects: list[NewObject]) -> dict[str, codec.Argument]:
         """Return what stands for each node of data, and collect the objects that are to be stored."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from scaler.client.graph.call_order import in_order
+from scaler.utility.garbage import without_collection
 from scaler.utility.graph.optimization import cull_graph, is_call
 
 
@@ -25,6 +26,7 @@ class GraphPlan(NamedTuple):
     data: dict[str, Any]
 
     @staticmethod
+    @without_collection()
     def make(graph: Mapping[str, Any], keys: Iterable[str]) -> GraphPlan:
         """Return the plan for some keys of a graph.
 
