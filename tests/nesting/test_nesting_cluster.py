@@ -171,7 +171,7 @@ def test_a_client_in_a_task_that_stands_still_is_not_lost() -> None:
 def processes_of(cluster: SchedulerClusterCombo) -> list[psutil.Process]:
     """Return the processor processes of the one worker."""
     [agent] = psutil.Process(cluster._cluster.pid).children()
-    return agent.children()
+    return [child for child in agent.children() if child.name() == "Processor"]
 
 
 def wait_for_processors(cluster: SchedulerClusterCombo, count: int) -> list[psutil.Process]:

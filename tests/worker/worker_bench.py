@@ -236,7 +236,7 @@ def make_worker(address: str, **fields: Any) -> Worker:
 
 
 def processors_of(worker: Worker) -> list[psutil.Process]:
-    return psutil.Process(worker.pid).children()
+    return [child for child in psutil.Process(worker.pid).children() if child.name() == "Processor"]
 
 
 def is_gone(process: psutil.Process) -> bool:

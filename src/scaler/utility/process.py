@@ -145,6 +145,7 @@ def run_child(
     except EOFError:
         return  # the parent is gone, or has no use for this process
     process.prepared = prepared
+    _set_command_name(process.name)
     # Only from here on is the pipe a sign of the end, and not of the object.
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(lifeline, _SET_SIGNAL, process.parent_loss_signal)

@@ -9,7 +9,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from scaler.utility.identifiers import ProcessorID
-from scaler.worker.agent.prepared_processor import PreparedProcessor
+from scaler.worker.agent.prepared_processor import PreparedProcessor, Reserve
 from scaler.worker.agent.processor.processor import Processor
 from scaler.worker.agent.processor.processor_settings import ProcessorSettings
 from scaler.worker.agent.suspension import Suspension
@@ -36,7 +36,8 @@ class Processors:
         self._agent_address = agent_address
         self._loop = loop
         self._on_exit = on_exit
-        self._prepared = prepared  # for the first one
+        self._reserve = Reserve(loop, prepared)
+        self._any_ended = False
         self._living: dict[bytes, Processor] = {}
         self._suspensions: dict[bytes, Suspension] = {}
 
@@ -45,7 +46,7 @@ class Processors:
 
     def start(self, object_storage_address: str) -> tuple[bytes, int, TaskGate]:
         """Start a processor and return its identity, process id and gate. Raise OSError when the system refuses."""
-        prepared, self._prepared = self._prepared or PreparedProcessor(), None
+        prepared = self._reserve.take()
         gate, settings = prepared.gate, self._settings
         processor = Processor(
             ProcessorSettings(
@@ -73,6 +74,8 @@ class Processors:
             processor.pid, prepared.resume_descriptor, settings.hard_processor_suspend
         )
         self._loop.add_reader(processor.sentinel, self._on_sentinel, processor)
+        if self._any_ended:  # as one may again
+            self._reserve.fill_soon()
         return processor.processor_id, processor.pid, gate
 
     def suspend(self, processor_id: bytes) -> None:
@@ -102,9 +105,7 @@ class Processors:
 
     def close(self) -> None:
         """Kill, reap and forget every processor."""
-        if self._prepared is not None:
-            self._prepared.close()
-            self._prepared = None
+        self._reserve.close()
         self.kill_all()
         for processor in self._living.values():
             self._loop.remove_reader(processor.sentinel)
@@ -118,6 +119,7 @@ class Processors:
         self._loop.remove_reader(processor.sentinel)
         exit_code = processor.exitcode
         processor.close()
+        self._any_ended = True
         del self._living[processor.processor_id]
         self._suspensions.pop(processor.processor_id).close()
         logging.info("processor %s ended, exit code %s", processor.pid, exit_code)
