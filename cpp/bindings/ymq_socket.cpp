@@ -368,8 +368,8 @@ void defineSocket(nb::module_& module) {
     type.def_prop_ro("port", [](const Socket& self) { return Port{self.native().port()}; });
     type.def_prop_ro("socket_type", [](const Socket& self) { return self.native().options().type; });
     type.def_prop_ro(
-        "refusal", [](const Socket& self) { return self.native().refusal(); },
-        "Return what the other side said when it last refused a connection.");
+        "connect_failure", [](const Socket& self) { return self.native().connectFailure(); },
+        "Return why the last connecting came to nothing: what the other side said, or how the last attempt failed.");
     defineSending(type);
     defineReceiving(type);
     defineLife(type);

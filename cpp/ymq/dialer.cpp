@@ -65,7 +65,7 @@ void Dialer::scheduleAttempt() {
         if (cancelled || generation != self->generation_) return;
         if (self->attempts_ > 1 && std::chrono::steady_clock::now() >= self->deadline_) {
             self->stop();
-            self->on_given_up_(self->address_.toString() + ": " + self->last_failure_);
+            self->on_given_up_(self->last_failure_);
             return;
         }
         attemptTo([&] { self->attempt(); }, [&](const char* why) { self->onAttemptFailed(why); });

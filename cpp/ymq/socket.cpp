@@ -80,6 +80,6 @@ SocketStatistics Socket::statistics() { return core_->statistics(); }
 
 std::shared_ptr<Port> Socket::port() const { return core_; }
 
-std::string Socket::refusal() { return core_->refusal(); }
+std::string Socket::connectFailure() { return core_->connectFailure(); }
 
 }  // namespace scaler::ymq

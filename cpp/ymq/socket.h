@@ -80,8 +80,9 @@ public:
     bool close(std::chrono::milliseconds linger);
 
     SocketStatistics statistics();
-    // Returns what the other side said when it last refused a connection.
-    std::string refusal();
+    // Returns why the last connecting came to nothing: what the other side said when it refused, or how the last
+    // attempt before giving up failed. Empty when neither has happened.
+    std::string connectFailure();
     // Returns the socket for code of other modules; who keeps it keeps the connections.
     std::shared_ptr<Port> port() const;
 

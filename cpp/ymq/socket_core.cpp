@@ -134,9 +134,9 @@ SocketStatistics SocketCore::statistics() {
     return statistics;
 }
 
-std::string SocketCore::refusal() {
+std::string SocketCore::connectFailure() {
     const std::lock_guard lock(mutex_);
-    return refusal_;
+    return connect_failure_;
 }
 
 void SocketCore::setFilter(std::shared_ptr<InboundFilter> filter) {

@@ -45,7 +45,7 @@ public:
     Role peerRole(std::string_view identity);
     std::vector<Received> take(std::size_t maximum);
     SocketStatistics statistics();
-    std::string refusal();
+    std::string connectFailure();
     void setFilter(std::shared_ptr<InboundFilter> filter) override;
     bool hasItems() override;
     const void* loopIdentity() const noexcept override { return &loop_; }
@@ -171,7 +171,7 @@ private:
     std::vector<PeerPointer> touched_{};
     std::vector<PeerPointer> soon_{};
     std::map<Role, std::chrono::milliseconds> session_timeouts_{};
-    std::string refusal_{};
+    std::string connect_failure_{};
     SocketStatistics counters_{};
     std::unordered_set<std::shared_ptr<Link>> links_{};
 

@@ -196,7 +196,7 @@ void SocketCore::refuseLocked(Link& link, const Refuse& refuse) {
 void SocketCore::onRefused(Link& link, const Refuse& refuse) {
     const std::lock_guard lock(mutex_);
     const PeerPointer peer = dialed_peer_;
-    refusal_ = refuse.text;
+    connect_failure_ = refuse.text;
     dropLinkLocked(link);
     if (peer == nullptr) return;
     const bool resuming = peer->state == Peer::State::live;
@@ -302,7 +302,8 @@ void SocketCore::endLocked(PeerPointer peer, PeerEvent event, ErrorCode code) {
 void SocketCore::onGivenUp(const std::string& why) {
     const std::lock_guard lock(mutex_);
     if (dialed_peer_ == nullptr) return;
-    log(LogLevel::warning, "gave up connecting to " + why);
+    connect_failure_ = why;
+    log(LogLevel::warning, "gave up connecting to " + dialer_->address().toString() + ": " + why);
     const bool fresh = dialed_peer_->state == Peer::State::waiting;
     endLocked(dialed_peer_, PeerEvent::lost,
               fresh ? ErrorCode::connectFailed : ErrorCode::connectorSocketClosedByRemoteEnd);

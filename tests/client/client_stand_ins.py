@@ -132,7 +132,7 @@ class StandInScheduler:
 
     # --- the link's interface
 
-    def refusal(self) -> str:
+    def connect_failure(self) -> str:
         return "its identity is in use"
 
     def receive(self, timeout_seconds: float, into: list[tuple[bytes, Any]]) -> None:

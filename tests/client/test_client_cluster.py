@@ -474,7 +474,7 @@ def test_no_address_outside_a_worker() -> None:
 
 def test_no_scheduler(combo: SchedulerClusterCombo) -> None:
     start = time.monotonic()
-    with pytest.raises(TimeoutError, match=r"tcp://127\.0\.0\.1:9.*1 second") as info:
+    with pytest.raises(TimeoutError, match=r"tcp://127\.0\.0\.1:9.*1 seconds: Connection refused") as info:
         Client(address="tcp://127.0.0.1:9", timeout_seconds=1)
     assert isinstance(info.value, DisconnectedError)
     assert time.monotonic() - start < 5

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -44,6 +46,34 @@ def test_frozen_scheduler_is_noticed_within_the_timeout() -> None:
     finally:
         os.kill(scheduler, signal.SIGCONT)
         combo.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"", "nothing there answers as a scheduler does"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "a frame of more bytes than allowed"),
+    ],
+)
+def test_a_port_of_something_else_is_named(answer: bytes, reason: str) -> None:
+    """An address that is no scheduler's gives an error that says what is wrong with it."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1))
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):  # the end of the test
+                while True:
+                    connection = stack.enter_context(server.accept()[0])
+                    connection.sendall(answer)
+                    if answer:
+                        connection.close()
+
+        pool.submit(serve)
+        stack.callback(server.shutdown, socket.SHUT_RDWR)
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(DisconnectedError, match=f"{address} could not be made within 1 seconds: {reason}"):
+            Client(address, timeout_seconds=1)
 
 
 def test_disconnect_from_a_frozen_scheduler_is_bounded() -> None:

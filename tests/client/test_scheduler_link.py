@@ -23,7 +23,7 @@ class StandInSocket:
         self.room = 1_000_000
         self.refill = 0
         self.code = ErrorCode.PeerQueueFull
-        self.refusal = ""
+        self.connect_failure = ""
 
     def connect(self, address: str, give_up_seconds: float) -> None:
         if address == "bad":
@@ -74,9 +74,9 @@ def running() -> bool:
 
 
 def test_reason_of_a_refusal_is_that_of_the_socket(link: SchedulerLink) -> None:
-    assert link.refusal() == "it gave no reason"
-    socket_of(link).refusal = "the identity is in use"
-    assert link.refusal() == "the identity is in use"
+    assert link.connect_failure() == "it gave no reason"
+    socket_of(link).connect_failure = "the identity is in use"
+    assert link.connect_failure() == "the identity is in use"
 
 
 def test_bad_address_is_a_value_error(monkeypatch: pytest.MonkeyPatch) -> None:

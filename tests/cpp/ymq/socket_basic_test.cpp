@@ -282,6 +282,7 @@ TEST(SocketBasic, InitialConnectGivesUp) {
     EXPECT_TRUE(client.socket.connect("tcp://127.0.0.1:1", 300ms).has_value());
     EXPECT_EQ(client.completion(), (std::pair<std::uint64_t, ErrorCode>{5, ErrorCode::connectFailed}));
     EXPECT_EQ(client.event(), (Event{"", PeerEvent::lost}));
+    EXPECT_EQ(client.socket.connectFailure(), "Connection refused");
     Party server(SocketType::binder, "server");
     client.connect(server.bind());
     EXPECT_EQ(client.send(std::nullopt, "again"), ErrorCode::uninit);

@@ -125,7 +125,7 @@ TEST(SocketGreeting, RefusalsNameTheirReason) {
     Party client(red);
     client.connect("tcp://127.0.0.1:" + std::to_string(port));
     EXPECT_EQ(client.event(), (Event{"", PeerEvent::refused}));
-    EXPECT_EQ(client.socket.refusal(), "this is another cluster");
+    EXPECT_EQ(client.socket.connectFailure(), "this is another cluster");
     EXPECT_FALSE(server.event(20ms).has_value());
 }
 

@@ -88,7 +88,7 @@ class ClientAgent:
         self._pool = JobPool()
         self._storage = ClientStorage(identity)
         self._meter = ProcessMeter()
-        self._dispatcher = Dispatcher(self._core, repr(identity), timeout_seconds, link.refusal)
+        self._dispatcher = Dispatcher(self._core, repr(identity), timeout_seconds, link.connect_failure)
         self._outlet = CoreOutlet(self._core, self._lock, link.send, repr(identity))
         self._received: list[Received] = []
         self._is_handling = False

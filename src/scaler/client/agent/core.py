@@ -208,8 +208,12 @@ class ClientCore:
             self._last_contact_seconds = min(now_seconds, self._last_contact_seconds + pause_seconds)
         self._last_tick_seconds = now_seconds
         if now_seconds - self._last_contact_seconds > self._timeout_seconds and self.state is not ClientState.stopped:
-            kind = "is lost: it gave no sign of life for" if self._is_connected else "could not be made within"
-            self._fail_disconnected(f"{kind} {self._timeout_seconds:g} seconds")
+            limit = f"{self._timeout_seconds:g} seconds"
+            self._fail_disconnected(
+                f"is lost: it gave no sign of life for {limit}"
+                if self._is_connected
+                else f"could not be made within {limit}: nothing there answers as a scheduler does"
+            )
         self._delete_objects()
 
     def is_heartbeat_due(self, now_seconds: float) -> bool:

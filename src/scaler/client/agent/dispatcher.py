@@ -17,12 +17,17 @@ logger = logging.getLogger(__name__)
 class Dispatcher:
     """Decodes messages and calls the core's handlers, under the lock of the core."""
 
-    def __init__(self, core: ClientCore, owner: str, timeout_seconds: float, refusal: Callable[[], str]) -> None:
-        """``owner`` names the client in the log, the time-out is that of its connection, ``refusal`` why it failed."""
+    def __init__(
+        self, core: ClientCore, owner: str, timeout_seconds: float, connect_failure: Callable[[], str]
+    ) -> None:
+        """``owner`` names the client in the log, the time-out is that of its connection.
+
+        ``connect_failure`` tells why there is none.
+        """
         self._core = core
         self._owner = owner
         self._timeout_seconds = timeout_seconds
-        self._refusal = refusal
+        self._connect_failure = connect_failure
         self._hot_handlers: dict[type[Any], Callable[[Any], None]] = {
             codec.TaskResult: core.on_task_result,
             codec.TaskCancelConfirm: core.on_task_cancel_confirm,
@@ -59,11 +64,11 @@ class Dispatcher:
         if event == PeerEvent.connected:
             self._core.on_connected(now_seconds)
         elif event == PeerEvent.refused:
-            self._core.on_refused(self._refusal())
+            self._core.on_refused(self._connect_failure())
         elif self._core.is_connected:
             self._core.on_lost("is lost")
         else:
-            self._core.on_lost(f"could not be made within {self._timeout_seconds:g} seconds")
+            self._core.on_lost(f"could not be made within {self._timeout_seconds:g} seconds: {self._connect_failure()}")
 
     def _on_heartbeat_echo(self, echo: Any) -> None:
         address = echo.objectStorageAddress

@@ -45,9 +45,9 @@ class SchedulerLink:
         """Wait without the GIL and append what has arrived to the list: frames and events."""
         self._socket.recv_batch(timeout_seconds, into=into)
 
-    def refusal(self) -> str:
-        """Return why the scheduler has refused the connection."""
-        return self._socket.refusal or "it gave no reason"
+    def connect_failure(self) -> str:
+        """Return why there is no connection: why the scheduler refused it, or how the last attempt failed."""
+        return self._socket.connect_failure or "it gave no reason"
 
     def interrupt(self) -> None:
         """Let the waiting ``receive`` return."""

@@ -163,8 +163,9 @@ class Socket:
     @property
     def port(self) -> Port: ...
     @property
-    def refusal(self) -> str:
-        """What the other side said when it last refused a connection; empty when it did not."""
+    def connect_failure(self) -> str:
+        """Why the last connecting came to nothing: what the other side said when it refused, or how the last attempt
+        before giving up failed; empty when neither has happened."""
 
     def set_session_timeout(self, role: Role, seconds: float) -> None:
         """Let sessions of peers of one role end after another time without a sign of life."""

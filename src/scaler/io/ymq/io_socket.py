@@ -201,9 +201,9 @@ class _Dispatcher:
         if event == PeerEvent.connected:
             self._finish_connecting(None)
         elif event == PeerEvent.refused:
-            self._finish_connecting(_failure(ErrorCode.Refused, self.socket.refusal))
+            self._finish_connecting(_failure(ErrorCode.Refused, self.socket.connect_failure))
         else:
-            self._finish_connecting(_failure(ErrorCode.ConnectFailed))
+            self._finish_connecting(_failure(ErrorCode.ConnectFailed, self.socket.connect_failure))
         if event == PeerEvent.connected:
             self._receive_failure = None
         elif self._socket_type == IOSocketType.Connector:
