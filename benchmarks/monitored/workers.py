@@ -23,7 +23,7 @@ from scaler.utility.metadata.profile_result import ProfileResult
 HEARTBEAT_SECONDS: Final = 2.0
 _RESULT: Final = DefaultSerializer.serialize(None)
 _IDLE: Final = {"initialized": True, "hasTask": False, "suspended": False}
-_MEMORY_BYTES: Final = 50_000_000
+_MEGABYTE: Final = 2**20
 
 
 class SimulatedWorker:
@@ -47,7 +47,7 @@ class SimulatedWorker:
             self.socket.send_many(answers)
 
     def beat(self) -> None:
-        """Send a heartbeat; its figures differ from those before."""
+        """Send a heartbeat; its figures differ from those before, and from those of other workers."""
         self.socket.send(None, self._heartbeat())
 
     def _answer(self, received: Any) -> bytes | None:
@@ -73,13 +73,14 @@ class SimulatedWorker:
         return None
 
     def _heartbeat(self) -> bytes:
-        resource = {"cpu": (self._number + self._ended) % 1000, "rss": _MEMORY_BYTES + self._ended * 4096}
+        rss_bytes = (48 + self._number) * _MEGABYTE + self._ended * 4096
+        resource = {"cpu": (self._number + self._ended) % 1000, "rss": rss_bytes}
         return message.encode(
             "workerHeartbeat",
             agent=resource,
-            rssFree=_MEMORY_BYTES,
-            queueSize=1000,
-            latencyUS=100,
+            rssFree=(100 + self._number) * _MEGABYTE,
+            queueSize=1000 + self._number,
+            latencyUS=100 + self._number,
             taskLock=True,
             processors=[{**_IDLE, "pid": self._number + 1, "resource": resource}],
             capabilities=[],

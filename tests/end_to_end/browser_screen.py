@@ -17,7 +17,7 @@ from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 
-DEADLINE_SECONDS = 25.0
+DEADLINE_SECONDS = 60.0
 
 _TABLE = """
 const root = document.querySelector(`[data-testid="${arguments[0]}"]`);

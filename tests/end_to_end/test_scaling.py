@@ -100,6 +100,31 @@ def test_an_adapter_that_is_told_to_end_lets_its_workers_drain(
 
 
 @pytest.mark.timeout(120)
+def test_a_stack_waits_for_the_workers_of_its_adapter_that_drain(
+    leftovers: Any, chosen_port: int, tmp_path: Path
+) -> None:
+    marks, release, stack = tmp_path / "marks", tmp_path / "release", tmp_path / "stack.toml"
+    web_port = chosen_port + 3
+    stack.write_text(
+        f'[scheduler]\nscheduler_address = "tcp://127.0.0.1:{chosen_port}"\n'
+        f'adapter_webhook_urls = ["http://127.0.0.1:{web_port}"]\n'
+        f'[native_worker_adapter]\nhost = "127.0.0.1"\nport = {web_port}\nmax_workers = 1\ndrain_seconds = 100\n'
+    )
+    with Command("scaler", str(stack)) as command:
+        command.wait_for("listen to http://")
+        with Client(address=f"tcp://127.0.0.1:{chosen_port}") as client:
+            future = client.submit(make_waiting_task(), str(marks), str(release))
+            wait_until(marks.exists, "it does not start")
+            command.process.send_signal(signal.SIGTERM)
+            command.wait_for(" drains: received SIGTERM")
+            release.touch()
+            future.result(timeout=30)
+        assert command.wait(30) == 0, command.output
+        assert marks.read_text() == "started\n"
+    leftovers.wait_until_none(1.0)
+
+
+@pytest.mark.timeout(120)
 def test_it_grows_under_load_and_shrinks_back_without_losing_or_repeating_a_task(
     leftovers: Any, chosen_port: int, tmp_path: Path
 ) -> None:

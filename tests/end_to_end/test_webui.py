@@ -66,7 +66,7 @@ def one_more_worker(combo: SchedulerClusterCombo, capabilities: dict[str, int]) 
         cluster.close()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_every_tab_shows_what_happens(chosen_port: int, leftovers: Any, tmp_path: Path) -> None:
     monitor_address = f"tcp://127.0.0.1:{chosen_port + 2}"
     with (

@@ -26,7 +26,7 @@ _HALF_AN_HOUR = 1800
 _LATE_SECONDS = 30  # a busy machine
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_pages_and_half_an_hour(chosen_port: int, leftovers: Any) -> None:
     with (
         SchedulerClusterCombo(0, address=f"tcp://127.0.0.1:{chosen_port}", logging_level="CRITICAL") as combo,
@@ -40,7 +40,7 @@ def test_pages_and_half_an_hour(chosen_port: int, leftovers: Any) -> None:
             screen.wait(lambda: f"Workers\n{WORKERS}\n" in screen.text("scheduler"))
             _check_pages_of_a_table(screen)
             client.submit(sleep_for, 0).result()
-            _check_half_an_hour(screen)
+            _check_half_an_hour(screen, time.time())
             _check_that_the_log_is_the_last_hundred(screen, client)
             _check_pages_of_the_stream(screen)
         screen.open("Live")
@@ -53,25 +53,29 @@ def test_pages_and_half_an_hour(chosen_port: int, leftovers: Any) -> None:
 
 
 def _check_pages_of_a_table(screen: Screen) -> None:
-    """Sort all workers by a column, and turn the pages."""
+    """Sort all workers by a column, the largest first, and turn the pages."""
     head = "//*[@data-testid='workers']//th[contains(., 'Agt CPU %')]"
-    screen.driver.find_element(By.XPATH, head).click()
+    for first in ("0", f"{(WORKERS - 1) / 10:g}"):
+        screen.driver.find_element(By.XPATH, head).click()
+        screen.wait(lambda first=first: screen.rows("workers")[0]["Agt CPU %"] == first)
+    expected = [f"{number / 10:g}" for number in reversed(range(WORKERS))]
     seen: list[dict[str, str]] = []
     for first in range(1, WORKERS, WORKERS_OF_A_PAGE):
         last = min(first + WORKERS_OF_A_PAGE - 1, WORKERS)
         screen.wait(lambda first=first, last=last: f"{first}-{last} of {WORKERS}" in screen.text("workers"))
-        screen.wait(lambda first=first: screen.rows("workers")[0]["Agt CPU %"] == f"{(first - 1) / 10:g}")
+        screen.wait(lambda first=first: screen.rows("workers")[0]["Agt CPU %"] == expected[first - 1])
         rows = screen.rows("workers")
         assert len(rows) == last - first + 1
         seen += rows
         if last < WORKERS:
             screen.driver.find_element(By.CSS_SELECTOR, '[data-testid="workers"] [aria-label="Next page"]').click()
-    assert [row["Agt CPU %"] for row in seen] == [f"{number / 10:g}" for number in range(WORKERS)]
+    assert [row["Agt CPU %"] for row in seen] == expected
     assert len({row["Worker"] for row in seen}) == WORKERS
 
 
-def _check_half_an_hour(screen: Screen) -> None:
+def _check_half_an_hour(screen: Screen, ended: float) -> None:
     """A task that says that it ran for so long is in the charts for all of that time, as far as they reach."""
+    began = ended - TASK_SECONDS
     for minutes, scale in ((5, "linear"), (30, "linear"), (30, "log")):
         screen.open("Settings")
         screen.press(f"{minutes} minutes")
@@ -86,19 +90,24 @@ def _check_half_an_hour(screen: Screen) -> None:
             )
         )
         sizes = dict(chart["data"][0])
-        began = time.time() - TASK_SECONDS
-        ran = [size for moment, size in sizes.items() if (began + 10) * 1000 < moment < (time.time() - 60) * 1000]
-        assert len(ran) > 200
+        surely_ran = ((began + 2 * _LATE_SECONDS) * 1000, (ended - _LATE_SECONDS) * 1000)
+        ran = [size for moment, size in sizes.items() if surely_ran[0] < moment < surely_ran[1]]
+        assert len(ran) > 100
         assert set(ran) == {TASK_BYTES}
         before = [size for moment, size in sizes.items() if moment < (began - _LATE_SECONDS) * 1000]
         assert set(before) == ({least} if minutes * 60 > TASK_SECONDS else set())
-        filled = [shape for shape in screen.painted("memory") if shape["type"] == "ec-polygon" and shape["fill"]]
-        assert len(filled) == 1
+        screen.wait(partial(_is_filled, screen))
     screen.open("Worker Task Stream")
-    [bar] = screen.wait(lambda: screen.chart("task-stream")["data"][0])
-    assert bar[2] - bar[1] == TASK_SECONDS * 1000
-    assert bar[2] / 1000 == pytest.approx(time.time(), abs=_LATE_SECONDS)
-    assert screen.chart("task-stream")["to"] - screen.chart("task-stream")["from"] == _HALF_AN_HOUR * 1000
+    chart = screen.wait(lambda: (chart := screen.chart("task-stream"))["data"][0] and chart)
+    [bar] = chart["data"][0]
+    assert bar[2] - bar[1] == pytest.approx(TASK_SECONDS * 1000, abs=2)  # milliseconds are rounded
+    assert bar[2] / 1000 == pytest.approx(ended, abs=_LATE_SECONDS)
+    assert chart["to"] - chart["from"] == pytest.approx(_HALF_AN_HOUR * 1000, abs=2)
+
+
+def _is_filled(screen: Screen) -> bool:
+    """Return whether the area under the curve is painted."""
+    return sum(shape["type"] == "ec-polygon" and bool(shape["fill"]) for shape in screen.painted("memory")) == 1
 
 
 def _check_pages_of_the_stream(screen: Screen) -> None:
