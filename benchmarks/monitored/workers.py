@@ -1,6 +1,6 @@
 """Many simulated workers in one process: each answers a task as soon as it comes, and nothing is run.
 
-    python -m monitored.workers tcp://127.0.0.1:2345 1000
+    python -m monitored.workers tcp://127.0.0.1:2345 1000 [--task-seconds 0.001] [--task-bytes 4096]
 
 Says ``ready`` when the scheduler has answered to all of them, and ends with its standard input. To the scheduler they
 are workers: each has a session, its heartbeats tell of a processor, and each task ends with a result and what it cost.
@@ -22,17 +22,17 @@ from scaler.utility.metadata.profile_result import ProfileResult
 
 HEARTBEAT_SECONDS: Final = 2.0
 _RESULT: Final = DefaultSerializer.serialize(None)
-_COST: Final = ProfileResult(0.001, 4096, 0.001).serialize()
 _IDLE: Final = {"initialized": True, "hasTask": False, "suspended": False}
-_MEMORY_BYTES: Final = 50_000_000
+_MEGABYTE: Final = 2**20
 
 
 class SimulatedWorker:
     """One worker: its socket, and the answers to what comes there."""
 
-    def __init__(self, context: Context, address: str, number: int) -> None:
+    def __init__(self, context: Context, address: str, number: int, cost: ProfileResult) -> None:
         self.has_heard = False
         self._number = number
+        self._cost = cost.serialize()
         self._ended = 0
         identity = f"Worker|simulated-{number}|{os.urandom(16).hex()}".encode()
         self.socket = Socket(context, identity, IOSocketType.Connector, role=Role.worker)
@@ -47,7 +47,7 @@ class SimulatedWorker:
             self.socket.send_many(answers)
 
     def beat(self) -> None:
-        """Send a heartbeat; its figures differ from those before."""
+        """Send a heartbeat; its figures differ from those before, and from those of other workers."""
         self.socket.send(None, self._heartbeat())
 
     def _answer(self, received: Any) -> bytes | None:
@@ -61,7 +61,7 @@ class SimulatedWorker:
             return codec.TaskResult(
                 task_id=codec.peek_task(received)[0],
                 result_type=codec.TaskResultType.success,
-                metadata=_COST,
+                metadata=self._cost,
                 value=_RESULT,
             ).encode()
         if kind == codec.MessageKind.taskCancel:
@@ -73,23 +73,24 @@ class SimulatedWorker:
         return None
 
     def _heartbeat(self) -> bytes:
-        resource = {"cpu": (self._number + self._ended) % 1000, "rss": _MEMORY_BYTES + self._ended * 4096}
+        rss_bytes = (48 + self._number) * _MEGABYTE + self._ended * 4096
+        resource = {"cpu": (self._number + self._ended) % 1000, "rss": rss_bytes}
         return message.encode(
             "workerHeartbeat",
             agent=resource,
-            rssFree=_MEMORY_BYTES,
-            queueSize=1000,
-            latencyUS=100,
+            rssFree=(100 + self._number) * _MEGABYTE,
+            queueSize=1000 + self._number,
+            latencyUS=100 + self._number,
             taskLock=True,
             processors=[{**_IDLE, "pid": self._number + 1, "resource": resource}],
             capabilities=[],
         )
 
 
-def serve(address: str, count: int) -> None:
-    """Be the workers until the standard input ends, or the scheduler does."""
+def serve(address: str, count: int, cost: ProfileResult) -> None:
+    """Be the workers until the standard input ends, or the scheduler does. Each task is said to cost that."""
     context = Context(1)
-    workers = [SimulatedWorker(context, address, number) for number in range(count)]
+    workers = [SimulatedWorker(context, address, number, cost) for number in range(count)]
     selector = selectors.EpollSelector()
     selector.register(sys.stdin, selectors.EVENT_READ)
     for worker in workers:
@@ -115,8 +116,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("address", help="of the scheduler")
     parser.add_argument("count", type=int, help="how many workers")
+    parser.add_argument("--task-seconds", type=float, default=0.001, help="what a task says that it ran for")
+    parser.add_argument("--task-bytes", type=int, default=4096, help="what a task says that it took of memory")
     options = parser.parse_args()
-    serve(options.address, options.count)
+    serve(options.address, options.count, ProfileResult(options.task_seconds, options.task_bytes, 0.001))
 
 
 if __name__ == "__main__":

@@ -108,9 +108,9 @@ def of_workers(config, settings):
 
 def test_workers_of_the_native_adapter_get_every_setting():
     config = unusual_config(NativeWorkerAdapterConfig)
-    said, got = of_workers(config, NativeWorkerAdapter(config)._make_worker()._settings)
+    said, got = of_workers(config, NativeWorkerAdapter(config, asyncio.Event())._make_worker()._settings)
     assert got == said
-    assert set(said) >= {field.name for field in dataclasses.fields(WorkerSettings)} - {"worker_id", "drain_seconds"}
+    assert set(said) >= {field.name for field in dataclasses.fields(WorkerSettings)} - {"worker_id"}
 
 
 def test_slots_in_symphony_get_every_setting():

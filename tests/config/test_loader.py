@@ -191,6 +191,24 @@ def test_flags_do_not_collide(section):
             [],
             "config.toml: [scheduler]: monitor_address must be a tcp",
         ),
+        (
+            "scheduler",
+            [],
+            ["-aa", "ipc:///tmp/x"],
+            "advertised_address must be a tcp address, as scheduler_address (tcp://127.0.0.1:11) is, got 'ipc:///tmp/x'",
+        ),
+        (
+            "scheduler",
+            ['advertised_address = "ipc://x"'],
+            [],
+            "[scheduler]: advertised_address must be a tcp address, as",
+        ),
+        (
+            "scheduler",
+            [],
+            ["ipc:///tmp/x", "-aa", "tcp://h:0"],
+            "advertised_address must have a port of its own, for scheduler_address (ipc:///tmp/x) has none, got 'tcp://h",
+        ),
         ("scheduler", ['object_storage_address = "tcp://h:0"'], [], "object_storage_address must have the real port"),
         ("scheduler", [], ["--nothing"], "unrecognized arguments: --nothing (see program --help)"),
         (

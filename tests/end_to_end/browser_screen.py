@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -11,11 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from commands import Command
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 
-DEADLINE_SECONDS = 25.0
+DEADLINE_SECONDS = 60.0
 
 _TABLE = """
 const root = document.querySelector(`[data-testid="${arguments[0]}"]`);
@@ -94,6 +96,14 @@ class Screen:
 
     def _body(self) -> str:
         return self.driver.find_element(By.TAG_NAME, "body").text
+
+
+def address_of(command: Command) -> str:
+    """Return where the command ``scaler_ui`` serves."""
+    command.wait_for("web UI: http://")
+    found = re.search(r"web UI: (http://\S+)", command.output)
+    assert found is not None
+    return found[1]
 
 
 @contextmanager

@@ -63,6 +63,67 @@ def wait_until(holds: Callable[[], bool], what: str, seconds: float = 40.0) -> N
         time.sleep(0.05)
 
 
+def make_waiting_task() -> Callable[[str, str], None]:
+    """Return a task that leaves a mark for each attempt and waits for a file."""
+
+    def mark_and_wait(marks: str, release: str) -> None:
+        with open(marks, "a", encoding="ascii") as file:
+            file.write("started\n")
+        while not os.path.exists(release):
+            time.sleep(0.02)
+
+    return mark_and_wait
+
+
+@pytest.mark.timeout(120)
+def test_an_adapter_that_is_told_to_end_lets_its_workers_drain(
+    leftovers: Any, chosen_port: int, tmp_path: Path
+) -> None:
+    marks, release = tmp_path / "marks", tmp_path / "release"
+    with (
+        native_adapter(chosen_port, "--max-workers", "1", "--drain-seconds", "100") as (adapter, url),
+        Command("scaler_scheduler", f"tcp://127.0.0.1:{chosen_port}", "--adapter-webhook-url", url) as scheduler,
+    ):
+        scheduler.wait_for("Scheduler: listen to scheduler address")
+        with Client(address=f"tcp://127.0.0.1:{chosen_port}") as client:
+            future = client.submit(make_waiting_task(), str(marks), str(release))
+            wait_until(marks.exists, "it does not start")
+            adapter.process.send_signal(signal.SIGTERM)
+            adapter.wait_for(" drains: received SIGTERM")
+            assert adapter.process.poll() is None
+            release.touch()
+            future.result(timeout=30)
+            assert adapter.wait(30) == 0, adapter.output
+            assert marks.read_text() == "started\n"
+        assert scheduler.stop() == 0, scheduler.output
+    leftovers.wait_until_none(1.0)
+
+
+@pytest.mark.timeout(120)
+def test_a_stack_waits_for_the_workers_of_its_adapter_that_drain(
+    leftovers: Any, chosen_port: int, tmp_path: Path
+) -> None:
+    marks, release, stack = tmp_path / "marks", tmp_path / "release", tmp_path / "stack.toml"
+    web_port = chosen_port + 3
+    stack.write_text(
+        f'[scheduler]\nscheduler_address = "tcp://127.0.0.1:{chosen_port}"\n'
+        f'adapter_webhook_urls = ["http://127.0.0.1:{web_port}"]\n'
+        f'[native_worker_adapter]\nhost = "127.0.0.1"\nport = {web_port}\nmax_workers = 1\ndrain_seconds = 100\n'
+    )
+    with Command("scaler", str(stack)) as command:
+        command.wait_for("listen to http://")
+        with Client(address=f"tcp://127.0.0.1:{chosen_port}") as client:
+            future = client.submit(make_waiting_task(), str(marks), str(release))
+            wait_until(marks.exists, "it does not start")
+            command.process.send_signal(signal.SIGTERM)
+            command.wait_for(" drains: received SIGTERM")
+            release.touch()
+            future.result(timeout=30)
+        assert command.wait(30) == 0, command.output
+        assert marks.read_text() == "started\n"
+    leftovers.wait_until_none(1.0)
+
+
 @pytest.mark.timeout(120)
 def test_it_grows_under_load_and_shrinks_back_without_losing_or_repeating_a_task(
     leftovers: Any, chosen_port: int, tmp_path: Path

@@ -14,9 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 from commands import MODULES, Command
+from simulated_workers import simulated_workers
 from terminal import DEADLINE_SECONDS, Terminal
+from watched_tasks import kill_its_worker, wait_for_file
 
 from scaler import Client, SchedulerClusterCombo
+from scaler.utility.exceptions import WorkerDiedError
 from scaler.utility.process_meter import available_memory_bytes
 
 pytestmark = pytest.mark.timeout(150)  # the machine may be busy with others
@@ -28,11 +31,6 @@ COLUMNS = ["group", "worker", *FIGURES]
 QUEUE_SIZE = 77
 
 
-def wait_for_file(path: str) -> None:
-    while not Path(path).exists():
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def cluster(leftovers, tmp_path) -> Iterator[SchedulerClusterCombo]:
     with SchedulerClusterCombo(
@@ -42,6 +40,14 @@ def cluster(leftovers, tmp_path) -> Iterator[SchedulerClusterCombo]:
         per_worker_task_queue_size=QUEUE_SIZE,
         logging_paths=(str(tmp_path / "log"),),
     ) as cluster:
+        cluster.wait_for_workers()
+        yield cluster
+
+
+@pytest.fixture
+def patient_cluster(leftovers, tmp_path) -> Iterator[SchedulerClusterCombo]:
+    """Its workers are lost only by their end, however busy the machine is."""
+    with SchedulerClusterCombo(2, heartbeat_interval_seconds=0.5, logging_paths=(str(tmp_path / "log"),)) as cluster:
         cluster.wait_for_workers()
         yield cluster
 
@@ -98,6 +104,7 @@ def test_it_shows_the_figures_of_a_cluster_and_leaves_the_terminal_as_it_was(clu
         placed = int(live[2])
         assert int(live[1]) + placed == 20
         wait_until(lambda: [row["ITL"] for row in rows_of(terminal)] == ["110", "110"], terminal)
+        wait_until(lambda: all(int(row["queued"]) == int(row["sent"]) - 1 for row in rows_of(terminal)), terminal)
         check_workers(terminal, placed)
         check_scheduler(terminal)
         terminal.wait_for(re.escape(client.identity.decode()[:17]) + r"\+ +20$")
@@ -112,6 +119,7 @@ def test_it_shows_the_figures_of_a_cluster_and_leaves_the_terminal_as_it_was(clu
         terminal.wait_for(r"\| canceled +0 ")  # those that balancing has moved are none
         terminal.wait_for(r"\bTaskResult +20 ")
         wait_until(lambda: [row["free"] for row in rows_of(terminal)] == [str(QUEUE_SIZE)] * 2, terminal)
+        wait_until(lambda: [row["ITL"] for row in rows_of(terminal)] == ["101", "101"], terminal)
 
     assert terminal.ask("alternate_on") == "1"
     terminal.type("q")
@@ -122,11 +130,11 @@ def test_it_shows_the_figures_of_a_cluster_and_leaves_the_terminal_as_it_was(clu
 
 def check_workers(terminal: Terminal, placed: int) -> None:
     rows = rows_of(terminal)
-    assert terminal.wait_for(r"^Total 0 worker group\(s\) with 2 worker\(s\)$")
+    assert terminal.wait_for(r"^Total 0 worker group\(s\) with 2 worker\(s\) *$")
     assert sum(int(row["sent"]) for row in rows) == placed
     for row in rows:
         assert int(row["free"]) + int(row["sent"]) == QUEUE_SIZE
-        assert 0 <= int(row["queued"]) <= int(row["sent"])
+        assert int(row["queued"]) == int(row["sent"]) - 1  # one runs
         assert row["suspended"] == "0"
         assert re.fullmatch(r"[\d.]+(us|ms|s)", row["lag"])
         assert 1 << 20 < number_of(row["agt_rss"]) < 1 << 30
@@ -188,9 +196,94 @@ def test_workers_come_and_go(cluster, terminal):
         terminal.wait_for(r"with 3 worker\(s\)$")
         leaving.stop()
         terminal.wait_until_gone(r"Worker\|leaves\|")
-        terminal.wait_for(r"with 2 worker\(s\)$")
+        terminal.wait_for(r"with 2 worker\(s\) *$")
     terminal.type("q")
     terminal.wait_for("^ended with 0")
+
+
+@pytest.mark.usefixtures("tasks_can_be_imported")
+@pytest.mark.timeout(300)
+def test_workers_that_drain_and_workers_that_die(patient_cluster, terminal, tmp_path):
+    cluster, gate = patient_cluster, tmp_path / "gate"
+    show(terminal, monitor_address(cluster))
+    with (
+        Command("scaler_cluster", cluster.get_address(), "-wn", "leaves", "--drain-seconds", "120") as leaving,
+        Client(cluster.get_address()) as client,
+    ):
+        terminal.wait_for(r"with 3 worker\(s\)$")
+        wait_until(lambda: [row["ITL"] for row in rows_of(terminal)] == ["101"] * 3, terminal)
+        futures = [client.submit(wait_for_file, str(gate)) for _ in range(3)]
+        wait_until(lambda: [row["ITL"] for row in rows_of(terminal)] == ["110"] * 3, terminal)
+        leaving.process.send_signal(signal.SIGTERM)
+        terminal.wait_for(r"^Total 0 worker group\(s\) with 3 worker\(s\), 1 draining$")
+        terminal.wait_for(r"Worker\|leaves\|")
+        gate.touch()
+        for future in futures:
+            future.result()
+        assert leaving.wait(30) == 0, leaving.output
+        terminal.wait_for(r"^Total 0 worker group\(s\) with 2 worker\(s\) *$")
+        terminal.wait_for(r" failedWorkerDied +0 ")
+        with Command("scaler_cluster", cluster.get_address(), "-wn", "third", "--no-restart-workers"):
+            terminal.wait_for(r"Worker\|third\|")
+            with pytest.raises(WorkerDiedError):
+                client.submit(kill_its_worker).result(timeout=60)
+        terminal.wait_for(r" failedWorkerDied +1 ")
+        terminal.wait_for(r" success +3 ")
+        terminal.wait_for("^No workers ")
+    terminal.type("q")
+    terminal.wait_for("^ended with 0")
+
+
+@pytest.mark.timeout(300)
+def test_many_workers_are_sorted_by_their_figures_and_scrolled(leftovers, terminal, tmp_path):
+    with (
+        SchedulerClusterCombo(0, logging_paths=(str(tmp_path / "log"),)) as cluster,
+        simulated_workers(cluster.get_address(), 60),
+    ):
+        show(terminal, monitor_address(cluster))
+        for key, column, figure in (
+            ("C", "agt_cpu", lambda number: f"{number / 10:.1f}%"),
+            ("M", "agt_rss", lambda number: f"{48 + number}.0M"),
+            ("c", "cpu", lambda number: f"{number / 10:.1f}%"),
+            ("m", "rss", lambda number: f"{48 + number}.0M"),
+            ("F", "os_rss_free", lambda number: f"{100 + number}.0M"),
+            ("f", "free", lambda number: f"{1000 + number}"),
+            ("l", "lag", lambda number: f"{100 + number}us"),
+        ):
+            for figures in (
+                [figure(number) for number in reversed(range(60))],
+                [figure(number) for number in range(60)],
+            ):
+                terminal.type(key)
+                wait_until(
+                    lambda column=column, figures=figures: first_figures(terminal, column) == figures[:10], terminal
+                )
+        check_all_pages(terminal, "lag", figures)
+        terminal.type("q")
+        terminal.wait_for("^ended with 0")
+
+
+def first_figures(terminal: Terminal, column: str) -> list[str]:
+    return [row[column] for row in rows_of(terminal)[:10]]
+
+
+def check_all_pages(terminal: Terminal, column: str, figures: list[str]) -> None:
+    """Scroll from the first worker to the last one, and back."""
+    terminal.type("Home")
+    shown = int(terminal.wait_for(r", rows 1-(\d+) of 60 *$")[1])
+    last = 60 - shown
+    for first in (*range(0, last, shown), last):
+        if first > 0:
+            terminal.type("PageDown")
+        terminal.wait_for(rf", rows {first + 1}-{first + shown} of 60 *$")
+        expected = figures[first : first + shown]
+        wait_until(lambda expected=expected: [row[column] for row in rows_of(terminal)] == expected, terminal)
+    terminal.type("Up", "Up", "Down")
+    terminal.wait_for(rf", rows {last}-59 of 60 *$")
+    terminal.type("PageUp")
+    terminal.wait_for(rf", rows {last - shown}-{last - 1} of 60 *$")
+    terminal.type("End")
+    wait_until(lambda: [row[column] for row in rows_of(terminal)] == figures[last:], terminal)
 
 
 def nested_waits() -> Callable[[str], None]:

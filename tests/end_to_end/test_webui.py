@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_screen import Screen, open_browser
+from browser_screen import Screen, address_of, open_browser
 from commands import Command
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from watched_tasks import MEGABYTES, add, fail_at_once, hold_memory, sleep_for, wait_for_file
 from webui_nested import check_nested_tasks
-from webui_tasks import MEGABYTES, add, fail_at_once, hold_memory, sleep_for, wait_for_file
 
 from scaler import Client, Cluster, SchedulerClusterCombo
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
@@ -66,14 +66,7 @@ def one_more_worker(combo: SchedulerClusterCombo, capabilities: dict[str, int]) 
         cluster.close()
 
 
-def address_of(command: Command) -> str:
-    command.wait_for("web UI: http://")
-    found = re.search(r"web UI: (http://\S+)", command.output)
-    assert found is not None
-    return found[1]
-
-
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_every_tab_shows_what_happens(chosen_port: int, leftovers: Any, tmp_path: Path) -> None:
     monitor_address = f"tcp://127.0.0.1:{chosen_port + 2}"
     with (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from browser_screen import Screen
-from webui_tasks import wait_in_a_task
+from watched_tasks import wait_in_a_task
 
 from scaler import Client
 

@@ -11,7 +11,7 @@ import pytest
 from scaler.entry_points import cluster, commands, stack
 from scaler.entry_points.command import run_command
 
-COMMANDS = [command.module for command in commands.COMMANDS]
+COMMANDS = [(command.program, command.module) for command in commands.COMMANDS]
 
 
 def logging_to(*paths: str, config_file: str | None = None) -> SimpleNamespace:
@@ -27,16 +27,16 @@ def restored_logging():
     root.setLevel(level)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, stack], ids=lambda command: command.PROGRAM)
-def test_help_and_version(command, capsys):
+@pytest.mark.parametrize(("program", "command"), [*COMMANDS, (stack.PROGRAM, stack)])
+def test_help_and_version(program, command, capsys):
     for flag in ("-h", "--help", "--version"):
         with pytest.raises(SystemExit) as ended:
             command.main([flag])
         assert ended.value.code == 0
-        assert command.PROGRAM in capsys.readouterr().out
+        assert program in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.PROGRAM)
+@pytest.mark.parametrize(("program", "command"), COMMANDS)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -46,12 +46,12 @@ def test_help_and_version(command, capsys):
     ],
     ids=["missing", "wrong", "no_file"],
 )
-def test_wrong_configuration_is_one_line_and_code_2(command, arguments, message, capsys):
+def test_wrong_configuration_is_one_line_and_code_2(program, command, arguments, message, capsys):
     with pytest.raises(SystemExit) as ended:
         command.main(arguments)
     assert ended.value.code == 2
     written = capsys.readouterr().err
-    assert written.startswith(f"{command.PROGRAM}: error: ")
+    assert written.startswith(f"{program}: error: ")
     assert written.count("\n") == 1
     assert any(part in written for part in message.split("|"))
 

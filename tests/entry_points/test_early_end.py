@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from scaler.entry_points.commands import COMMANDS
 from scaler.entry_points.early_end import EarlyEnd
 
 WAITING = """
@@ -24,6 +25,17 @@ def end():
 atexit.register(end)
 with EarlyEnd(is_whole_process=True):
     sys.exit(3)
+"""
+LOADING = """
+import os, sys
+class Signalling:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("argparse", "dataclasses", "logging", "scaler.entry_points.commands"):
+            os.kill(os.getpid(), {number})
+sys.meta_path.insert(0, Signalling())
+sys.argv = ["program", "--version"]
+from {module} import main
+sys.exit(main())
 """
 IGNORING = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
@@ -70,3 +82,11 @@ def test_handlers_are_restored():
     with EarlyEnd():
         assert signal.getsignal(signal.SIGTERM) not in before
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", [*(command.entry_point for command in COMMANDS), "scaler.entry_points.stack"])
+def test_a_signal_while_a_command_loads_what_it_needs_ends_it_well(module, number):
+    code = LOADING.format(module=module, number=int(number))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -81,6 +82,31 @@ def test_a_scheduler_that_stands_still_is_not_healthy_until_it_goes_on(leftovers
         finally:
             os.kill(combo._scheduler.pid, signal.SIGCONT)
         wait_until(lambda: is_healthy(address))
+
+
+def logs(folder: Path) -> str:
+    return (folder / "log").read_text()
+
+
+def test_its_requests_and_readings_are_logged_for_who_looks_for_them(leftovers, tmp_path):
+    with cluster(tmp_path, logging_level="DEBUG") as (combo, address):
+        assert f"metrics: http://{address} shows {combo._scheduler.address}" in logs(tmp_path)
+        scrape(address)
+        wait_until(lambda: re.search(r'metrics: 127.0.0.1: "GET /metrics HTTP/1.1" 200 ', logs(tmp_path)) is not None)
+        assert re.search(r"\[DEBG\].*metrics: read the figures in \d+\.\d ms", logs(tmp_path))
+        os.kill(combo._scheduler.pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: not is_healthy(address) and "metrics: no figures: " in logs(tmp_path))
+        finally:
+            os.kill(combo._scheduler.pid, signal.SIGCONT)
+
+
+def test_nobody_else_is_bothered_with_that(leftovers, tmp_path):
+    with cluster(tmp_path) as (_, address):
+        scrape(address)
+        scrape(address)
+    assert "listen to metrics address" in logs(tmp_path)
+    assert not re.search(r"\[DEBG\]|metrics: ", logs(tmp_path))
 
 
 def test_a_flood_of_requests_reaches_the_scheduler_once_a_second(leftovers, tmp_path):

@@ -56,6 +56,13 @@ def test_the_task_of_a_lost_worker_has_failed(fixture: ViewFixture) -> None:
     assert fixture.bars(ONE) == [(0, -2.0, 0.0, "failedWorkerDied", 1)]
 
 
+def test_that_the_worker_has_gone_is_told_before_the_end_of_its_task(fixture: ViewFixture) -> None:
+    fixture.place(1, ONE).after(2).lose(ONE).end(1, MonitorState.failedWorkerDied)
+    assert fixture.bars(ONE) == [(0, -2.0, 0.0, "failedWorkerDied", 1)]
+    fixture.place(2, TWO).after(1).lose(TWO).give_back(2).connect()
+    assert [row.worker_id for row in fixture.rows()] == [ONE]  # of the other one nothing is left
+
+
 def test_tasks_alike_that_nearly_touch_are_one_bar(fixture: ViewFixture) -> None:
     fixture.run(1, ONE, 1).after(0.05).run(2, ONE, 1)
     assert fixture.bars(ONE) == [(0, -2.05, 0.0, "success", 2)]

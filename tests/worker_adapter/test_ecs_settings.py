@@ -74,7 +74,7 @@ def test_credentials_region_places_and_python(monkeypatch: pytest.MonkeyPatch) -
 
 
 # Of a cluster, those that the adapter does not say: where the container logs to is its own affair.
-NOT_PASSED_ON = {"num_of_workers", "worker_names", "worker_io_threads", "restart_workers", "drain_seconds"}
+NOT_PASSED_ON = {"num_of_workers", "worker_names", "worker_io_threads", "restart_workers"}
 NOT_PASSED_ON |= {"logging_paths", "logging_config_file"}
 UNUSUAL: dict[str, Any] = {
     "scheduler_address": ZMQConfig.from_string("tcp://10.0.0.1:77"),

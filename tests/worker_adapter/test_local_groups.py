@@ -37,6 +37,26 @@ class Sleeper(ChildProcess):
         super().start(pass_fds=(self._ready,), interpreter=interpreter)
 
 
+class Drainer(ChildProcess):
+    """Says ``.`` when it runs and ``t`` for each SIGTERM, and ends by SIGINT and SIGUSR1 only."""
+
+    def __init__(self, ready: int, drain_seconds: float) -> None:
+        super().__init__("Drainer")
+        self._ready = ready
+        self.drain_seconds = drain_seconds
+
+    def run(self) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: os.write(self._ready, b"t"))
+        for number in (signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, lambda *_: os._exit(0))
+        os.write(self._ready, b".")
+        while True:
+            signal.pause()
+
+    def start(self, pass_fds: Any = (), interpreter: Any = None) -> None:
+        super().start(pass_fds=(self._ready,), interpreter=interpreter)
+
+
 @pytest.fixture
 def ready() -> Any:
     """A pipe, by which sleepers say that they sleep."""
@@ -109,6 +129,42 @@ def test_one_that_does_not_stop_is_killed(leftovers: Any, ready: Any, monkeypatc
         assert len(groups) == 0
 
     run(use)
+
+
+def test_one_that_drains_is_told_once_and_has_its_time(leftovers: Any, ready: Any) -> None:
+    async def use(groups: LocalGroups) -> None:
+        drainer = Drainer(ready[1], drain_seconds=600)
+        await groups.start("g", drainer, [WORKER])
+        assert os.read(ready[0], 1) == b"."
+        stops = [asyncio.create_task(groups.stop("g")) for _ in range(2)]
+        assert await asyncio.to_thread(os.read, ready[0], 1) == b"t"
+        assert [stop.done() for stop in stops] == [False, False]
+        drainer.send_signal(signal.SIGUSR1)
+        await asyncio.gather(*stops)
+        assert len(groups) == 0
+        os.write(ready[1], b"e")
+        assert os.read(ready[0], 2) == b"e"  # there was no second SIGTERM
+
+    run(use)
+
+
+@pytest.mark.parametrize("drain_seconds", [0.2, 600])
+def test_one_that_drains_is_hurried_when_its_time_is_over_or_nobody_wants_to_wait(
+    leftovers: Any, ready: Any, drain_seconds: float
+) -> None:
+    async def main() -> None:
+        hurried = asyncio.Event()
+        groups = LocalGroups(hurried)
+        await groups.start("g", Drainer(ready[1], drain_seconds), [WORKER])
+        assert os.read(ready[0], 1) == b"."
+        closing = asyncio.create_task(groups.close())
+        assert await asyncio.to_thread(os.read, ready[0], 1) == b"t"
+        if drain_seconds == 600:
+            hurried.set()
+        await closing
+        assert len(groups) == 0
+
+    asyncio.run(main())
 
 
 def test_a_start_that_fails_leaves_nothing() -> None:

@@ -56,6 +56,30 @@ def serve(use: Callable[[str], None], *arguments: str) -> tuple[int, NoAdapter]:
     return asyncio.run(run()), adapter
 
 
+@pytest.mark.parametrize(
+    ("numbers", "is_hurried"),
+    [((signal.SIGTERM,), False), ((signal.SIGINT,), True), ((signal.SIGTERM, signal.SIGTERM), True)],
+)
+def test_sigint_and_a_second_signal_leave_no_time_to_drain(
+    numbers: tuple[signal.Signals, ...], is_hurried: bool
+) -> None:
+    class DrainingAdapter(NoAdapter):
+        """Drains until all signals have come."""
+
+        async def close(self) -> None:
+            for number in numbers[1:]:
+                os.kill(os.getpid(), number)
+                await hurried.wait()
+            await super().close()
+
+    hurried, adapter = asyncio.Event(), DrainingAdapter()
+    line = ["tcp://127.0.0.1:1", "--host", "127.0.0.1", "--port", "0"]
+    config = read_command_line(NativeWorkerAdapterConfig, "p", "native_worker_adapter", "", line)
+    ready = lambda _url: os.kill(os.getpid(), numbers[0])  # noqa: E731
+    assert asyncio.run(serve_adapter(adapter, config, ready, hurried)) == 0
+    assert (adapter.closed, hurried.is_set()) == (True, is_hurried)
+
+
 def status_of(url: str, **headers: str) -> int:
     request = urllib.request.Request(url, data=b'{"action": "get_worker_adapter_info"}', headers=headers)
     try:

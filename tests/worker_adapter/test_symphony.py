@@ -30,6 +30,20 @@ def soamapi(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(SOAM), os.environ.get("PYTHONPATH")])))
 
 
+def asking(adapter: Command) -> Callable[..., dict[str, Any]]:
+    """Return how to ask an adapter, once it listens."""
+    adapter.wait_for("listen to http://")
+    url = next(line for line in adapter.output.splitlines() if "listen to" in line).rsplit(" ", 1)[1]
+
+    def ask(action: str, **fields: str) -> dict[str, Any]:
+        body = json.dumps({"action": action, **fields}).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=20) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+
+    return ask
+
+
 @contextmanager
 def symphony(*arguments: str, **settings: Any) -> Iterator[tuple[Client, Command, Callable[..., dict[str, Any]]]]:
     """Run a scheduler, and an adapter whose group is started; give a client, the adapter, and how to ask it."""
@@ -37,15 +51,7 @@ def symphony(*arguments: str, **settings: Any) -> Iterator[tuple[Client, Command
         address = combo.get_address()
         command = ["--service-name", "Service", "--host", "127.0.0.1", *arguments]
         with Command("scaler_worker_adapter_symphony", address, *command) as adapter:
-            adapter.wait_for("listen to http://")
-            url = next(line for line in adapter.output.splitlines() if "listen to" in line).rsplit(" ", 1)[1]
-
-            def ask(action: str, **fields: str) -> dict[str, Any]:
-                body = json.dumps({"action": action, **fields}).encode()
-                with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=20) as response:
-                    answer: dict[str, Any] = json.load(response)
-                    return answer
-
+            ask = asking(adapter)
             ask("start_worker_group")
             with Client(address=address) as client:
                 yield client, adapter, ask
@@ -170,3 +176,17 @@ def test_without_the_library_the_command_says_so(leftovers: Any, monkeypatch: py
         assert adapter.wait(20) == 1
         text = "scaler_worker_adapter_symphony: error: soamapi is not installed: it comes with IBM Spectrum Symphony"
         assert text in adapter.output
+
+
+def test_its_slots_say_once_that_no_scheduler_answers_and_go_on_when_one_does(chosen_port: int, leftovers: Any) -> None:
+    address = f"tcp://127.0.0.1:{chosen_port}"
+    line = (address, "--service-name", "Service", "--host", "127.0.0.1", "--base-concurrency", "3")
+    with Command("scaler_worker_adapter_symphony", *line) as adapter:
+        asking(adapter)("start_worker_group")
+        adapter.wait_for(f"no scheduler answers at {address}, trying on: is the address right, does it run")
+        with Command("scaler_scheduler", address) as scheduler:
+            scheduler.wait_for(" connected", count=3)
+            assert adapter.stop() == 0, adapter.output
+            assert scheduler.stop() == 0, scheduler.output
+        assert adapter.output.count("no scheduler answers") == 1
+    leftovers.wait_until_none(1.0)

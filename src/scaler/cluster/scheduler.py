@@ -152,11 +152,14 @@ class SchedulerProcess(ReportingProcess):
 
     def _start_metrics(self, scheduler_address: str) -> str:
         """Return the address that metrics are served at, an empty text without them."""
-        if self._config.metrics_address is None:
+        config = self._config
+        if config.metrics_address is None:
             return ""
         from scaler.metrics.keeper import MetricsKeeper
+        from scaler.metrics.scheduler_exporter import LoggingSettings
 
-        self._metrics = MetricsKeeper(self._config.metrics_address, scheduler_address)
+        settings = LoggingSettings(config.logging_paths, config.logging_config_file, config.logging_level)
+        self._metrics = MetricsKeeper(config.metrics_address, scheduler_address, settings)
         return str(self._metrics.start())
 
     def _log_advertised(self, bound: ZMQConfig, storage: ObjectStorageConfig) -> None:

@@ -6,15 +6,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scaler.entry_points.commands import command_of_section
 from scaler.entry_points.early_end import EarlyEnd
 
 if TYPE_CHECKING:
     from scaler.cluster.stack import Stack
     from scaler.config.section.cluster import ClusterConfig
-
-COMMAND = command_of_section("cluster")
-PROGRAM = COMMAND.program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,9 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with EarlyEnd(is_whole_process=arguments is None):
         from scaler.cluster.cluster import Cluster
         from scaler.entry_points.command import run_command
+        from scaler.entry_points.commands import command_of_section
 
-        config = COMMAND.read(arguments)
-        return run_command(PROGRAM, config, lambda: 0 if Cluster.from_config(config).supervise() else 1)
+        command = command_of_section("cluster")
+        config = command.read(arguments)
+        return run_command(command.program, config, lambda: 0 if Cluster.from_config(config).supervise() else 1)
 
 
 def start(stack: Stack, config: ClusterConfig) -> Mapping[str, Any]:

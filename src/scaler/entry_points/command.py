@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from scaler.cluster.readiness import ProcessStartError
 from scaler.cluster.stack import FAILURE_EXIT_CODE
@@ -23,6 +23,14 @@ class LoggingSettings(Protocol):
     def logging_level(self) -> str: ...
     @property
     def logging_config_file(self) -> str | None: ...
+
+
+class OwnLogging(NamedTuple):
+    """The logging of a command that has no settings for it."""
+
+    logging_paths: tuple[str, ...]
+    logging_level: str = "INFO"
+    logging_config_file: str | None = None
 
 
 def run_command(program: str, settings: LoggingSettings, body: Callable[[], int]) -> int:

@@ -6,15 +6,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scaler.entry_points.commands import command_of_section
 from scaler.entry_points.early_end import EarlyEnd
 
 if TYPE_CHECKING:
     from scaler.cluster.stack import Stack
     from scaler.config.section.object_storage_server import ObjectStorageServerConfig
-
-COMMAND = command_of_section("object_storage_server")
-PROGRAM = COMMAND.program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,14 +18,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with EarlyEnd(is_whole_process=arguments is None):
         from scaler.cluster.object_storage_server import ObjectStorageServerProcess
         from scaler.entry_points.command import run_command
+        from scaler.entry_points.commands import command_of_section
 
-        config = COMMAND.read(arguments)
+        command = command_of_section("object_storage_server")
+        config = command.read(arguments)
 
         def run() -> int:
             ObjectStorageServerProcess.from_config(config).serve()
             return 0
 
-        return run_command(PROGRAM, config, run)
+        return run_command(command.program, config, run)
 
 
 def start(stack: Stack, config: ObjectStorageServerConfig) -> Mapping[str, Any]:

@@ -6,15 +6,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scaler.entry_points.commands import command_of_section
 from scaler.entry_points.early_end import EarlyEnd
 
 if TYPE_CHECKING:
     from scaler.cluster.stack import Stack
     from scaler.config.section.scheduler import SchedulerConfig
-
-COMMAND = command_of_section("scheduler")
-PROGRAM = COMMAND.program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,9 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with EarlyEnd(is_whole_process=arguments is None):
         from scaler.cluster.stack import run_stack
         from scaler.entry_points.command import run_command
+        from scaler.entry_points.commands import command_of_section
 
-        config = COMMAND.read(arguments)
-        return run_command(PROGRAM, config, lambda: run_stack(PROGRAM, lambda stack: start(stack, config)))
+        command = command_of_section("scheduler")
+        config = command.read(arguments)
+        program = command.program
+        return run_command(program, config, lambda: run_stack(program, lambda stack: start(stack, config)))
 
 
 def start(stack: Stack, config: SchedulerConfig) -> Mapping[str, Any]:

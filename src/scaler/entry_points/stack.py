@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from scaler.entry_points.commands import COMMANDS
 from scaler.entry_points.early_end import EarlyEnd
 
 if TYPE_CHECKING:
@@ -17,20 +15,11 @@ if TYPE_CHECKING:
 PROGRAM = "scaler"
 
 
-@dataclasses.dataclass(frozen=True)
-class _LauncherLogging:
-    """The launcher itself says little, and always to the terminal; every part has settings of its own."""
-
-    logging_paths: tuple[str, ...] = ("/dev/stdout",)
-    logging_level: str = "INFO"
-    logging_config_file: str | None = None
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     with EarlyEnd(is_whole_process=arguments is None):
         from scaler.config.configuration_error import ConfigurationError
-        from scaler.entry_points.command import run_command
+        from scaler.entry_points.command import OwnLogging, run_command
         from scaler.entry_points.stack_plan import plan
 
         parser = _make_parser()
@@ -42,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parts, left_out = plan(path)
         except ConfigurationError as error:
             parser.refuse(error)
-        return run_command(PROGRAM, _LauncherLogging(), lambda: _run(path, parts, left_out))
+        # The launcher itself says little, and always to the terminal; every part has settings of its own.
+        logging = OwnLogging(("/dev/stdout",))
+        return run_command(PROGRAM, logging, lambda: _run(path, parts, left_out))
 
 
 def _run(path: str, parts: list[Part], left_out: list[str]) -> int:
@@ -59,6 +50,7 @@ def _run(path: str, parts: list[Part], left_out: list[str]) -> int:
 def _make_parser() -> OneLineParser:
     from scaler.about import __version__
     from scaler.config.command_line import OneLineParser
+    from scaler.entry_points.commands import COMMANDS
 
     sections = ", ".join(f"[{command.section}]" for command in COMMANDS if command.is_part)
     parser = OneLineParser(

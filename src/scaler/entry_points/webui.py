@@ -6,30 +6,28 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scaler.entry_points.commands import command_of_section
 from scaler.entry_points.early_end import EarlyEnd
 
 if TYPE_CHECKING:
     from scaler.cluster.stack import Stack
     from scaler.config.section.webui import WebUIConfig
 
-COMMAND = command_of_section("webui")
-PROGRAM = COMMAND.program
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     with EarlyEnd(is_whole_process=arguments is None):
         from scaler.entry_points.command import run_command
+        from scaler.entry_points.commands import command_of_section
         from scaler.ui.webui import serve
 
-        config = COMMAND.read(arguments)
+        command = command_of_section("webui")
+        config = command.read(arguments)
 
         def run() -> int:
             serve(config, lambda _url: None)
             return 0
 
-        return run_command(PROGRAM, config, run)
+        return run_command(command.program, config, run)
 
 
 def start(stack: Stack, config: WebUIConfig) -> Mapping[str, Any]:

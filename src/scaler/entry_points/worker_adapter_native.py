@@ -6,25 +6,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from scaler.entry_points.commands import command_of_section
 from scaler.entry_points.early_end import EarlyEnd
 
 if TYPE_CHECKING:
     from scaler.cluster.stack import Stack
     from scaler.config.section.native_worker_adapter import NativeWorkerAdapterConfig
 
-COMMAND = command_of_section("native_worker_adapter")
-PROGRAM = COMMAND.program
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     with EarlyEnd(is_whole_process=arguments is None):
         from scaler.entry_points.command import run_command
+        from scaler.entry_points.commands import command_of_section
         from scaler.worker_adapter.running import run_native
 
-        config = COMMAND.read(arguments)
-        return run_command(PROGRAM, config, lambda: run_native(config, lambda _url: None))
+        command = command_of_section("native_worker_adapter")
+        config = command.read(arguments)
+        return run_command(command.program, config, lambda: run_native(config, lambda _url: None))
 
 
 def start(stack: Stack, config: NativeWorkerAdapterConfig) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from scaler.cluster.readiness import ProcessStartError
 from scaler.cluster.supervision import describe_exit
 from scaler.config.types.metrics_address import MetricsAddress
 from scaler.config.types.zmq import ZMQConfig, ZMQType
-from scaler.metrics.scheduler_exporter import SchedulerMetricsProcess
+from scaler.metrics.scheduler_exporter import LoggingSettings, SchedulerMetricsProcess
 from scaler.utility.network_util import advertised_host, is_loopback
 
 _RESTART_SECONDS: Final = 1.0
@@ -20,8 +20,9 @@ _RESTART_SECONDS: Final = 1.0
 class MetricsKeeper:
     """Used by the scheduler's event loop. ``start`` waits until metrics are served, ``close`` for nothing."""
 
-    def __init__(self, address: MetricsAddress, scheduler_address: str) -> None:
+    def __init__(self, address: MetricsAddress, scheduler_address: str, logging_settings: LoggingSettings) -> None:
         self._address = address
+        self._logging_settings = logging_settings
         self._scheduler_address = _address_to_connect_to(scheduler_address)
         self._process: SchedulerMetricsProcess | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -46,7 +47,7 @@ class MetricsKeeper:
             self._process.close()
 
     def _start_process(self) -> None:
-        process = SchedulerMetricsProcess(self._address, self._scheduler_address, os.getpid())
+        process = SchedulerMetricsProcess(self._address, self._scheduler_address, os.getpid(), self._logging_settings)
         process.start()
         self._process = process
 

@@ -5,10 +5,11 @@ It asks the scheduler as anybody may, by a message. What it loads is loaded in i
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from scaler.cluster.reporting_process import ReportingProcess
 from scaler.config.types.metrics_address import MetricsAddress
@@ -17,16 +18,27 @@ if TYPE_CHECKING:
     from scaler.cluster.scheduler_gauges import SchedulerGauges
 
 
+class LoggingSettings(NamedTuple):
+    """Where the process logs, and what: as the scheduler does."""
+
+    paths: tuple[str, ...]
+    config_file: str | None
+    level: str
+
+
 class SchedulerMetricsProcess(ReportingProcess):
     """A child of the scheduler's process, and gone with it. ``scheduler_address`` is one to connect to."""
 
     NAME: ClassVar = "SchedulerMetrics"
 
-    def __init__(self, address: MetricsAddress, scheduler_address: str, scheduler_pid: int) -> None:
+    def __init__(
+        self, address: MetricsAddress, scheduler_address: str, scheduler_pid: int, logging_settings: LoggingSettings
+    ) -> None:
         super().__init__()
         self._address = address
         self._scheduler_address = scheduler_address
         self._scheduler_pid = scheduler_pid
+        self._logging_settings = logging_settings
 
     @property
     def address(self) -> MetricsAddress:
@@ -37,14 +49,17 @@ class SchedulerMetricsProcess(ReportingProcess):
         """Serve until SIGTERM. SIGINT, which a terminal sends to all, is for the scheduler."""
         from scaler.metrics.exporter import Exporter
         from scaler.metrics.scheduler_metrics import PREFIX, scheduler_metrics
+        from scaler.utility.logging.utility import setup_logger
 
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         read = SchedulerReader(self._scheduler_address)
         try:
+            setup_logger(*self._logging_settings)
             exporter = Exporter(self._address, read, scheduler_metrics, PREFIX, self._scheduler_pid)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._readiness.report_error(str(error))
             sys.exit(1)
+        logging.debug("metrics: http://%s shows %s", exporter.address, self._scheduler_address)
         self._readiness.report(str(exporter.address.port))
         while True:
             signal.pause()

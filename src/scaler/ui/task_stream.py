@@ -114,8 +114,7 @@ class TaskStream:
             stream.start_next(now_seconds)
         for worker_id, stream in self._workers.items():
             if worker_id not in workers and stream.gone_since is None:
-                stream.gone_since = now_seconds
-                stream.held.clear()
+                stream.gone_since = now_seconds  # what becomes of its tasks is told next
         self._trim(now_seconds)
 
     def on_placed(self, task: RunningTask, now_seconds: float) -> None:
@@ -180,7 +179,8 @@ class TaskStream:
         gone = [stream.worker_id for stream in self._workers.values() if stream.gone_since is not None]
         too_many = len(gone) - _MOST_GONE
         for number, worker_id in enumerate(gone):
-            if number < too_many or not self._workers[worker_id].lanes:
+            stream = self._workers[worker_id]
+            if number < too_many or not (stream.lanes or stream.held):
                 del self._workers[worker_id]
 
 

@@ -21,6 +21,7 @@ class AdapterProcess(ReportingProcess):
     def __init__(self, config: Any, run_adapter: Callable[[Any, OnReady], int]) -> None:
         super().__init__()
         self._config = config
+        self.drain_seconds = getattr(config, "drain_seconds", 0.0)  # it waits for workers of its own
         self._run_adapter = run_adapter
 
     def run(self) -> None:

@@ -157,6 +157,7 @@ def worker_command(config: ECSWorkerAdapterConfig, worker_ids: list[str]) -> str
         "--task-timeout-seconds": config.task_timeout_seconds,
         "--garbage-collect-interval-seconds": config.garbage_collect_interval_seconds,
         "--death-timeout-seconds": config.death_timeout_seconds,
+        "--drain-seconds": config.drain_seconds,
         "--trim-memory-threshold-bytes": config.trim_memory_threshold_bytes,
         "--event-loop": config.event_loop,
         "--worker-io-threads": config.io_threads,

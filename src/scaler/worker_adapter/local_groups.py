@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Sequence
 from typing import Final
 
@@ -29,9 +30,13 @@ class _Group:
 
 
 class LocalGroups:
-    """The one owner of the processes. A group whose process has ended is forgotten at once."""
+    """The one owner of the processes. A group whose process has ended is forgotten at once.
 
-    def __init__(self) -> None:
+    One that has ``drain_seconds`` is given that time to end in when it is stopped, unless ``hurried`` is set.
+    """
+
+    def __init__(self, hurried: asyncio.Event | None = None) -> None:
+        self._hurried = asyncio.Event() if hurried is None else hurried
         self._groups: dict[str, _Group] = {}
         self._is_closed = False
 
@@ -70,12 +75,23 @@ class LocalGroups:
         await asyncio.gather(*(self._stop(group) for group in list(self._groups.values())))
 
     async def _stop(self, group: _Group) -> None:
-        group.is_stopping = True
-        group.process.terminate()
+        if not group.is_stopping:  # to one that drains, a second signal would say that it has no time any more
+            group.is_stopping = True
+            group.process.terminate()
+        if group.process.drain_seconds > 0 and not await self._drains(group):
+            group.process.send_signal(signal.SIGINT)
         if not await _ends(group, STOP_GRACE_SECONDS):
             _logger.warning("%s did not stop within %g seconds: killing it", group.name, STOP_GRACE_SECONDS)
             group.process.kill()
             await _ends(group, _KILLED_SECONDS)
+
+    async def _drains(self, group: _Group) -> bool:
+        """Return whether a group has ended when its time to drain is over, or all are in a hurry."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (group.ended, self._hurried)]
+        await asyncio.wait(waits, timeout=group.process.drain_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        return group.ended.is_set()
 
     def _on_end(self, group_id: str) -> None:
         group = self._groups[group_id]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 
 from scaler.config.section.adapter_settings import NO_LIMIT
@@ -12,11 +13,11 @@ from scaler.worker_adapter.local_groups import LocalGroups
 
 
 class NativeWorkerAdapter:
-    """A group is one worker, a child of this process that ends with it."""
+    """A group is one worker, a child of this process that ends with it. Once ``hurried`` is set, none may drain."""
 
-    def __init__(self, config: NativeWorkerAdapterConfig) -> None:
+    def __init__(self, config: NativeWorkerAdapterConfig, hurried: asyncio.Event) -> None:
         self._config = config
-        self._groups = LocalGroups()
+        self._groups = LocalGroups(hurried)
 
     def info(self) -> AdapterDescription:
         """Return the limit, what the workers offer, and the living ones."""
@@ -63,6 +64,7 @@ class NativeWorkerAdapter:
             hard_processor_suspend=config.hard_processor_suspend,
             isolated_arguments=config.isolated_arguments,
             capture_native_output=config.capture_native_output,
+            drain_seconds=config.drain_seconds,
             logging_paths=config.logging_paths,
             logging_level=config.logging_level,
             logging_config_file=config.logging_config_file,

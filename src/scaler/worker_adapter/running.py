@@ -24,7 +24,8 @@ def run_native(config: NativeWorkerAdapterConfig, on_ready: OnReady) -> int:
     from scaler.worker_adapter.native import NativeWorkerAdapter
 
     async def serve() -> int:
-        return await serve_adapter(NativeWorkerAdapter(config), config, on_ready)
+        hurried = asyncio.Event()
+        return await serve_adapter(NativeWorkerAdapter(config, hurried), config, on_ready, hurried)
 
     return run_in_event_loop(config.event_loop, serve())
 

@@ -30,15 +30,27 @@ class WebSettings(Protocol):
     def adapter_web_token(self) -> str | None: ...
 
 
-async def serve_adapter(adapter: WorkerAdapter, settings: WebSettings, on_ready: Callable[[str], None]) -> int:
+async def serve_adapter(
+    adapter: WorkerAdapter,
+    settings: WebSettings,
+    on_ready: Callable[[str], None],
+    hurried: asyncio.Event | None = None,
+) -> int:
     """Serve, and return the exit status. Raise OSError when the address cannot be bound.
 
-    ``on_ready`` is told the URL, the first one of several.
+    ``on_ready`` is told the URL, the first one of several. ``hurried`` is set by SIGINT, and by a second signal: who
+    sends those does not want to wait for workers that drain.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        if hurried is not None and (number is signal.SIGINT or stopped.is_set()):
+            hurried.set()
+        stopped.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stop, number)
     runner = web.AppRunner(
         Webhook(adapter, settings.adapter_web_token).application(),
         access_log=None,

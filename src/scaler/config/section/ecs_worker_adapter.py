@@ -91,6 +91,7 @@ class ECSWorkerAdapterConfig:
     heartbeat_interval_seconds: float = worker_setting("heartbeat_interval_seconds")
     task_timeout_seconds: float = worker_setting("task_timeout_seconds")
     death_timeout_seconds: float = worker_setting("death_timeout_seconds")
+    drain_seconds: float = worker_setting("drain_seconds")
     garbage_collect_interval_seconds: float = worker_setting("garbage_collect_interval_seconds")
     trim_memory_threshold_bytes: int = worker_setting("trim_memory_threshold_bytes")
     hard_processor_suspend: bool = worker_setting("hard_processor_suspend")

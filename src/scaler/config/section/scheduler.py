@@ -141,6 +141,7 @@ class SchedulerConfig:
             address = getattr(self, name)
             if address is not None and address.type is ZMQType.inproc:
                 raise ConfigurationError(f"{name} must be a tcp or ipc address, got {str(address)!r}")
+        self._check_advertised_address()
         object.__setattr__(self, "adapter_webhook_token", adapter_token(self.adapter_webhook_token))
         self._check_scaling()
 
@@ -155,6 +156,20 @@ class SchedulerConfig:
             for each in ScalingControllerStrategy
             if each.number_of_adapters == min(2, len(self.adapter_webhook_urls))
         )
+
+    def _check_advertised_address(self) -> None:
+        bound, advertised = self.scheduler_address, self.advertised_address
+        if advertised is None:
+            return
+        if bound.type is ZMQType.tcp and advertised.type is ZMQType.ipc:
+            raise ConfigurationError(
+                f"advertised_address must be a tcp address, as scheduler_address ({bound}) is, got {str(advertised)!r}"
+            )
+        if bound.type is ZMQType.ipc and advertised.port == 0:
+            raise ConfigurationError(
+                f"advertised_address must have a port of its own, for scheduler_address ({bound}) has none, "
+                f"got {str(advertised)!r}"
+            )
 
     def _check_scaling(self) -> None:
         urls, needed = self.adapter_webhook_urls, self.strategy.number_of_adapters

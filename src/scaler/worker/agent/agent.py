@@ -30,6 +30,7 @@ from scaler.worker.agent.outbox import (
     StartProcessor,
     SuspendProcessor,
 )
+from scaler.worker.agent.patience import Patience
 from scaler.worker.agent.processors import Processors
 from scaler.worker.agent.relay import TaskRelay
 
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 
 TICK_SECONDS: Final = 0.25
 RECONNECT_SECONDS: Final = 0.5
-PATIENCE_SECONDS: Final = 3.0
-"""How long a connection may take before the log says that there is none."""
 LEAVE_SECONDS: Final = 2.0
 LINGER_SECONDS: Final = 1.0
 _NO_DEATH_TIMEOUT_SECONDS: Final = 10.0 * 365 * 86400
@@ -76,7 +75,7 @@ class Agent:
         self._farewell = asyncio.Event()
         self._context = Context(settings.io_threads)
         self._scheduler: Socket | None = None  # while a session lasts or is being made
-        self._patience: asyncio.TimerHandle | None = None  # while one is being made
+        self._patience = Patience(loop, settings.scheduler_address)
         self._inner = Socket(self._context, settings.worker_id, IOSocketType.Binder, role=Role.worker)
         address = self._inner.bind(f"ipc://@scaler_worker_{os.urandom(16).hex()}")
         self._relay = TaskRelay(self._core, self._inner)
@@ -134,7 +133,7 @@ class Agent:
             self._give_up(f"cannot connect to the scheduler at {self._settings.scheduler_address}: {error.message}")
             return
         self._scheduler = socket
-        self._patience = self._loop.call_later(PATIENCE_SECONDS, self._warn_that_nobody_answers)
+        self._patience.begin()
         self._relay.connect(socket)
         self._loop.add_reader(socket, self._on_scheduler_readable)
 
@@ -155,7 +154,7 @@ class Agent:
     def _on_scheduler_event(self, event: PeerEvent) -> None:
         now = time.monotonic()
         if event is PeerEvent.connected:
-            self._end_patience()
+            self._patience.end()
             self._core.on_scheduler_connected(now)
             self._heartbeat(now)
             return
@@ -170,23 +169,12 @@ class Agent:
 
     def _disconnect(self, linger_seconds: float = 0) -> None:
         socket, self._scheduler = self._scheduler, None
-        self._end_patience()
+        self._patience.end()
         self._backlog.take()
         self._relay.disconnect()
         if socket is not None:
             self._loop.remove_reader(socket)
             socket.close(linger_seconds)
-
-    def _end_patience(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-
-    def _warn_that_nobody_answers(self) -> None:
-        logging.warning(
-            "no scheduler answers at %s, trying on: is the address right, does it run, is its port open?",
-            self._settings.scheduler_address,
-        )
 
     def _dispatch_from_scheduler(self, frame: Any) -> None:
         try:

@@ -14,6 +14,7 @@ from scaler.protocol import codec, message
 from scaler.utility.network_util import join_host_and_port
 from scaler.worker.agent.backlog import Backlog
 from scaler.worker.agent.heartbeat import HeartbeatMaker
+from scaler.worker.agent.patience import Patience
 from scaler.worker.agent.scheduler_contact import SchedulerContact
 from scaler.worker.worker_settings import WorkerSettings
 from scaler.worker_adapter.symphony.executions import Execution, Executions
@@ -29,7 +30,8 @@ _NO_DEATH_TIMEOUT_SECONDS: Final = 10.0 * 365 * 86400
 class SlotLink:
     """Connects a slot to the scheduler, again when it was lost, until there is a reason to leave.
 
-    ``executions`` returns what carries tasks out, given the address of the object storage.
+    ``executions`` returns what carries tasks out, given the address of the object storage; ``patience`` is that of all
+    slots of the process.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class SlotLink:
         context: Context,
         loop: asyncio.AbstractEventLoop,
         executions: Callable[[str], Executions],
+        patience: Patience,
     ) -> None:
         self._settings = settings
         self._context = context
         self._loop = loop
         self._executions = executions
+        self._patience = patience
         self._storage_address = settings.object_storage_address
         contact = SchedulerContact(
             settings.heartbeat_interval_seconds, settings.death_timeout_seconds, time.monotonic()
@@ -77,6 +81,7 @@ class SlotLink:
             self.leave(f"cannot connect to the scheduler at {self._settings.scheduler_address}: {error.message}")
             return
         self._socket = socket
+        self._patience.begin()
         self._loop.add_reader(socket, self._on_readable)
 
     def tick(self) -> None:
@@ -119,6 +124,7 @@ class SlotLink:
     def _on_event(self, event: PeerEvent) -> None:
         now = time.monotonic()
         if event is PeerEvent.connected:
+            self._patience.end()
             self._core.link.on_connected(now)
             self._heartbeat(now)
             return
@@ -134,6 +140,7 @@ class SlotLink:
 
     def _disconnect(self) -> None:
         socket, self._socket = self._socket, None
+        self._patience.end()
         self._backlog.take()
         if socket is not None:
             self._loop.remove_reader(socket)

@@ -66,6 +66,7 @@ class _NoSessionError(Exception):
 
 async def _serve(settings: SymphonySettings) -> None:
     from scaler.io.ymq.ymq import Context
+    from scaler.worker.agent.patience import Patience
     from scaler.worker_adapter.symphony.session import SoamSession
     from scaler.worker_adapter.symphony.slot_link import SlotLink
 
@@ -78,7 +79,8 @@ async def _serve(settings: SymphonySettings) -> None:
         raise _NoSessionError(f"cannot open a session of the service {settings.service_name}: {text}") from error
     threads = _Threads(settings, session, loop)
     context = Context(settings.slots[0].io_threads)
-    links = [SlotLink(slot, context, loop, threads.executions) for slot in settings.slots]
+    patience = Patience(loop, settings.slots[0].scheduler_address)
+    links = [SlotLink(slot, context, loop, threads.executions, patience) for slot in settings.slots]
 
     def stop(number: int) -> None:
         for link in links:

@@ -1,5 +1,7 @@
-"""The tasks that the test of the web UI runs, in a module that loads nothing else."""
+"""The tasks that run while viewers are looked at, in a module that loads nothing else."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -24,6 +26,11 @@ def wait_for_file(path: str) -> None:
 
 def fail_at_once() -> None:
     raise ValueError("on purpose")
+
+
+def kill_its_worker() -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
 
 
 def add(left: int, right: int) -> int:
