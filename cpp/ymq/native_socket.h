@@ -4,8 +4,9 @@
 #ifdef _WIN32
 #include <winsock2.h>
 #include <ws2tcpip.h>
-// Behind the others, which it needs.
+// Behind the others, which they need.
 #include <afunix.h>
+#include <mstcpip.h>
 #else
 #include <arpa/inet.h>
 #include <netdb.h>

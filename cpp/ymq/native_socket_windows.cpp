@@ -1,6 +1,4 @@
 // Sockets of Windows.
-#include <mstcpip.h>
-
 #include <algorithm>
 #include <array>
 

@@ -38,6 +38,8 @@ class Steps:
     def of(self, action: Callable[[], Any]) -> int:
         """Return how many steps an action takes."""
         self._count = 0
+        # CPython 3.12 looks at this when tracing begins: asked for later, opcodes come from the next beginning on.
+        sys._getframe().f_trace_opcodes = True
         sys.settrace(self._trace)
         try:
             action()
