@@ -169,7 +169,12 @@ def test_an_adapter_stops_its_workers_when_it_stops(leftovers: Any, chosen_port:
 def test_a_worker_that_was_killed_is_not_counted(leftovers: Any, chosen_port: int) -> None:
     with native_adapter(chosen_port, "--max-workers", "1") as (adapter, url):
         group = ask(url, "start_worker_group")
-        [agent] = [pid for pid, command in leftovers.processes().items() if agent_of(pid) == adapter.process.pid]
+
+        def agents() -> list[int]:
+            return [pid for pid in leftovers.processes() if agent_of(pid) == adapter.process.pid]
+
+        wait_until(lambda: len(agents()) == 1, "its process has no environment yet")
+        [agent] = agents()
         os.kill(agent, signal.SIGKILL)
         adapter.wait_for("killed by SIGKILL")
         assert ask(url, "get_worker_adapter_info")["worker_groups"] == {}
