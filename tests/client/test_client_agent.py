@@ -763,7 +763,7 @@ def test_dropped_client_leaves_without_blocking(scheduler: StandInScheduler) -> 
     del client
     gc.collect()
     assert watch() is None
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10, "a fraction of what it would wait for an answer"
     assert eventually(lambda: scheduler.is_closed)
     assert "disconnect" in scheduler.sent
     assert future.cancelled()

@@ -373,8 +373,9 @@ def test_exit_with_live_sockets_is_clean_and_writes_what_was_sent(make: Factory,
 
 
 FORKED = """
-import os, sys
+import os, sys, warnings
 from scaler.io.ymq.ymq import Context, IOSocketType, Socket, YMQException
+warnings.simplefilter("ignore", DeprecationWarning)  # CPython 3.12 warns of a fork beside threads
 context = Context()
 socket = Socket(context, b"parent", IOSocketType.Binder)
 socket.bind("tcp://127.0.0.1:0")
