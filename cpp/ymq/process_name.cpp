@@ -56,6 +56,13 @@ std::optional<ProcessState> parseState(std::string_view text) {
     return state;
 }
 
+// That of the first thread, which began with its process: qemu, when it emulates another processor, shows each thread a
+// start of its own in the file of the process itself.
+std::string stateFile(std::uint32_t pid) {
+    const std::string number = std::to_string(pid);
+    return "/proc/" + number + "/task/" + number + "/stat";
+}
+
 // Two independent 64-bit FNV-1a passes; this tells machines apart, it protects nothing.
 HostId hashOf(std::string_view text) {
     HostId result{};
@@ -76,7 +83,7 @@ ProcessName readThisProcess() {
     const std::optional<std::string> boot = readFile("/proc/sys/kernel/random/boot_id");
     struct stat status {};
     const bool has_namespace = ::stat("/proc/self/ns/pid", &status) == 0;
-    const std::optional<std::string> text = readFile("/proc/self/stat");
+    const std::optional<std::string> text = readFile(stateFile(name.pid).c_str());
     const std::optional<ProcessState> state = text ? parseState(*text) : std::nullopt;
     // Without /proc the host stays zero, which names no machine: nobody is then taken for local.
     if (!boot || !has_namespace || !state) return name;
@@ -95,8 +102,7 @@ ProcessName thisProcess() {
 
 bool isKnownDead(const ProcessName& process) {
     if (process.host == HostId{} || process.host != thisProcess().host || process.pid == 0) return false;
-    const std::string path = "/proc/" + std::to_string(process.pid) + "/stat";
-    const std::optional<std::string> text = readFile(path.c_str());
+    const std::optional<std::string> text = readFile(stateFile(process.pid).c_str());
     // The file of another user's process may be hidden; only a signal's answer proves that there is no such process.
     if (!text) return ::kill(static_cast<pid_t>(process.pid), 0) != 0 && errno == ESRCH;
     const std::optional<ProcessState> state = parseState(*text);
