@@ -152,7 +152,8 @@ def test_a_processor_gets_every_setting_of_its_worker(monkeypatch):
 
     monkeypatch.setattr(processors_module, "Processor", processor)
     worker = Cluster.from_config(unusual_config(ClusterConfig))._make_worker("a")._settings
-    prepared = SimpleNamespace(gate=SimpleNamespace(fileno=lambda: 5), resume_descriptor=6, interpreter=None)
+    interpreter = SimpleNamespace(is_alive=lambda: True)
+    prepared = SimpleNamespace(gate=SimpleNamespace(fileno=lambda: 5), resume_descriptor=6, interpreter=interpreter)
     with pytest.raises(OSError, match="far enough"):
         processors_module.Processors(worker, "ipc://x", None, None, prepared).start("tcp://h:1")
     settings = made[0]._asdict()

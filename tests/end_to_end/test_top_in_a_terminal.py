@@ -69,10 +69,11 @@ def show(terminal: Terminal, address: str, timeout: int = 60) -> None:
 
 
 def rows_of(terminal: Terminal) -> list[dict[str, str]]:
-    """Return the cells of each worker by column; nobody is in a group here."""
+    """Return the cells of each worker by column; nobody is in a group here. A row that is half drawn is left out."""
     lines = [line.split(" |")[0] for line in terminal.lines() if "Worker|" in line]
     cells = [re.sub(r"\) ", ")", line).split() for line in lines]
-    return [dict(zip(COLUMNS[1:], row, strict=True)) for row in cells]
+    names = COLUMNS[1:]
+    return [dict(zip(names, row, strict=True)) for row in cells if len(row) >= len(names)]
 
 
 def wait_until(condition: Callable[[], bool], terminal: Terminal) -> None:
