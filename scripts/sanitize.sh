@@ -37,13 +37,13 @@ run_cpp() {
     ctest --preset "$preset"
 }
 
-# A copy of the package and its tests, so that nothing finds the ordinary modules in src.
+# A copy of the package, its tests and the pages they read, so that nothing finds the ordinary modules in src.
 copy_package() {
     local copy=$1 component
     rm -rf "$copy"
     mkdir -p "$copy"
     tar -C "$root" --exclude='*.so' --exclude=__pycache__ --exclude=src/scaler/object_storage/bin -cf - \
-        pyproject.toml src tests | tar -C "$copy" -xf -
+        pyproject.toml README.md CONTRIBUTING.md SECURITY.md docs src tests | tar -C "$copy" -xf -
     for component in python daemon; do
         cmake --install "$(dirname "$copy")" --prefix "$copy/src" --component "$component" > /dev/null
     done
