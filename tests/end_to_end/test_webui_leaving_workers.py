@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_screen import Screen, address_of, open_browser
+from browser_screen import Screen
 from commands import Command
 from selenium.webdriver.common.by import By
+from watched_cluster import watched_cluster
 from watched_tasks import kill_its_worker, sleep_for, wait_for_file
 
-from scaler import Client, SchedulerClusterCombo
+from scaler import Client
 from scaler.utility.exceptions import WorkerDiedError
 
 _FAILED_OUTLINE = "#d00000"
@@ -21,20 +22,10 @@ _FAILED_OUTLINE = "#d00000"
 @pytest.mark.timeout(400)
 @pytest.mark.usefixtures("tasks_can_be_imported")
 def test_workers_that_drain_and_workers_that_die(chosen_port: int, leftovers: Any, tmp_path: Path) -> None:
-    with (
-        SchedulerClusterCombo(0, address=f"tcp://127.0.0.1:{chosen_port}", logging_level="CRITICAL") as combo,
-        Command("scaler_ui", f"tcp://127.0.0.1:{chosen_port + 2}", "--web-port", "0") as command,
-        open_browser() as driver,
-        Client(combo.get_address()) as client,
-    ):
-        screen = Screen(driver, address_of(command))
-        driver.get(screen.url)
+    with watched_cluster(chosen_port, leftovers) as (screen, client, address):
         screen.wait(lambda: "No workers" in screen.text("workers"))
-        _check_draining(screen, client, combo.get_address(), tmp_path / "gate")
-        _check_dying(screen, client, combo.get_address())
-        assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
-        assert command.stop() == 0, command.output
-    leftovers.wait_until_none(10.0)
+        _check_draining(screen, client, address, tmp_path / "gate")
+        _check_dying(screen, client, address)
 
 
 def _cluster(address: str, *arguments: str) -> Command:

@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-from browser_screen import Screen, address_of, open_browser
-from commands import Command
+from browser_screen import Screen
 from selenium.webdriver.common.by import By
 from simulated_workers import simulated_workers
+from watched_cluster import watched_cluster
 from watched_tasks import add, sleep_for
 
-from scaler import Client, SchedulerClusterCombo
+from scaler import Client
 
 WORKERS = 60
 WORKERS_OF_A_PAGE = 25
@@ -28,15 +28,8 @@ _LATE_SECONDS = 30  # a busy machine
 
 @pytest.mark.timeout(400)
 def test_pages_and_half_an_hour(chosen_port: int, leftovers: Any) -> None:
-    with (
-        SchedulerClusterCombo(0, address=f"tcp://127.0.0.1:{chosen_port}", logging_level="CRITICAL") as combo,
-        Command("scaler_ui", f"tcp://127.0.0.1:{chosen_port + 2}", "--web-port", "0") as command,
-        open_browser() as driver,
-        Client(combo.get_address()) as client,
-    ):
-        screen = Screen(driver, address_of(command))
-        driver.get(screen.url)
-        with simulated_workers(combo.get_address(), WORKERS, *COST):
+    with watched_cluster(chosen_port, leftovers) as (screen, client, address):
+        with simulated_workers(address, WORKERS, *COST):
             screen.wait(lambda: f"Workers\n{WORKERS}\n" in screen.text("scheduler"))
             _check_pages_of_a_table(screen)
             client.submit(sleep_for, 0).result()
@@ -47,9 +40,6 @@ def test_pages_and_half_an_hour(chosen_port: int, leftovers: Any) -> None:
         screen.wait(lambda: "No workers" in screen.text("workers"))
         screen.open("Worker Processors")
         screen.wait(lambda: "No processors" in screen.text("processors"))
-        assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
-        assert command.stop() == 0, command.output
-    leftovers.wait_until_none(10.0)
 
 
 def _check_pages_of_a_table(screen: Screen) -> None:
