@@ -23,7 +23,7 @@ from scaler.utility.metadata.profile_result import ProfileResult
 HEARTBEAT_SECONDS: Final = 2.0
 _RESULT: Final = DefaultSerializer.serialize(None)
 _IDLE: Final = {"initialized": True, "hasTask": False, "suspended": False}
-_MEGABYTE: Final = 2**20
+_MEBIBYTE: Final = 2**20
 
 
 class SimulatedWorker:
@@ -73,12 +73,12 @@ class SimulatedWorker:
         return None
 
     def _heartbeat(self) -> bytes:
-        rss_bytes = (48 + self._number) * _MEGABYTE + self._ended * 4096
+        rss_bytes = (48 + self._number) * _MEBIBYTE + self._ended * 4096
         resource = {"cpu": (self._number + self._ended) % 1000, "rss": rss_bytes}
         return message.encode(
             "workerHeartbeat",
             agent=resource,
-            rssFree=(100 + self._number) * _MEGABYTE,
+            rssFree=(100 + self._number) * _MEBIBYTE,
             queueSize=1000 + self._number,
             latencyUS=100 + self._number,
             taskLock=True,

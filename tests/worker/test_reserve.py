@@ -51,7 +51,9 @@ def test_the_process_in_reserve_serves_next(cluster: SchedulerClusterCombo) -> N
         os.kill(client.submit(os.getpid).result(DEADLINE_SECONDS), signal.SIGKILL)
         prepared = wait_prepared(agent_of(cluster))
         future = client.submit(time.sleep, 600.0)
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while not future.running():
+            assert time.monotonic() < deadline
             time.sleep(0.01)
         assert future.cancel(timeout=DEADLINE_SECONDS)
         assert client.submit(os.getpid).result(DEADLINE_SECONDS) == prepared.pid
