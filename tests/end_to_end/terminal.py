@@ -40,9 +40,9 @@ class Terminal:
         """Return what tmux knows, like ``alternate_on``."""
         return self._tmux("display-message", "-p", f"#{{{variable}}}").strip()
 
-    def wait_for(self, pattern: str) -> re.Match[str]:
-        """Wait until something on the screen matches, and return the match."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+    def wait_for(self, pattern: str, seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
+        """Wait until something on the screen matches, for so long at most, and return the match."""
+        deadline = time.monotonic() + seconds
         while True:
             screen = "\n".join(self.lines())
             found = re.search(pattern, screen, re.MULTILINE)

@@ -6,16 +6,15 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from commands import MODULES, Command
-from simulated_workers import simulated_workers
-from terminal import DEADLINE_SECONDS, Terminal
+from commands import Command
+from terminal import Terminal
+from top_screen import COLUMNS, PROGRAM, monitor_address, rows_of, scaled_cluster, show, wait_until
 from watched_tasks import kill_its_worker, wait_for_file
 
 from scaler import Client, SchedulerClusterCombo
@@ -24,10 +23,6 @@ from scaler.utility.process_meter import available_memory_bytes
 
 pytestmark = pytest.mark.timeout(150)  # the machine may be busy with others
 
-PROGRAM = [sys.executable, "-m", MODULES["scaler_top"]]
-CELLS, ROWS = 170, 40
-FIGURES = ["agt_cpu", "agt_rss", "cpu", "rss", "os_rss_free", "free", "sent", "queued", "suspended", "lag", "ITL"]
-COLUMNS = ["group", "worker", *FIGURES]
 QUEUE_SIZE = 77
 
 
@@ -50,37 +45,6 @@ def patient_cluster(leftovers, tmp_path) -> Iterator[SchedulerClusterCombo]:
     with SchedulerClusterCombo(2, heartbeat_interval_seconds=0.5, logging_paths=(str(tmp_path / "log"),)) as cluster:
         cluster.wait_for_workers()
         yield cluster
-
-
-@pytest.fixture
-def terminal(leftovers, tmp_path) -> Iterator[Terminal]:
-    with Terminal(tmp_path, CELLS, ROWS) as terminal:
-        yield terminal
-
-
-def monitor_address(cluster: SchedulerClusterCombo) -> str:
-    return cluster._scheduler.monitor_address.to_address()
-
-
-def show(terminal: Terminal, address: str, timeout: int = 60) -> None:
-    """Start the command in the shell, which tells afterwards how it ended."""
-    terminal.run(f"{shlex.join([*PROGRAM, address, '--timeout', str(timeout)])}; echo ended with $?")
-    terminal.wait_for(r"Shortcuts: quit\[q\]")
-
-
-def rows_of(terminal: Terminal) -> list[dict[str, str]]:
-    """Return the cells of each worker by column; nobody is in a group here. A row that is half drawn is left out."""
-    lines = [line.split(" |")[0] for line in terminal.lines() if "Worker|" in line]
-    cells = [re.sub(r"\) ", ")", line).split() for line in lines]
-    names = COLUMNS[1:]
-    return [dict(zip(names, row, strict=True)) for row in cells if len(row) >= len(names)]
-
-
-def wait_until(condition: Callable[[], bool], terminal: Terminal) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "\n".join(terminal.lines())
-        time.sleep(0.05)
 
 
 def settings_of(terminal: Terminal, path: Path) -> str:
@@ -235,58 +199,6 @@ def test_workers_that_drain_and_workers_that_die(patient_cluster, terminal, tmp_
     terminal.wait_for("^ended with 0")
 
 
-@pytest.mark.timeout(300)
-def test_many_workers_are_sorted_by_their_figures_and_scrolled(leftovers, terminal, tmp_path):
-    with (
-        SchedulerClusterCombo(0, logging_paths=(str(tmp_path / "log"),)) as cluster,
-        simulated_workers(cluster.get_address(), 60),
-    ):
-        show(terminal, monitor_address(cluster))
-        for key, column, figure in (
-            ("C", "agt_cpu", lambda number: f"{number / 10:.1f}%"),
-            ("M", "agt_rss", lambda number: f"{48 + number}.0M"),
-            ("c", "cpu", lambda number: f"{number / 10:.1f}%"),
-            ("m", "rss", lambda number: f"{48 + number}.0M"),
-            ("F", "os_rss_free", lambda number: f"{100 + number}.0M"),
-            ("f", "free", lambda number: f"{1000 + number}"),
-            ("l", "lag", lambda number: f"{100 + number}us"),
-        ):
-            for figures in (
-                [figure(number) for number in reversed(range(60))],
-                [figure(number) for number in range(60)],
-            ):
-                terminal.type(key)
-                wait_until(
-                    lambda column=column, figures=figures: first_figures(terminal, column) == figures[:10], terminal
-                )
-        check_all_pages(terminal, "lag", figures)
-        terminal.type("q")
-        terminal.wait_for("^ended with 0")
-
-
-def first_figures(terminal: Terminal, column: str) -> list[str]:
-    return [row[column] for row in rows_of(terminal)[:10]]
-
-
-def check_all_pages(terminal: Terminal, column: str, figures: list[str]) -> None:
-    """Scroll from the first worker to the last one, and back."""
-    terminal.type("Home")
-    shown = int(terminal.wait_for(r", rows 1-(\d+) of 60 *$")[1])
-    last = 60 - shown
-    for first in (*range(0, last, shown), last):
-        if first > 0:
-            terminal.type("PageDown")
-        terminal.wait_for(rf", rows {first + 1}-{first + shown} of 60 *$")
-        expected = figures[first : first + shown]
-        wait_until(lambda expected=expected: [row[column] for row in rows_of(terminal)] == expected, terminal)
-    terminal.type("Up", "Up", "Down")
-    terminal.wait_for(rf", rows {last}-59 of 60 *$")
-    terminal.type("PageUp")
-    terminal.wait_for(rf", rows {last - shown}-{last - 1} of 60 *$")
-    terminal.type("End")
-    wait_until(lambda: [row[column] for row in rows_of(terminal)] == figures[last:], terminal)
-
-
 def nested_waits() -> Callable[[str], None]:
     """Return a task that waits for a task of its own, which waits for a file; workers need not import this module."""
 
@@ -309,34 +221,26 @@ def cells_of_the_only_worker(terminal: Terminal) -> dict[str, str]:
 
 
 def test_groups_nested_tasks_and_late_heartbeats(terminal, tmp_path, chosen_port):
-    address, gate = f"tcp://127.0.0.1:{chosen_port}", tmp_path / "gate"
-    place = ("--host", "127.0.0.1", "--port", "0", "--max-workers", "1", "--heartbeat-interval", "0.5")
-    with Command("scaler_worker_adapter_native", address, *place) as adapter:
-        adapter.wait_for("listen to http://")
-        url = next(line for line in adapter.output.splitlines() if "listen to" in line).rsplit(" ", 1)[1]
-        with Command("scaler_scheduler", address, "--adapter-webhook-url", url) as scheduler:
-            scheduler.wait_for("Scheduler: listen to scheduler monitor address")
-            show(terminal, f"tcp://127.0.0.1:{chosen_port + 2}")
-            terminal.wait_for("^No workers ")
-            with Client(address) as client:
-                future = client.submit(nested_waits(), str(gate))
-                wait_until(lambda: cells_of_the_only_worker(terminal).get("suspended") == "1", terminal)
-                terminal.wait_for(r"^Total 1 worker group\(s\) with 1 worker\(s\) *$")
-                row = cells_of_the_only_worker(terminal)
-                assert re.fullmatch(r"native-[0-9a-f]{2}\+", row["group"])
-                assert (row["free"], row["sent"], row["queued"]) == ("998", "2", "0")
-                (agent,) = psutil.Process(adapter.process.pid).children()
-                agent.suspend()
-                terminal.wait_for(r"Worker\|NAT\|.* \(\d+s\) [\d.]+(us|ms) ")
-                agent.resume()
-                terminal.wait_until_gone(r"Worker\|NAT\|.* \(\d+s\) ")
-                gate.touch()
-                future.result()
-                wait_until(lambda: cells_of_the_only_worker(terminal).get("suspended") == "0", terminal)
-                terminal.wait_for(r" success +2 ")
-            terminal.type("q")
-            terminal.wait_for("^ended with 0")
-            assert (scheduler.stop(), adapter.stop()) == (0, 0)
+    gate = tmp_path / "gate"
+    with (
+        scaled_cluster(terminal, chosen_port, 1) as adapter,
+        Client(f"tcp://127.0.0.1:{chosen_port}") as client,
+    ):
+        future = client.submit(nested_waits(), str(gate))
+        wait_until(lambda: cells_of_the_only_worker(terminal).get("suspended") == "1", terminal)
+        terminal.wait_for(r"^Total 1 worker group\(s\) with 1 worker\(s\) *$")
+        row = cells_of_the_only_worker(terminal)
+        assert re.fullmatch(r"native-[0-9a-f]{2}\+", row["group"])
+        assert (row["free"], row["sent"], row["queued"]) == ("998", "2", "0")
+        (agent,) = psutil.Process(adapter.process.pid).children()
+        agent.suspend()
+        terminal.wait_for(r"Worker\|NAT\|.* \(\d+s\) [\d.]+(us|ms) ")
+        agent.resume()
+        terminal.wait_until_gone(r"Worker\|NAT\|.* \(\d+s\) ")
+        gate.touch()
+        future.result()
+        wait_until(lambda: cells_of_the_only_worker(terminal).get("suspended") == "0", terminal)
+        terminal.wait_for(r" success +2 ")
 
 
 @pytest.mark.parametrize("how", ["C-c", "SIGTERM"])
