@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 import psutil
+from process_ends import has_ended
 
 from scaler import Client, SchedulerClusterCombo
 from scaler.cluster.scheduler_gauges import SchedulerGauges
@@ -80,7 +81,7 @@ class Settlement:
         assert all(future.done() for future in futures)
         address = self._combo.get_address()
         for server in self._servers:
-            assert server.is_running() and server.status() != psutil.STATUS_ZOMBIE, f"{server} has ended"
+            assert not has_ended(server), f"{server} has ended"
         with SchedulerGauges(address) as gauges:
             wait_until(lambda: self._is_at_rest(gauges.read(10), workers), 20, lambda: gauges.read(10))
             counts = Counter(gauges.read(10))

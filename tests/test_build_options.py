@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
     ids=["compiled modules for the stable ABI", "a promise that is not kept"],
 )
 def test_options_that_contradict_each_other(tmp_path: Path, options: list[str], complaint: str) -> None:
-    command = ["cmake", "-S", str(ROOT), "-B", str(tmp_path), *options]
+    command = ["cmake", "-G", "Ninja", "-S", str(ROOT), "-B", str(tmp_path), *options]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=50)
     assert finished.returncode != 0
     assert complaint in " ".join(finished.stderr.split())

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Protocol
 
 import psutil
+from process_ends import has_ended
 from settle import wait_until
 
 from scaler.cluster.cluster import Cluster
@@ -26,13 +27,13 @@ class WaitsForWorkers(Protocol):
 def agents(cluster: Cluster) -> list[psutil.Process]:
     """Return the living agents of a cluster's workers."""
     assert cluster.pid is not None
-    return [child for child in psutil.Process(cluster.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in psutil.Process(cluster.pid).children() if not has_ended(child)]
 
 
 def processors(agent: psutil.Process) -> list[psutil.Process]:
     """Return the living processors of a worker."""
     try:
-        return [child for child in agent.children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in agent.children(recursive=True) if not has_ended(child)]
     except psutil.NoSuchProcess:
         return []
 

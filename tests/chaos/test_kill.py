@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from process_ends import wait_ended
 from settle import check_no_failed_events
 
 from scaler import Client, SchedulerClusterCombo
@@ -81,17 +82,18 @@ def test_killed_agent_loses_nothing_and_repeats_only_what_had_started_on_it(
         mapped = pool.submit(client.map, _note_and_square, [(str(history), i) for i in range(_MAP_TASKS)])
         _wait_until(lambda: history.stat().st_size > 4_000, 30)
         victim = _agents(combo)[0]
-        processors = {child.pid for child in victim.children(recursive=True)}
+        processors = victim.children(recursive=True)
+        its_pids = {processor.pid for processor in processors}
         victim.kill()
         assert mapped.result(timeout=90) == [i * i for i in range(_MAP_TASKS)]
         starts = _starts(history)
         assert set(starts) == set(range(_MAP_TASKS))
         for number, pids in starts.items():
-            assert len(pids) == 1 or set(pids[:-1]) <= processors, f"task {number} was repeated: {pids}"
+            assert len(pids) == 1 or set(pids[:-1]) <= its_pids, f"task {number} was repeated: {pids}"
         assert client.submit(pow, 2, 5).result(timeout=10) == 32
     assert (combo._scheduler.pid, combo._object_storage.pid) == (scheduler_pid, storage_pid)
     assert combo._scheduler.is_alive() and combo._object_storage.is_alive()
-    _wait_until(lambda: not any(psutil.pid_exists(pid) for pid in processors), 5)
+    wait_ended(processors)
 
 
 @pytest.mark.timeout(60)

@@ -23,6 +23,7 @@ from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
 from tests.end_to_end.commands import Command
 from tests.metrics.metrics_fixture import get, is_healthy, scrape, wait_until
+from tests.process_ends import has_ended, wait_ended
 
 pytestmark = pytest.mark.timeout(150)  # the machine may be busy with others
 
@@ -153,14 +154,14 @@ def test_the_metrics_are_started_anew_at_the_same_address(leftovers, tmp_path):
 
 def metrics_process_or_none(combo: SchedulerClusterCombo) -> psutil.Process | None:
     children = psutil.Process(combo._scheduler.pid).children()
-    return children[0] if children and children[0].status() != psutil.STATUS_ZOMBIE else None
+    return children[0] if children and not has_ended(children[0]) else None
 
 
 def test_a_killed_scheduler_takes_its_metrics_along(leftovers, tmp_path):
     with cluster(tmp_path) as (combo, _):
         process = metrics_process(combo)
         os.kill(combo._scheduler.pid, signal.SIGKILL)
-        wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+        wait_ended([process])
 
 
 def test_an_address_in_use_is_told_and_leaves_nothing(leftovers, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from process_ends import wait_ended
 from settle import check_no_failed_events
 
 from scaler import Client, SchedulerClusterCombo
@@ -214,6 +214,4 @@ def test_nothing_that_stands_still_outlives_a_killed_agent(narrow: SchedulerClus
         time.sleep(0.5)
         [agent] = psutil.Process(narrow._cluster.pid).children()
         agent.kill()
-        _, alive = psutil.wait_procs(processors, timeout=10)
-        with contextlib.suppress(psutil.NoSuchProcess):
-            assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+        wait_ended(processors)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from process_ends import wait_ended
 
 from scaler import Client, SchedulerClusterCombo
 
@@ -78,4 +79,4 @@ def test_the_one_in_reserve_ends_with_its_agent(cluster: SchedulerClusterCombo, 
     agent = agent_of(cluster)
     processes = [wait_prepared(agent), *agent.children()]
     agent.send_signal(number)
-    assert psutil.wait_procs(processes, timeout=DEADLINE_SECONDS)[1] == []
+    wait_ended(processes, DEADLINE_SECONDS)

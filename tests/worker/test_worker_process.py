@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 import worker_test_tasks as tasks
-from worker_bench import SchedulerStandIn, StorageThread, make_worker, processors_of, wait_gone
+from process_ends import wait_ended
+from worker_bench import SchedulerStandIn, StorageThread, make_worker, processors_of
 
 from scaler.protocol import codec, message
 from scaler.utility.exceptions import (
@@ -60,7 +61,7 @@ def start(scheduler):
             processors += processors_of(worker)
             others += psutil.Process(worker.pid).children(recursive=True)
         worker.close()
-    wait_gone(processors)
+    wait_ended(processors)
     for process in others:  # what tasks have started outlives an agent that is killed
         if process.is_running():
             process.kill()
@@ -247,7 +248,7 @@ def test_a_forced_cancel_kills_the_task_and_what_it_started(worker, scheduler, t
     assert scheduler.end(running).cancel_confirm_type == CANCELED
     assert scheduler.result(waiting) == 3
     assert time.monotonic() - started < SERVES_AGAIN_SECONDS
-    wait_gone(processes)
+    wait_ended(processes)
 
 
 def test_retraction_takes_back_only_what_has_not_started(worker, scheduler, tmp_path):
@@ -335,7 +336,7 @@ def test_leaves_in_order_at_a_signal(worker, scheduler, number):
     assert worker.exitcode == 0
     assert scheduler.farewells == 1
     assert scheduler.ends == {}, "the scheduler places the task elsewhere"
-    wait_gone(processors)
+    wait_ended(processors)
 
 
 def handles(pid, number):
@@ -433,7 +434,7 @@ def test_processors_follow_a_killed_agent(worker, scheduler):
     scheduler.submit(tasks.sleep, 60)
     scheduler.serve(0.2)
     worker.kill()
-    wait_gone(processors)
+    wait_ended(processors)
     scheduler.wait_until(lambda: scheduler.losses == 1, 5)
 
 

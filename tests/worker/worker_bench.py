@@ -237,14 +237,3 @@ def make_worker(address: str, **fields: Any) -> Worker:
 
 def processors_of(worker: Worker) -> list[psutil.Process]:
     return [child for child in psutil.Process(worker.pid).children() if child.name() == "Processor"]
-
-
-def is_gone(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-
-
-def wait_gone(processes: list[psutil.Process], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not all(is_gone(process) for process in processes):
-        assert time.monotonic() < deadline, "a process was left behind"
-        time.sleep(0.01)
