@@ -85,6 +85,19 @@ target_link_libraries(
   INTERFACE "${capnp_prefix}/lib/${CMAKE_STATIC_LIBRARY_PREFIX}capnp${CMAKE_STATIC_LIBRARY_SUFFIX}"
             "${capnp_prefix}/lib/${CMAKE_STATIC_LIBRARY_PREFIX}kj${CMAKE_STATIC_LIBRARY_SUFFIX}" Threads::Threads
 )
+include(CheckCXXSourceCompiles)
+set(CMAKE_REQUIRED_INCLUDES "${SCALER_CAPNP_INCLUDE_DIR}")
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+check_cxx_source_compiles("#include <capnp/blob.h>" SCALER_CAPNP_HEADERS_ARE_COMPLETE)
+unset(CMAKE_TRY_COMPILE_TARGET_TYPE)
+unset(CMAKE_REQUIRED_INCLUDES)
+if(NOT SCALER_CAPNP_HEADERS_ARE_COMPLETE)
+  if(MSVC)
+    target_compile_options(scaler_capnp INTERFACE "/FI${CMAKE_CURRENT_LIST_DIR}/kj_comparison.h")
+  else()
+    target_compile_options(scaler_capnp INTERFACE "SHELL:-include ${CMAKE_CURRENT_LIST_DIR}/kj_comparison.h")
+  endif()
+endif()
 
 if(SCALER_BUILD_MODULES)
   set(stable_abi_component "")

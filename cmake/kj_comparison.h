@@ -1,10 +1,10 @@
-// Lets clang compile the headers of Cap'n Proto 0.9; included in front of every source by the preset "fuzz".
+// Completes the headers of Cap'n Proto 0.9 for compilers that do not accept them; cmake/Dependencies.cmake finds out,
+// and has it included in front of every source that uses them.
 //
 // They leave these operators out where the compiler can reverse the operands itself, which C++20 does no more for a
-// class that has an operator!= (P2468). g++ 12 still does.
+// class that has an operator!= (P2468). g++ 12 still does; g++ 13 and clang 16 do not.
 #pragma once
 
-#if __cplusplus >= 202002L  // CMake tries the compiler with its default, C++17
 #include <kj/string.h>
 
 namespace kj {
@@ -15,4 +15,3 @@ inline bool operator==(const char* left, const String& right) { return right.ope
 inline bool operator!=(const char* left, const String& right) { return !right.operator==(StringPtr(left)); }
 
 }  // namespace kj
-#endif

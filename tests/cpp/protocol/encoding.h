@@ -1,9 +1,8 @@
 // Encodes a view into words, as callers do into their own memory.
 #pragma once
 
-#include <capnp/common.h>
-
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -13,14 +12,14 @@ namespace scaler::protocol {
 class Encoded {
 public:
     template <class View>
-    explicit Encoded(const View& view) : words_(encodedSizeBytes(view) / sizeof(capnp::word)) {
+    explicit Encoded(const View& view) : words_(encodedSizeBytes(view) / sizeof(std::uint64_t)) {
         encode(view, bytes());
     }
 
     std::span<std::byte> bytes() { return std::as_writable_bytes(std::span(words_)); }
 
 private:
-    std::vector<capnp::word> words_;
+    std::vector<std::uint64_t> words_;
 };
 
 }  // namespace scaler::protocol
