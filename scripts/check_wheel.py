@@ -47,7 +47,7 @@ class Tag:
     @property
     def is_client_only(self) -> bool:
         """Whether the platform has only the client part."""
-        return self.platform.startswith("win")
+        return self.platform.startswith(("win", "macosx"))
 
     def has_suffix(self, suffix: str) -> bool:
         """Return whether an extension module of this tag may end so: ``.cpython-311-x86_64-linux-gnu.so``."""

@@ -3,11 +3,13 @@
 #
 #   scripts/cross_check.sh mingw     the client side (cpp/protocol, cpp/ymq) for Windows; tests run under wine
 #   scripts/cross_check.sh aarch64   everything but the extension modules for Linux on aarch64; tests run under qemu
-#   scripts/cross_check.sh           both
+#   scripts/cross_check.sh macos     the client side for macOS on arm64; its tests are built, for nothing here can run them
+#   scripts/cross_check.sh           all three
 #
 # What Debian has for it is installed first: cross compilers, emulators, the sources of GoogleTest, the schema compiler
-# and Boost. Cap'n Proto is compiled for the system from its sources (scripts/library_tool.sh). Results are in
-# build/mingw and build/aarch64. $JOBS are the jobs of a build, one per processor without it.
+# and Boost; the compiler for macOS is Zig's, from PyPI. Cap'n Proto is compiled for the system from its sources
+# (scripts/library_tool.sh). Results are in build/mingw, build/aarch64 and build/macos. $JOBS are the jobs of a build, one
+# per processor without it.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -35,6 +37,8 @@ missing_packages() {
         aarch64)
             have aarch64-linux-gnu-g++ || echo g++-aarch64-linux-gnu
             have qemu-aarch64 || echo qemu-user ;;
+        macos)
+            python3 -c 'import ensurepip, venv' 2> /dev/null || echo python3-venv ;;
     esac
 }
 
@@ -56,6 +60,24 @@ ensure_packages() {
     [ "${#missing[@]}" -eq 0 ] || fail "still missing after the installation: ${missing[*]}"
 }
 
+# Makes the commands that cmake/toolchains/macos-arm64.cmake names.
+ensure_zig() {
+    local environment=$root/.cache/zig/environment commands=$root/.cache/zig/commands command target
+    if ! "$environment/bin/python" -m ziglang version > /dev/null 2>&1; then
+        say "installing Zig's compiler from PyPI"
+        python3 -m venv --clear "$environment"
+        "$environment/bin/python" -m pip --disable-pip-version-check install --quiet 'ziglang>=0.13' ||
+            fail "pip could not install 'ziglang'"
+    fi
+    mkdir -p "$commands"
+    for command in cc c++ ar ranlib; do
+        case $command in cc | c++) target='-target aarch64-macos.13.3' ;; *) target='' ;; esac
+        printf '#!/bin/sh\nexec "%s" -m ziglang %s %s "$@"\n' "$environment/bin/python" "$command" "$target" \
+            > "$commands/$command"
+        chmod +x "$commands/$command"
+    done
+}
+
 # Boost's headers are the same for all systems, but nothing else of /usr/include is.
 offer_boost() {
     mkdir -p "$1/include"
@@ -65,11 +87,13 @@ offer_boost() {
 check() {
     local system=$1
     ensure_packages "$system"
+    if [ "$system" = macos ]; then ensure_zig; fi
     offer_boost "$root/.cache/prefix-$system"
     say "configuring preset '$system'"
     configure "build/configure-$system.log" --preset "$system"
     say "building with $jobs jobs"
     cmake --build --preset "$system" --parallel "$jobs"
+    if [ "$system" = macos ]; then say "macos: everything is compiled and linked, and nothing was run"; return; fi
     say "running the tests"
     # Wine's own messages are about what it lacks, and not about what is tested.
     WINEDEBUG=-all WINEPREFIX=$root/build/$system/wine ctest --preset "$system"
@@ -77,7 +101,7 @@ check() {
 }
 
 case ${1:-all} in
-    mingw | aarch64) check "$1" ;;
-    all) check mingw; check aarch64 ;;
-    *) fail "usage: scripts/cross_check.sh [mingw|aarch64]" ;;
+    mingw | aarch64 | macos) check "$1" ;;
+    all) check mingw; check aarch64; check macos ;;
+    *) fail "usage: scripts/cross_check.sh [mingw|aarch64|macos]" ;;
 esac

@@ -23,18 +23,25 @@ METADATA = f"opengris_scaler-{VERSION}.dist-info"
 LINUX = f"opengris_scaler-{VERSION}-cp311-cp311-manylinux_2_28_x86_64.whl"
 STABLE = f"opengris_scaler-{VERSION}-cp312-abi3-musllinux_1_2_aarch64.whl"
 WINDOWS = f"opengris_scaler-{VERSION}-cp314-cp314-win_amd64.whl"
-SUFFIXES = {LINUX: ".cpython-311-x86_64-linux-gnu.so", STABLE: ".abi3.so", WINDOWS: ".cp314-win_amd64.pyd"}
+MACOS = f"opengris_scaler-{VERSION}-cp313-cp313-macosx_13_3_arm64.whl"
+SUFFIXES = {
+    LINUX: ".cpython-311-x86_64-linux-gnu.so",
+    STABLE: ".abi3.so",
+    WINDOWS: ".cp314-win_amd64.pyd",
+    MACOS: ".cpython-313-darwin.so",
+}
+CLIENT_ONLY = (WINDOWS, MACOS)
 CODEC = f"scaler/protocol/_codec{SUFFIXES[LINUX]}"
 
 
 def _contents(name: str) -> dict[str, bytes]:
     """Return the files of a wheel of this name that is right, without its RECORD."""
-    modules = check_wheel.CLIENT_MODULES if name == WINDOWS else check_wheel.native_modules()
+    modules = check_wheel.CLIENT_MODULES if name in CLIENT_ONLY else check_wheel.native_modules()
     if name != STABLE:
         modules = modules | check_wheel.compiled_modules()
     files = dict.fromkeys(check_wheel.source_files(), b"text")
     files |= {f"{module}{SUFFIXES[name]}": b"module" for module in modules}
-    if name != WINDOWS:
+    if name not in CLIENT_ONLY:
         files[check_wheel.DAEMON] = b"daemon"
     commands = re.findall(r"^scaler\w* = .*$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     tag = "-".join(name.removesuffix(".whl").split("-")[2:])
@@ -58,7 +65,7 @@ def _write(path: Path, files: dict[str, bytes], recorded: dict[str, bytes] | Non
     return path
 
 
-@pytest.mark.parametrize("name", [LINUX, STABLE, WINDOWS], ids=["linux", "stable ABI", "windows"])
+@pytest.mark.parametrize("name", [LINUX, STABLE, WINDOWS, MACOS], ids=["linux", "stable ABI", "windows", "macos"])
 def test_a_wheel_that_is_right(tmp_path: Path, name: str) -> None:
     assert check_wheel.complaints(_write(tmp_path / name, _contents(name))) == []
 

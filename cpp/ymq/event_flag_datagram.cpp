@@ -1,4 +1,4 @@
-// The flag as a datagram to oneself: event loops of Windows watch sockets only.
+// The flag as a datagram to oneself, which event loops of every system can watch.
 #include <system_error>
 
 #include "ymq/event_flag.h"
@@ -16,9 +16,9 @@ namespace {
 EventFlag::EventFlag() : descriptor_(openDatagramSocket(AF_INET)) {
     sockaddr_in name{};
     name.sin_family = AF_INET;
-    name.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     auto* const address = reinterpret_cast<sockaddr*>(&name);
-    int size = sizeof(name);
+    socklen_t size = sizeof(name);
     // Connected to itself, it takes nobody else's datagrams.
     if (!descriptor_.isOpen() || ::bind(descriptor_.get(), address, size) != 0 ||
         ::getsockname(descriptor_.get(), address, &size) != 0 || ::connect(descriptor_.get(), address, size) != 0) {

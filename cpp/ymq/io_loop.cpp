@@ -24,7 +24,7 @@ struct OneWait {
     using rep = duration::rep;
     using period = duration::period;
     using time_point = std::chrono::time_point<OneWait>;
-    static constexpr bool is_steady = false;
+    [[maybe_unused]] static constexpr bool is_steady = false;
 
     static time_point now() noexcept { return std::exchange(has_waited, true) ? time_point::max() : time_point{}; }
 

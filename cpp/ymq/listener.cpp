@@ -56,6 +56,7 @@ Result<Address> Listener::openTcp(Address address) {
 }
 
 Result<Address> Listener::openIpc(Address address) {
+    if (std::optional<Error> refusal = refusalOf(address)) return *std::move(refusal);
     Result<Descriptor> socket = file_.listenAt(address);
     if (!socket) return socket.error();
     listening_ = std::move(*socket);

@@ -1,6 +1,4 @@
 // Names of local channels, and who may listen there.
-#include "ymq/local_channel.h"
-
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -9,6 +7,8 @@
 #include <array>
 #include <cstring>
 #include <string>
+
+#include "ymq/local_channel.h"
 
 namespace scaler::ymq {
 

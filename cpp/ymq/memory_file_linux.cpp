@@ -1,6 +1,4 @@
 // Writing, sealing and mapping memory files.
-#include "ymq/memory_file.h"
-
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,6 +10,8 @@
 #include <cstdint>
 #include <memory>
 #include <system_error>
+
+#include "ymq/memory_file.h"
 
 namespace scaler::ymq {
 

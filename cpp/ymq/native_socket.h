@@ -1,4 +1,4 @@
-// What operating systems call differently about sockets; native_socket_linux.cpp and native_socket_windows.cpp have it.
+// What operating systems call differently about sockets; native_socket_<system>.cpp have it.
 #pragma once
 
 #ifdef _WIN32
@@ -46,6 +46,12 @@ inline constexpr bool kHasUnixSockets = true;
 using IoVector = iovec;
 using SignalMask = sigset_t;
 using PollEntry = pollfd;
+#endif
+// Whether Unix sockets may have names that are no files.
+#ifdef __linux__
+inline constexpr bool kHasAbstractNames = true;
+#else
+inline constexpr bool kHasAbstractNames = false;
 #endif
 
 // Why the last call of the calling thread failed: an errno, or what Winsock has in its place.

@@ -1,6 +1,4 @@
 // Reads /proc for the names and lives of processes.
-#include "ymq/process_name.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -13,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "ymq/process_name.h"
 #include "ymq/stream_socket.h"
 
 namespace scaler::ymq {

@@ -11,7 +11,7 @@ public:
     SignalsBlocked() noexcept {
 #ifndef _WIN32
         sigset_t all;
-        ::sigfillset(&all);
+        sigfillset(&all);
         ::pthread_sigmask(SIG_SETMASK, &all, &before_);
 #endif
     }

@@ -74,9 +74,7 @@ Result<void> SocketCore::connect(const Address& address, std::chrono::millisecon
     const std::lock_guard lock(mutex_);
     if (stopping_) return Error{ErrorCode::ioSocketStopRequested, {}};
     if (options_.type == SocketType::uninit) return Error{ErrorCode::configurationError, "the socket has no type"};
-    if (address.scheme == Address::Scheme::ipc && !kHasUnixSockets) {
-        return Error{ErrorCode::configurationError, address.toString() + ": " + std::string(kNoUnixSocketsText)};
-    }
+    if (std::optional<Error> refusal = refusalOf(address)) return *std::move(refusal);
     const bool connected = only_peer_ != nullptr && only_peer_->state == Peer::State::live;
     if (dialed_peer_ != nullptr || connected) {
         return Error{ErrorCode::multipleConnectToNotSupported, address.toString()};

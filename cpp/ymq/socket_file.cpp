@@ -41,7 +41,7 @@ Result<Descriptor> IpcSocketFile::listenAt(const Address& address) {
     struct stat made {};
     if (!address.isAbstract() && ::stat(address.path.c_str(), &made) == 0) {
         path_ = address.path;
-        device_ = made.st_dev;
+        device_ = static_cast<std::uint64_t>(made.st_dev);
         inode_ = made.st_ino;
     }
     if (::listen(socket.get(), SOMAXCONN) != 0) return listeningError(address, "listen on", errno);
@@ -51,7 +51,7 @@ Result<Descriptor> IpcSocketFile::listenAt(const Address& address) {
 void IpcSocketFile::remove() noexcept {
     struct stat now {};
     if (path_.empty() || ::stat(path_.c_str(), &now) != 0) return;
-    if (now.st_dev == device_ && now.st_ino == inode_) ::unlink(path_.c_str());
+    if (static_cast<std::uint64_t>(now.st_dev) == device_ && now.st_ino == inode_) ::unlink(path_.c_str());
 }
 
 }  // namespace scaler::ymq

@@ -14,7 +14,7 @@ namespace scaler::ymq {
 // A socket file that nobody listens on any more is replaced.
 class IpcSocketFile {
 public:
-    // Returns a socket that listens; where the system has no Unix sockets, the error says so.
+    // Returns a socket that listens, at an address that is not refused on this system.
     Result<Descriptor> listenAt(const Address& address);
 
     // Only the own one: somebody may have removed it and made another. Idempotent.
@@ -26,8 +26,6 @@ private:
     std::uint64_t device_{0};
     std::uint64_t inode_{0};
 };
-
-inline constexpr std::string_view kNoUnixSocketsText = "this system has no Unix sockets, use a tcp:// address";
 
 // What listening fails with.
 Error listeningError(const Address& address, const char* call, int failure);

@@ -1,19 +1,14 @@
-// What stands in for Unix sockets where the system has none that serve: everything goes by TCP.
-#include "ymq/local_channel.h"
+// What stands in for socket files where the system has no Unix sockets: their addresses are refused before.
+#include <cerrno>
+
 #include "ymq/socket_file.h"
 
 namespace scaler::ymq {
 
 Result<Descriptor> IpcSocketFile::listenAt(const Address& address) {
-    return Error{ErrorCode::configurationError, address.toString() + ": " + std::string(kNoUnixSocketsText)};
+    return listeningError(address, "listen on", EAFNOSUPPORT);
 }
 
 void IpcSocketFile::remove() noexcept {}
-
-std::optional<Address> localChannelOf(const Address&) { return std::nullopt; }
-
-std::optional<StreamEndpoint> localChannelOf(const StreamEndpoint&) { return std::nullopt; }
-
-bool isTrusted(StreamSocket&) { return false; }
 
 }  // namespace scaler::ymq

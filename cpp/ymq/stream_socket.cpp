@@ -18,6 +18,18 @@ void setConnectionOptions(NativeSocket descriptor, int family) noexcept {
     keepAlive(descriptor);
 }
 
+std::optional<Error> refusalOf(const Address& address) {
+    const auto because = [&address](const char* reason) {
+        return Error{ErrorCode::configurationError, address.toString() + ": " + reason};
+    };
+    if (address.scheme != Address::Scheme::ipc) return std::nullopt;
+    if (!kHasUnixSockets) return because("this system has no Unix sockets, use a tcp:// address");
+    if (address.isAbstract() && !kHasAbstractNames) {
+        return because("this system has no sockets without a file, use the path of one, or a tcp:// address");
+    }
+    return std::nullopt;
+}
+
 StreamEndpoint ipcEndpoint(const Address& address) {
     sockaddr_un name{};
     name.sun_family = AF_UNIX;

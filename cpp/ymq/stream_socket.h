@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ using StreamEndpoint = boost::asio::generic::stream_protocol::endpoint;
 
 // Sets no-delay and keep-alive on a TCP connection, and does nothing for others.
 void setConnectionOptions(NativeSocket descriptor, int family) noexcept;
+
+// Says why this system cannot use an address of that kind; nothing when it can.
+std::optional<Error> refusalOf(const Address& address);
 
 // Returns the endpoint of an ipc address.
 StreamEndpoint ipcEndpoint(const Address& address);

@@ -1,4 +1,5 @@
-"""Takes away from this interpreter what Windows does not have; imported before the package, by a process of its own.
+"""Takes away from this interpreter what another system does not have; used before the package is imported, by a process
+of its own.
 
 What the standard library needs of it to work on this system is loaded before. Native code goes on as it is.
 """
@@ -21,58 +22,54 @@ import tempfile  # noqa: F401
 import threading  # noqa: F401
 import uuid  # noqa: F401
 
-_MODULES = ("fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty")
-_SIGNALS = ("ALRM", "CHLD", "CONT", "HUP", "KILL", "PIPE", "PROF", "QUIT", "STOP", "TSTP", "USR1", "USR2", "WINCH")
-_SIGNAL_CALLS = (
-    "alarm",
-    "pause",
-    "pthread_kill",
-    "pthread_sigmask",
-    "setitimer",
-    "siginterrupt",
-    "sigpending",
-    "sigwait",
-)
-_SOCKETS = ("AF_UNIX", "CMSG_LEN", "CMSG_SPACE", "MSG_CMSG_CLOEXEC", "SCM_RIGHTS", "SOCK_CLOEXEC", "SOCK_NONBLOCK")
-_SOCKETS += ("SO_PEERCRED", "recv_fds", "send_fds", "socketpair")
-_SYSTEM = (
-    "eventfd",
-    "eventfd_read",
-    "eventfd_write",
-    "EFD_CLOEXEC",
-    "EFD_NONBLOCK",
-    "fork",
-    "forkpty",
-    "getegid",
-    "geteuid",
-)
-_SYSTEM += (
-    "getgid",
-    "getloadavg",
-    "getpgid",
-    "getuid",
-    "killpg",
-    "memfd_create",
-    "mkfifo",
-    "nice",
-    "pidfd_open",
-    "pipe2",
-)
-_SYSTEM += ("posix_spawn", "preadv", "pwritev", "register_at_fork", "sched_getaffinity", "sched_yield", "sendfile")
-_SYSTEM += ("set_blocking", "setpgid", "setsid", "sysconf", "uname", "wait3", "wait4", "waitid", "writev")
+_ONLY_LINUX = {
+    os: (
+        *("eventfd", "eventfd_read", "eventfd_write", "EFD_CLOEXEC", "EFD_NONBLOCK"),
+        *("memfd_create", "pidfd_open", "pipe2", "sched_getaffinity"),
+    ),
+    select: ("epoll",),
+    selectors: ("EpollSelector",),
+    signal: ("sigtimedwait", "sigwaitinfo"),
+    socket: ("MSG_CMSG_CLOEXEC", "SOCK_CLOEXEC", "SOCK_NONBLOCK", "SO_PEERCRED"),
+}
+_ONLY_UNIX = {
+    os: (
+        *(
+            "fork",
+            "forkpty",
+            "getegid",
+            "geteuid",
+            "getgid",
+            "getloadavg",
+            "getpgid",
+            "getuid",
+            "killpg",
+            "mkfifo",
+            "nice",
+        ),
+        *("posix_spawn", "preadv", "pwritev", "register_at_fork", "sched_yield", "sendfile", "set_blocking", "setpgid"),
+        *("nice", "setsid", "sysconf", "uname", "wait3", "wait4", "waitid", "writev"),
+    ),
+    select: ("poll",),
+    selectors: ("PollSelector",),
+    signal: (
+        *("alarm", "pause", "pthread_kill", "pthread_sigmask", "setitimer", "siginterrupt", "sigpending", "sigwait"),
+        *("SIGALRM", "SIGCHLD", "SIGCONT", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGPROF", "SIGQUIT", "SIGSTOP", "SIGTSTP"),
+        *("SIGUSR1", "SIGUSR2", "SIGWINCH"),
+    ),
+    socket: ("AF_UNIX", "CMSG_LEN", "CMSG_SPACE", "SCM_RIGHTS", "recv_fds", "send_fds", "socketpair"),
+}
+_UNIX_MODULES = ("fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty")
 
 
-def _take_away(module: object, names: tuple[str, ...]) -> None:
-    for name in names:
-        if hasattr(module, name):
-            delattr(module, name)
-
-
-for _name in _MODULES:
-    sys.modules[_name] = None  # type: ignore[assignment]  # so says the import system that there is none
-_take_away(signal, tuple(f"SIG{name}" for name in _SIGNALS) + _SIGNAL_CALLS)
-_take_away(socket, _SOCKETS)
-_take_away(os, _SYSTEM)
-_take_away(select, ("epoll", "poll"))
-_take_away(selectors, ("EpollSelector", "PollSelector"))
-sys.platform = "win32"
+def become(platform_name: str) -> None:
+    """Be like ``darwin`` or ``win32``."""
+    gone = [_ONLY_LINUX, _ONLY_UNIX] if platform_name == "win32" else [_ONLY_LINUX]
+    for module, names in [item for group in gone for item in group.items()]:
+        for name in names:
+            if hasattr(module, name):
+                delattr(module, name)
+    if platform_name == "win32":
+        for name in _UNIX_MODULES:
+            sys.modules[name] = None  # type: ignore[assignment]  # so says the import system that there is none
+    sys.platform = platform_name

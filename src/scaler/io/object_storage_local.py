@@ -48,8 +48,9 @@ _TRUSTED_USERS: Final = frozenset({0})
 _CREDENTIALS: Final = struct.Struct("3i")
 _TIMEVAL: Final = struct.Struct("ll")
 _MAXIMUM_SECONDS: Final = 1e9
-_HAS_UNIX_SOCKETS: Final = hasattr(socket, "AF_UNIX")  # without them, as on Windows, everything goes over TCP
-_DESCRIPTOR_SPACE: Final = socket.CMSG_SPACE(array.array("i").itemsize) if _HAS_UNIX_SOCKETS else 0
+# Only Linux has sockets that are named without a file and tell who listens; everything goes over TCP elsewhere.
+_HAS_LOCAL_CHANNELS: Final = hasattr(socket, "SO_PEERCRED")
+_DESCRIPTOR_SPACE: Final = socket.CMSG_SPACE(array.array("i").itemsize) if _HAS_LOCAL_CHANNELS else 0
 
 
 class LocalChannelError(Exception):
@@ -105,7 +106,7 @@ class LocalChannels:
         _, found, name = server_identity.partition(_OFFER)
         with self._lock:
             self._identity = server_identity
-            self._name = name if found and len(name) == _NAME_BYTES and _HAS_UNIX_SOCKETS else b""
+            self._name = name if found and len(name) == _NAME_BYTES and _HAS_LOCAL_CHANNELS else b""
             self._retry_at_seconds = -math.inf
             idle, self._idle = self._idle, []
             self._all.difference_update(idle)

@@ -31,7 +31,7 @@ private:
 bool isBlocked(int signal) {
     sigset_t mask;
     ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
-    return ::sigismember(&mask, signal) == 1;
+    return sigismember(&mask, signal) == 1;
 }
 
 }  // namespace

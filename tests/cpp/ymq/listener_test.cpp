@@ -39,14 +39,14 @@ protected:
     bool isEmpty() const { return std::filesystem::is_empty(folder_); }
 
     bool accepts() const {
-        const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM, 0));
         const StreamEndpoint endpoint = ipcEndpoint(address());
         return ::connect(probe.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0;
     }
 
     // Returns a socket that is bound to the file, and does not listen.
     Descriptor bound() const {
-        Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        Descriptor socket(::socket(AF_UNIX, SOCK_STREAM, 0));
         const StreamEndpoint endpoint = ipcEndpoint(address());
         EXPECT_EQ(::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
         return socket;

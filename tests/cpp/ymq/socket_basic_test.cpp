@@ -289,15 +289,17 @@ TEST(SocketBasic, InitialConnectGivesUp) {
     EXPECT_EQ(server.message(), (From{"client", "again"}));
 }
 
-#ifdef _WIN32
-TEST(SocketBasic, SaysThatThereAreNoUnixSockets) {
+#ifndef __linux__
+TEST(SocketBasic, SaysThatTheSystemHasNoSocketsOfThatKind) {
     Party party(SocketType::binder, "party");
-    EXPECT_NE(party.socket.bind("ipc:///tmp/a").error().message().find("use a tcp:// address"), std::string::npos);
-    EXPECT_NE(party.socket.connect("ipc:///tmp/a").error().message().find("use a tcp:// address"), std::string::npos);
+    EXPECT_NE(party.socket.bind("ipc://@a").error().message().find("a tcp:// address"), std::string::npos);
+    EXPECT_NE(party.socket.connect("ipc://@a").error().message().find("a tcp:// address"), std::string::npos);
 }
-#else
+#endif
+
+#ifndef _WIN32
 TEST(SocketBasic, ConnectsToAListenerThatComesLater) {
-    const std::string address = "ipc://@ymq_socket_test_" + std::to_string(::getpid());
+    const std::string address = "ipc://" + testing::TempDir() + "ymq_socket_test_" + std::to_string(::getpid());
     Party client(SocketType::connector, "client");
     client.connect(address);
     EXPECT_EQ(client.send(std::nullopt, "early"), ErrorCode::uninit);

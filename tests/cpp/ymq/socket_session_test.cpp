@@ -272,7 +272,8 @@ TEST(SocketSession, DeathOfALocalProcessIsNoticedAtOnce) {
 
 TEST(SocketSession, DeathOfTheAcceptingProcessIsNoticedAtOnce) {
     if (!kChildrenMayHaveThreads) GTEST_SKIP();
-    const std::string address = "ipc://@ymq_session_test_" + std::to_string(::getpid());
+    const std::string path = testing::TempDir() + "ymq_session_test_" + std::to_string(::getpid());
+    const std::string address = "ipc://" + path;
     const pid_t child = ::fork();
     if (child == 0) {
         Socket socket(std::make_shared<IoContext>(1), Party::optionsOf(SocketType::binder, "child"));
@@ -285,6 +286,7 @@ TEST(SocketSession, DeathOfTheAcceptingProcessIsNoticedAtOnce) {
     ::kill(child, SIGKILL);
     EXPECT_EQ(client.event(2s), (Event{"child", PeerEvent::lost}));
     ::waitpid(child, nullptr, 0);
+    ::unlink(path.c_str());
 }
 
 TEST(SocketSession, DeathOfAProcessThatLeftItsConnectionOpenIsNoticedByItsSilence) {

@@ -262,7 +262,7 @@ TEST_F(StreamServerTest, CloseFromWithinACallbackIsToldOnceAndLater) {
 TEST_F(StreamServerTest, SurvivesRunningOutOfDescriptors) {
     rlimit saved{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &saved), 0);
-    RawPeer waiting(Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+    RawPeer waiting(Descriptor(::socket(AF_INET, SOCK_STREAM, 0)));
     const int lowest = ::dup(0);
     ::close(lowest);
     sockaddr_in name{};
