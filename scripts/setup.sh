@@ -30,7 +30,11 @@ PYTHON
 }
 
 boost_package() {
-    if apt-cache show libboost1.81-dev >/dev/null 2>&1; then echo libboost1.81-dev; else echo libboost-dev; fi
+    if apt-cache policy libboost1.81-dev 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+        echo libboost1.81-dev
+    else
+        echo libboost-dev
+    fi
 }
 
 # Prints the packages that are missing, one per line; Boost's name is settled when apt is known to work. Tests need more than
