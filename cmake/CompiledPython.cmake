@@ -24,6 +24,7 @@ set(SCALER_COMPILED_PYTHON
     scaler.scheduler.controllers.client_controller
     scaler.scheduler.controllers.graph_controller
     scaler.scheduler.controllers.information_controller
+    scaler.scheduler.controllers.live_tasks
     scaler.scheduler.controllers.monitor_controller
     scaler.scheduler.controllers.object_controller
     scaler.scheduler.controllers.shortage_controller

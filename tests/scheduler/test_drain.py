@@ -173,7 +173,7 @@ def test_nested_tasks_that_nobody_else_can_run_go_where_their_parent_may_wait(sc
     scheduler.finish(leaving, parent)
     assert set(ends(scheduler, client)) == {parent, *children}
     assert "clientDisconnect" in scheduler.take(leaving)
-    assert unrelated in scheduler.core._tasks._tasks and scheduler.core.gauges()["waiting_tasks"] == 1
+    assert unrelated in scheduler.core._tasks._live and scheduler.core.gauges()["waiting_tasks"] == 1
 
 
 def test_nested_tasks_that_were_ahead_come_back_to_a_parent_that_nobody_else_serves(

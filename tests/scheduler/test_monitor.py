@@ -248,7 +248,7 @@ def test_a_report_does_not_look_at_what_waits(scheduler: SchedulerFixture) -> No
     client = scheduler.client()
     scheduler.submit(client, 3)
     tasks = scheduler.core._tasks
-    tasks._tasks = Untouchable(tasks._tasks)
+    tasks._live._tasks = Untouchable(tasks._live._tasks)
     join(scheduler)
     assert counts(report(scheduler).taskManager.live) == {"inactive": 3}
 

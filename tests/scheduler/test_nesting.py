@@ -8,7 +8,7 @@ from scheduler_fixture import SchedulerFixture
 from scaler.protocol.codec import TaskCancelConfirmType, TaskEndCause
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.scheduler.allocate_policy.needs import describe, needs_of, offers
-from scaler.scheduler.controllers.task_controller import MOST_LOSSES
+from scaler.scheduler.controllers.live_tasks import MOST_LOSSES
 
 
 @pytest.fixture

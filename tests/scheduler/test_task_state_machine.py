@@ -4,8 +4,9 @@ import itertools
 
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
 from scaler.scheduler.controllers.client_controller import ClientController
+from scaler.scheduler.controllers.live_tasks import LiveTasks
 from scaler.scheduler.controllers.object_controller import ObjectController
-from scaler.scheduler.controllers.task_controller import TaskController
+from scaler.scheduler.controllers.task_endings import TaskEndings
 from scaler.scheduler.controllers.task_reporter import TaskReporter
 from scaler.scheduler.outbox import Outbox
 from scaler.scheduler.task.task_state_machine import TABLE, Action, TaskEvent, TaskState
@@ -24,6 +25,7 @@ def test_every_action_is_carried_out_by_somebody() -> None:
     outbox = Outbox()
     pool = WorkerPool()
     objects = ObjectController(outbox, ClientController(), pool)
-    controller = TaskController(outbox, pool, TaskReporter(outbox, objects.name), objects)
+    reporter = TaskReporter(outbox, objects.name)
+    live = LiveTasks(outbox, pool, reporter, objects, TaskEndings(outbox, reporter))
     elsewhere = {Action.stale, Action.deliver_result}  # where all events are counted, and where results are taken
-    assert set(controller.actions) | elsewhere == set(Action)
+    assert set(live.actions) | elsewhere == set(Action)

@@ -23,6 +23,7 @@ from world import Violation  # noqa: E402
 
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord  # noqa: E402
 from scaler.scheduler.controllers.graph_controller import GraphController  # noqa: E402
+from scaler.scheduler.controllers.live_tasks import LiveTasks  # noqa: E402
 from scaler.scheduler.controllers.task_controller import TaskController  # noqa: E402
 from scaler.scheduler.graph.graph_record import GraphNode, NodeState  # noqa: E402
 from scaler.scheduler.task.task_record import TaskRecord  # noqa: E402
@@ -30,11 +31,11 @@ from scaler.scheduler.task.task_state_machine import TaskState  # noqa: E402
 from scaler.worker.agent.feeding import Feeding  # noqa: E402
 from scaler.worker.agent.processor_seat import ProcessorSeat  # noqa: E402
 
-_HONEST_ASK_BACK = TaskController._ask_back
+_HONEST_ASK_BACK = LiveTasks.ask_back
 _HONEST_ON_WORKER_GONE = TaskController.on_worker_gone
 
 
-def _retract_hastily(self: TaskController, record: TaskRecord) -> None:
+def _retract_hastily(self: LiveTasks, record: TaskRecord) -> None:
     """Free a task before its worker has confirmed that it has not started."""
     _HONEST_ASK_BACK(self, record)
     self._wait_again(record)
@@ -65,7 +66,7 @@ def _never_make_way(self: Feeding, serving: ProcessorSeat) -> bool:
 
 
 _MUTATIONS: dict[str, tuple[str, type[object], str, Callable[..., Any]]] = {
-    "hasty retraction": ("flat", TaskController, "_ask_back", _retract_hastily),
+    "hasty retraction": ("flat", LiveTasks, "ask_back", _retract_hastily),
     "lost while moving": ("flat", TaskController, "on_worker_gone", _forget_retracted),
     "kept results": ("flat", GraphController, "_end", _keep_what_is_between_nodes),
     "parents take room": ("nested", WorkerRecord, "held", _hold_whatever_the_level),

@@ -39,7 +39,7 @@ class Invariants:
         for worker in core._pool.workers():
             for task_id, record in worker.tasks.items():
                 placed += 1
-                if record.worker is not worker or tasks._tasks.get(task_id) is not record:
+                if record.worker is not worker or tasks._live.get(task_id) is not record:
                     world.fail(f"{record!r} is booked on {worker!r}")
                 if record.state is TaskState.waiting:
                     world.fail(f"{record!r} waits, and is booked on {worker!r}")
@@ -80,5 +80,5 @@ class Invariants:
         gauges = self._world.core.gauges()
         for gauge in _EMPTY_AT_REST:
             if gauges[gauge] != 0:
-                tasks = list(self._world.core._tasks._tasks.values())[:3]
+                tasks = self._world.core._tasks._live.records()[:3]
                 self._world.fail(f"gauge {gauge} is {gauges[gauge]} at rest: {tasks}")

@@ -39,7 +39,7 @@ class TaskEvent(enum.IntEnum):
 
 
 class Action(enum.IntEnum):
-    """What the scheduler does about it; see ``TaskController`` for each."""
+    """What the scheduler does about it; see ``LiveTasks`` for each."""
 
     ignore = 0  # expected, nothing to do
     stale = 1  # late or duplicate: counted and dropped
