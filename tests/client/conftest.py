@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from client_stand_ins import StandInScheduler, StandInStorage
+from client_tasks import ADDRESS
+
+from scaler.client.client import Client
 
 
 @pytest.fixture
@@ -26,6 +29,13 @@ def scheduler(storage: StandInStorage, monkeypatch: pytest.MonkeyPatch) -> Stand
     return scheduler
 
 
+@pytest.fixture
+def client(scheduler: StandInScheduler) -> Iterator[Client]:
+    """Return a client that talks to the stand-in."""
+    with Client(ADDRESS, heartbeat_interval_seconds=1) as client:
+        yield client
+
+
 @pytest.fixture(scope="session")
 def combo() -> Iterator[Any]:
     """Run one cluster of three workers for all tests that need one."""
@@ -39,3 +49,10 @@ def combo() -> Iterator[Any]:
         check_no_failed_events(combo.get_address())
     finally:
         combo.shutdown()
+
+
+@pytest.fixture
+def cluster_client(combo: Any) -> Iterator[Client]:
+    """Return a client of the cluster."""
+    with Client(address=combo.get_address()) as client:
+        yield client

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,6 @@ from typing import Any
 
 import pytest
 from raw_storage_peer import RawStoragePeer, object_id
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "object_storage"))
-
 from storage_server_fixture import RunningServer, running_server, wait_until
 
 from scaler.client.serializer.default import DefaultSerializer

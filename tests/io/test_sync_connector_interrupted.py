@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +12,6 @@ from pathlib import Path
 import pytest
 from interruption import Interruption
 from raw_storage_peer import object_id
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "object_storage"))
-
 from storage_server_fixture import running_server
 
 from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector

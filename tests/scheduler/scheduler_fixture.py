@@ -168,3 +168,10 @@ def failure_of(result: codec.TaskResult) -> BaseException:
     error = pickle.loads(result.value)
     assert isinstance(error, BaseException)
     return error
+
+
+def assert_at_rest(scheduler: SchedulerFixture) -> None:
+    """Check that nothing is left of any task (invariant I5)."""
+    gauges = scheduler.core.gauges()
+    for gauge in ("tasks", "waiting_tasks", "placed_tasks", "open_cancels", "loaded_workers"):
+        assert gauges[gauge] == 0, gauges

@@ -15,11 +15,6 @@ from scaler.utility.identifiers import digest_of
 CANCELED, FAILED = TaskCancelConfirmType.canceled, TaskCancelConfirmType.cancelFailed
 
 
-@pytest.fixture
-def scheduler() -> SchedulerFixture:
-    return SchedulerFixture()
-
-
 def drain(scheduler: SchedulerFixture, worker: bytes) -> list[bytes]:
     """Let a worker drain, and return the tasks that it is asked for."""
     assert scheduler.core.drain_worker(worker, "for this test")

@@ -92,11 +92,6 @@ def assert_at_rest(scheduler: SchedulerFixture) -> None:
     }
 
 
-@pytest.fixture
-def scheduler() -> SchedulerFixture:
-    return SchedulerFixture()
-
-
 @pytest.mark.parametrize("nodes_per_message", [1, 2, 100])
 def test_nodes_start_when_what_they_take_is_there(scheduler: SchedulerFixture, nodes_per_message: int) -> None:
     worker, graph = scheduler.worker(), Graph(scheduler.client())

@@ -16,11 +16,6 @@ from scaler.scheduler.task.waiting_queue import WaitingQueue
 from scaler.utility.identifiers import ObjectID, TaskID
 
 
-@pytest.fixture
-def scheduler() -> SchedulerFixture:
-    return SchedulerFixture()
-
-
 def graph_of(client: bytes, *nodes: codec.Task, graph_id: bytes = b"g" * 16) -> bytes:
     targets = [node.task_id for node in nodes[-1:]]
     return codec.GraphTask(task_id=graph_id, source=client, targets=targets, graph=list(nodes)).encode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from scheduler_fixture import SchedulerFixture
 
 from scaler.protocol import message
@@ -16,11 +15,6 @@ from scaler.utility.identifiers import ClientID, ObjectID, WorkerID
 from scaler.utility.metadata.profile_result import ProfileResult
 
 NO_LOAD = {"cpu": 0, "rss": 0}
-
-
-@pytest.fixture
-def scheduler() -> SchedulerFixture:
-    return SchedulerFixture()
 
 
 def join(scheduler: SchedulerFixture, subscriber: bytes = b"top") -> list[tuple[str, Any]]:

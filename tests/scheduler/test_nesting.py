@@ -11,11 +11,6 @@ from scaler.scheduler.allocate_policy.needs import describe, needs_of, offers
 from scaler.scheduler.controllers.live_tasks import MOST_LOSSES
 
 
-@pytest.fixture
-def scheduler() -> SchedulerFixture:
-    return SchedulerFixture()
-
-
 def test_a_full_worker_has_room_for_what_is_nested_deeper(scheduler: SchedulerFixture) -> None:
     client, worker = scheduler.client(), scheduler.worker(queue_size=1)
     chain = [scheduler.submit(client, level=level)[0] for level in range(12)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from scheduler_fixture import SchedulerFixture
 
 from scaler.protocol import codec
@@ -11,11 +10,6 @@ from scaler.scheduler.object_usage.object_tracker import ObjectTracker
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID, WorkerID
 
 OBJECT_ID = int(codec.ArgumentType.objectID)
-
-
-@pytest.fixture
-def scheduler() -> SchedulerFixture:
-    return SchedulerFixture()
 
 
 def new_object(scheduler: SchedulerFixture, client: ClientID) -> ObjectID:

@@ -15,11 +15,6 @@ from scaler.utility.exceptions import TaskDeadlineError
 RETRYABLE = [TaskEndCause.processorDied, TaskEndCause.timedOut, TaskEndCause.retryable]
 
 
-@pytest.fixture
-def scheduler() -> SchedulerFixture:
-    return SchedulerFixture()
-
-
 def fail(scheduler: SchedulerFixture, worker: bytes, task_id: bytes, cause: int, attempt: int = 0) -> None:
     result = codec.TaskResult(
         task_id=task_id, result_type=TaskResultType.failed, cause=cause, attempt=attempt, value=b"failure"

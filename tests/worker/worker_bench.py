@@ -22,6 +22,8 @@ from scaler.utility.serialization import deserialize, serialize
 from scaler.worker.worker import Worker
 
 PATIENCE_SECONDS = 20.0
+SERVES_AGAIN_SECONDS = 2.0
+"""How long a worker may take to serve again when it has lost a processor."""
 
 
 class StorageThread:
@@ -237,3 +239,12 @@ def make_worker(address: str, **fields: Any) -> Worker:
 
 def processors_of(worker: Worker) -> list[psutil.Process]:
     return [child for child in psutil.Process(worker.pid).children() if child.name() == "Processor"]
+
+
+def wait_running(path):
+    """Return the pids that a task has left in the file."""
+    deadline = time.monotonic() + 10
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return [int(text) for text in path.read_text().split()]

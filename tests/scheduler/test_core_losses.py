@@ -1,0 +1,121 @@
+"""What the scheduler core does when workers and clients leave or are lost."""
+
+from __future__ import annotations
+
+from scheduler_fixture import SchedulerFixture, assert_at_rest, failure_of
+
+from scaler.protocol import codec, message
+from scaler.protocol.codec import TaskCancelConfirmType
+from scaler.utility.exceptions import WorkerDiedError
+from scaler.utility.identifiers import ObjectID
+
+
+def test_lost_worker_gives_its_tasks_back_with_another_attempt(scheduler: SchedulerFixture) -> None:
+    client, first = scheduler.client(), scheduler.worker("a")
+    tasks = scheduler.submit(client, 2)
+    scheduler.lose(first)
+    second = scheduler.worker("b")
+    scheduler.lose(second)
+    third_id = scheduler.worker("c", queue_size=5)
+    gauges = scheduler.core.gauges()
+    assert (gauges["placed_tasks"], gauges["workers"]) == (2, 1)
+    for task in tasks:
+        scheduler.finish(third_id, task, attempt=2)
+    assert [result.attempt for result in scheduler.take(client)] == [2, 2]
+    assert_at_rest(scheduler)
+
+
+def test_placed_again_task_carries_its_attempt(scheduler: SchedulerFixture) -> None:
+    client, first, second = scheduler.client(), scheduler.worker("a"), scheduler.worker("b")
+    [task] = scheduler.submit(client)
+    holder, other = (first, second) if scheduler.tasks_sent_to(first) else (second, first)
+    scheduler.take(other)
+    scheduler.lose(holder)
+    [sent] = scheduler.take(other)
+    assert (sent.task_id, sent.attempt) == (task, 1)
+
+
+def test_task_under_which_three_workers_were_lost_fails(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    [task] = scheduler.submit(client)
+    for name in "abc":
+        scheduler.lose(scheduler.worker(name))
+    [result] = scheduler.take(client)
+    error = failure_of(result)
+    assert isinstance(error, WorkerDiedError)
+    assert error.task_id == task and task.hex() in str(error)
+    assert (result.result_type, result.cause) == (
+        codec.TaskResultType.failedWorkerDied,
+        codec.TaskEndCause.workerLost,
+    )
+    assert_at_rest(scheduler)
+
+
+def test_prefetched_tasks_are_not_charged_for_lost_workers(scheduler: SchedulerFixture) -> None:
+    client = scheduler.client()
+    poison, innocent = scheduler.submit(client, 2)
+    for name in "abc":
+        scheduler.lose(scheduler.worker(name))
+    [result] = scheduler.take(client)
+    assert result.task_id == poison
+    survivor = scheduler.worker("d")
+    scheduler.finish(survivor, innocent, attempt=3)
+    assert [result.task_id for result in scheduler.take(client)] == [innocent]
+
+
+def test_results_of_a_lost_worker_are_stale(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker("a")
+    [task] = scheduler.submit(client)
+    scheduler.lose(worker)
+    again = scheduler.worker("a")
+    scheduler.finish(again, task, attempt=0)  # of the first attempt
+    assert scheduler.take(client) == []
+    scheduler.finish(again, task, attempt=1)
+    assert [result.attempt for result in scheduler.take(client)] == [1]
+
+
+def test_a_worker_cannot_finish_the_task_of_another(scheduler: SchedulerFixture) -> None:
+    client, first, second = scheduler.client(), scheduler.worker("a"), scheduler.worker("b")
+    [task] = scheduler.submit(client)
+    holder, other = (first, second) if scheduler.tasks_sent_to(first) else (second, first)
+    scheduler.finish(other, task)
+    assert scheduler.take(client) == []
+    scheduler.finish(holder, task)
+    assert len(scheduler.take(client)) == 1
+
+
+def test_leaving_worker_is_answered_and_not_resurrected_by_a_straggler(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker("a")
+    scheduler.submit(client)
+    scheduler.take(worker)
+    scheduler.say(worker, message.encode("disconnectRequest", worker=b"Worker|somebody else|"))
+    assert scheduler.take(worker) == ["disconnectResponse"]
+    scheduler.heartbeat(worker)
+    assert scheduler.core.gauges()["workers"] == 0
+    assert scheduler.core.gauges()["waiting_tasks"] == 1
+    scheduler.lose(worker)
+    assert scheduler.core.gauges()["departed_workers"] == 0
+
+
+def test_lost_clients_tasks_are_cancelled_and_slots_freed(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker(queue_size=1)
+    running, _waiting = scheduler.submit(client, 2)
+    scheduler.take(worker)
+    scheduler.lose(client)
+    assert scheduler.take(worker) == [codec.TaskCancel(task_id=running, force=True)]
+    scheduler.confirm(worker, running, TaskCancelConfirmType.canceled)
+    assert_at_rest(scheduler)
+    assert scheduler.take(client) == []
+
+
+def test_client_disconnect_message_does_the_same(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    object_id = ObjectID.generate_object_id(client)
+    scheduler.create_objects(client, client, [object_id])
+    [task] = scheduler.submit(client)
+    scheduler.take(worker)
+    scheduler.say(client, message.encode("clientDisconnect", disconnectType="disconnect"))
+    assert scheduler.deleted_owners == [client.owner_hash()]
+    scheduler.finish(worker, task)
+    assert scheduler.take(client) == []
+    assert_at_rest(scheduler)
