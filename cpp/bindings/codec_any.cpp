@@ -32,7 +32,8 @@ void put(nb::dict& fields, DynamicStruct::Reader reader, StructSchema::Field fie
 
 nb::dict toDict(DynamicStruct::Reader reader) {
     nb::dict fields;
-    for (const auto field : reader.getSchema().getNonUnionFields()) {
+    const auto schema = reader.getSchema();
+    for (const auto field : schema.getNonUnionFields()) {
         put(fields, reader, field);
     }
     return fields;
@@ -154,15 +155,19 @@ void fill(DynamicList::Builder builder, const nb::sequence& elements) {
     }
 }
 
+nb::bytes toBytes(capnp::MessageBuilder& message) {
+    const auto words = capnp::messageToFlatArray(message);
+    const auto bytes = words.asBytes();
+    return nb::bytes(bytes.begin(), bytes.size());
+}
+
 nb::bytes encodeAny(const char* member, const nb::dict& fields) {
     return protocol::guarded(member, [&] {
         capnp::MallocMessageBuilder message;
         DynamicStruct::Builder root = message.initRoot<::Message>();
         const auto field = root.getSchema().getFieldByName(member);
         fill(root.init(field).as<DynamicStruct>(), fields);
-        const auto words = capnp::messageToFlatArray(message);
-        const auto bytes = words.asBytes();
-        return nb::bytes(bytes.begin(), bytes.size());
+        return toBytes(message);
     });
 }
 
@@ -170,9 +175,7 @@ nb::bytes encodeWorkerStatus(const nb::dict& fields) {
     return protocol::guarded("a worker's status", [&] {
         capnp::MallocMessageBuilder message;
         fill(message.initRoot<DynamicStruct>(capnp::Schema::from<::WorkerStatus>()), fields);
-        const auto words = capnp::messageToFlatArray(message);
-        const auto bytes = words.asBytes();
-        return nb::bytes(bytes.begin(), bytes.size());
+        return toBytes(message);
     });
 }
 

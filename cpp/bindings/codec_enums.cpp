@@ -13,14 +13,16 @@ namespace {
 template <class Enum>
 void defineEnum(nb::module_& module, const char* name, const char* documentation) {
     nb::enum_<Enum> type(module, name, documentation, nb::is_arithmetic());
-    for (const auto enumerant : capnp::Schema::from<Enum>().getEnumerants()) {
+    const auto schema = capnp::Schema::from<Enum>();
+    for (const auto enumerant : schema.getEnumerants()) {
         type.value(enumerant.getProto().getName().cStr(), static_cast<Enum>(enumerant.getOrdinal()));
     }
 }
 
 void defineMessageKind(nb::module_& module) {
     nb::enum_<::Message::Which> type(module, "MessageKind", "The members of the message's union.", nb::is_arithmetic());
-    for (const auto field : capnp::Schema::from<::Message>().getUnionFields()) {
+    const auto schema = capnp::Schema::from<::Message>();
+    for (const auto field : schema.getUnionFields()) {
         type.value(field.getProto().getName().cStr(),
                    static_cast<::Message::Which>(field.getProto().getDiscriminantValue()));
     }

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/exit_guard.h"
 #include "bindings/os_error.h"
 #include "object_storage/logger.h"
 #include "object_storage/process_settings.h"
@@ -41,7 +42,9 @@ constexpr std::array<const char*, kResponseTypes> kResponseNames{
     "set_ok",  "get_ok",       "delete_ok", "delete_not_exists", "duplicate_ok",
     "info_ok", "storage_full", "timed_out", "over_tcp"};
 
+// Also asked once the interpreter ends: then whoever waits here is to come back, without the GIL.
 bool isInterrupted() {
+    if (bindings::isExiting()) return true;
     const nb::gil_scoped_acquire held;
     return PyErr_CheckSignals() != 0;
 }
@@ -113,7 +116,7 @@ void run(ServerHost& serverHost, const std::string& host, int port, const std::s
     };
     ServerHost::RunEnd end{};
     {
-        const nb::gil_scoped_release released;
+        const bindings::Unlocked unlocked;
         end = serverHost.run(make, &isInterrupted);
     }
     if (end == ServerHost::RunEnd::interrupted) {
@@ -128,7 +131,7 @@ void waitUntilReady(ServerHost& serverHost, std::optional<double> timeoutSeconds
     ServerHost::Readiness readiness{};
     std::string failure;
     {
-        const nb::gil_scoped_release released;
+        const bindings::Unlocked unlocked;
         readiness = serverHost.waitUntilReady(limit, &isInterrupted);
         failure = serverHost.failure();
     }
@@ -155,7 +158,7 @@ nb::dict toDict(const ServerCore::Gauges& gauges) {
 }
 
 ServerCore::Gauges ask(ServerHost& serverHost) {
-    const nb::gil_scoped_release released;
+    const bindings::Unlocked unlocked;
     return serverHost.gauges();
 }
 
@@ -186,6 +189,13 @@ std::optional<nb::dict> statisticsOf(ServerHost& serverHost) {
 
 NB_MODULE(object_storage_server, module) {
     module.doc() = "The object storage server, native.";
+    // A daemon thread that sleeps at the exit keeps what it has called.
+    nb::set_leak_warnings(false);
+    bindings::countForks();
+    nb::module_::import_("atexit").attr("register")(nb::cpp_function([] {
+        bindings::beginExit();
+        bindings::waitForUnlockedThreads();
+    }));
     nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
         try {
             std::rethrow_exception(pointer);
@@ -204,9 +214,9 @@ NB_MODULE(object_storage_server, module) {
              "Serve until shutdown or until a Python signal handler raises.")
         .def("wait_until_ready", &waitUntilReady, nb::arg("timeout_seconds") = nb::none(),
              "Wait, without the GIL, until the server listens.")
-        .def("port", &ServerHost::port, nb::call_guard<nb::gil_scoped_release>(),
+        .def("port", &ServerHost::port, nb::call_guard<bindings::Unlocked>(),
              "Return the bound port; 0 before the server is ready.")
-        .def("shutdown", &ServerHost::shutdown, nb::call_guard<nb::gil_scoped_release>(),
+        .def("shutdown", &ServerHost::shutdown, nb::call_guard<bindings::Unlocked>(),
              "Let run return. Any thread may call it.")
         .def(
             "gauges", [](ServerHost& serverHost) { return toDict(ask(serverHost)); },

@@ -26,12 +26,15 @@ public:
 
     bool open(nb::bytes processor_id, nb::object gate, std::uint64_t next_number) {
         auto& native_gate = nb::cast<worker::TaskGate&>(gate);
+        const bool is_open =
+            native_->open(std::string(processor_id.c_str(), processor_id.size()), native_gate, next_number);
         gate_ = std::move(gate);
-        return native_->open(std::string(processor_id.c_str(), processor_id.size()), native_gate, next_number);
+        return is_open;
     }
 
     nb::tuple close() {
         worker::Relay::Passed passed = native_->close();
+        gate_ = nb::object();
         if (!passed.running) return nb::make_tuple(passed.ended_tasks, nb::none(), true);
         return nb::make_tuple(passed.ended_tasks, nb::cast(std::move(passed.running->frame)),
                               passed.running->is_delivered);

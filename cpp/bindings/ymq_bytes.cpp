@@ -4,7 +4,6 @@
 
 #include "bindings/ymq_bindings.h"
 #include "bindings/ymq_payload.h"
-#include "bindings/ymq_released.h"
 #include "ymq/bytes.h"
 
 namespace nb = nanobind;

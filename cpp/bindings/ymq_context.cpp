@@ -1,14 +1,8 @@
-// Context, and what happens at exit and after a fork.
+// Context, and what happens to sockets at the exit.
 #include "bindings/ymq_context.h"
 
-#ifndef _WIN32
-#include <pthread.h>
-#endif
-
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <thread>
 #include <vector>
 
 #include "bindings/ymq_bindings.h"
@@ -24,20 +18,6 @@ using namespace std::chrono_literals;
 
 // In all, however many sockets there are.
 constexpr auto kExitLinger = 1000ms;
-
-// How long the exit waits for threads to come back from native code.
-constexpr auto kExitPatience = 2000ms;
-
-std::atomic<std::uint64_t> fork_count{0};
-
-std::atomic<bool> exiting{false};
-std::atomic<int> unlocked_threads{0};
-// Set before `exiting`.
-std::thread::id exiting_thread;
-
-[[noreturn]] void sleepForGood() {
-    for (;;) ::pause();
-}
 
 struct Registry {
     std::vector<std::weak_ptr<ymq::Socket>> sockets;
@@ -72,20 +52,11 @@ void closeAll() {
     sockets.clear();
 }
 
-void waitForThreads() {
-    const auto deadline = std::chrono::steady_clock::now() + kExitPatience;
-    while (unlocked_threads != 0 && std::chrono::steady_clock::now() < deadline) {
-        const nb::gil_scoped_release unlocked;
-        std::this_thread::sleep_for(1ms);
-    }
-}
-
 // Threads that still wait in a socket come back before the interpreter ends; nothing native may touch it afterwards.
 void onExit() {
-    exiting_thread = std::this_thread::get_id();
-    exiting = true;
+    beginExit();
     closeAll();
-    if (forkCount() == 0) waitForThreads();
+    waitForUnlockedThreads();
     for (const auto& context : registry().contexts) {
         const auto alive = context.lock();
         if (alive == nullptr || forkCount() != 0) continue;
@@ -97,28 +68,6 @@ void onExit() {
 }
 
 }  // namespace
-
-std::uint64_t forkCount() noexcept { return fork_count.load(std::memory_order_relaxed); }
-
-Unlocked::Unlocked() {
-    ++unlocked_threads;
-    if (!exiting) state_ = PyEval_SaveThread();
-}
-
-Unlocked::~Unlocked() {
-    if (state_ != nullptr && exiting) {
-        --unlocked_threads;
-        sleepForGood();
-    }
-    if (state_ != nullptr) PyEval_RestoreThread(state_);
-    --unlocked_threads;
-}
-
-void sleepIfExiting() {
-    if (!exiting || std::this_thread::get_id() == exiting_thread) return;
-    PyEval_SaveThread();
-    sleepForGood();
-}
 
 Context::Context(std::size_t number_of_threads) : native(std::make_shared<ymq::IoContext>(number_of_threads)) {
     Registry::add(registry().contexts, native);
@@ -141,9 +90,7 @@ std::shared_ptr<ymq::Socket> makeSocket(const Context& context, ymq::SocketOptio
 }
 
 void defineContext(nb::module_& module) {
-#ifndef _WIN32
-    pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_add(1, std::memory_order_relaxed); });
-#endif
+    countForks();
     nb::module_::import_("atexit").attr("register")(nb::cpp_function(&onExit));
     nb::class_<Context>(module, "Context", "Owns the I/O threads of its sockets.")
         .def(

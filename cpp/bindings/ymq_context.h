@@ -6,30 +6,11 @@
 #include <cstdint>
 #include <memory>
 
+#include "bindings/exit_guard.h"
 #include "ymq/io_context.h"
 #include "ymq/socket.h"
 
 namespace scaler::bindings {
-
-// Counts the forks this process descends from; a socket made before the last one belongs to the parent.
-std::uint64_t forkCount() noexcept;
-
-// Releases the GIL while it lives. A thread that asks for the GIL of an interpreter that has ended is ended inside
-// native code, which ends the process in disorder. So once the exit has begun no thread but the exiting one returns
-// from here: such threads, all of them daemons, sleep until the process is gone.
-class Unlocked {
-public:
-    Unlocked();
-    ~Unlocked();
-    Unlocked(const Unlocked&) = delete;
-    Unlocked& operator=(const Unlocked&) = delete;
-
-private:
-    PyThreadState* state_{nullptr};
-};
-
-// Puts the calling thread to sleep for good when the exit has begun and this is not the thread that exits.
-void sleepIfExiting();
 
 struct Context {
     std::shared_ptr<ymq::IoContext> native;

@@ -5,9 +5,10 @@
 #include <system_error>
 #include <vector>
 
+#include "bindings/exit_guard.h"
+#include "bindings/os_error.h"
 #include "bindings/ymq_bindings.h"
 #include "bindings/ymq_payload.h"
-#include "bindings/ymq_released.h"
 #include "ymq/memory_file.h"
 
 namespace nb = nanobind;
@@ -22,7 +23,7 @@ auto callSystem(const Call& call) {
     try {
         return call();
     } catch (const std::system_error& error) {
-        PyErr_SetObject(PyExc_OSError, nb::make_tuple(error.code().value(), error.what()).ptr());
+        setOsError(error);
         throw nb::python_error();
     }
 }
@@ -32,7 +33,7 @@ ymq::NativeSocket write(nb::handle value) {
     std::vector<std::span<const std::byte>> parts;
     for (const ymq::MessagePart& part : payload.parts()) parts.push_back(part.data);
     return callSystem([&parts] {
-        const nb::gil_scoped_release released;
+        const Unlocked unlocked;
         return ymq::writeMemoryFile(parts).release();
     });
 }

@@ -15,10 +15,11 @@ void readValue(capnp::DynamicValue::Reader value);
 
 // How deep structs nest is bounded by the nesting limit of the reader.
 void readStruct(capnp::DynamicStruct::Reader reader) {
-    for (const auto field : reader.getSchema().getNonUnionFields()) {
+    const auto schema = reader.getSchema();
+    for (const auto field : schema.getNonUnionFields()) {
         readValue(reader.get(field));
     }
-    if (reader.getSchema().getUnionFields().size() > 0) {
+    if (schema.getUnionFields().size() > 0) {
         KJ_IF_MAYBE (field, reader.which()) {
             readValue(reader.get(*field));
         } else {
