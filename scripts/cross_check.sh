@@ -7,9 +7,10 @@
 #   scripts/cross_check.sh           all three
 #
 # What Debian has for it is installed first: cross compilers, emulators, the sources of GoogleTest, the schema compiler
-# and Boost; the compiler for macOS is Zig's, from PyPI. Cap'n Proto is compiled for the system from its sources
+# and Boost; nanobind, and Zig's compiler for macOS, come from PyPI. Cap'n Proto is compiled for the system from its sources
 # (scripts/library_tool.sh). Results are in build/mingw, build/aarch64 and build/macos. $JOBS are the jobs of a build, one
-# per processor without it.
+# per processor without it. The sources of the two client modules are compiled for Windows and macOS, too, with the
+# headers of this machine's Python, and not linked.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -37,9 +38,8 @@ missing_packages() {
         aarch64)
             have aarch64-linux-gnu-g++ || echo g++-aarch64-linux-gnu
             have qemu-aarch64 || echo qemu-user ;;
-        macos)
-            python3 -c 'import ensurepip, venv' 2> /dev/null || echo python3-venv ;;
     esac
+    python3 -c 'import ensurepip, venv' 2> /dev/null || echo python3-venv
 }
 
 ensure_packages() {
@@ -60,21 +60,51 @@ ensure_packages() {
     [ "${#missing[@]}" -eq 0 ] || fail "still missing after the installation: ${missing[*]}"
 }
 
+# Installs a package from PyPI into an environment of this script's own.
+environment=$root/.cache/cross/environment
+ensure_module() {
+    local module=$1 requirement=$2
+    [ -x "$environment/bin/python" ] || "$(find_python)" -m venv "$environment"
+    if "$environment/bin/python" -c "import $module" 2> /dev/null; then return; fi
+    say "installing $requirement from PyPI"
+    "$environment/bin/python" -m pip --disable-pip-version-check install --quiet "$requirement" ||
+        fail "pip could not install '$requirement'"
+}
+
 # Makes the commands that cmake/toolchains/macos-arm64.cmake names.
 ensure_zig() {
-    local environment=$root/.cache/zig/environment commands=$root/.cache/zig/commands command target
-    if ! "$environment/bin/python" -m ziglang version > /dev/null 2>&1; then
-        say "installing Zig's compiler from PyPI"
-        python3 -m venv --clear "$environment"
-        "$environment/bin/python" -m pip --disable-pip-version-check install --quiet 'ziglang>=0.13' ||
-            fail "pip could not install 'ziglang'"
-    fi
+    local commands=$root/.cache/cross/zig command target
+    ensure_module ziglang 'ziglang>=0.13'
     mkdir -p "$commands"
     for command in cc c++ ar ranlib; do
         case $command in cc | c++) target='-target aarch64-macos.13.3' ;; *) target='' ;; esac
         printf '#!/bin/sh\nexec "%s" -m ziglang %s %s "$@"\n' "$environment/bin/python" "$command" "$target" \
             > "$commands/$command"
         chmod +x "$commands/$command"
+    done
+}
+
+# Compiles the sources of the client's extension modules, one by one; there is no Python of that system to link them with.
+check_modules() {
+    local system=$1 compiler=() headers source
+    ensure_module nanobind 'nanobind>=3.1'
+    case $system in
+        mingw)
+            # What Python's headers for Linux ask for, and those for Windows would not.
+            mkdir -p build/mingw/python/sys
+            : > build/mingw/python/sys/select.h
+            compiler=(x86_64-w64-mingw32-g++-posix -D_WIN32_WINNT=0x0A00 -DWIN32_LEAN_AND_MEAN -DNOMINMAX
+                -isystem build/mingw/python) ;;
+        macos) compiler=("$root/.cache/cross/zig/c++" -include cmake/kj_comparison.h) ;;
+    esac
+    headers=$("$environment/bin/python" -c 'import nanobind, sysconfig
+print(nanobind.include_dir(), sysconfig.get_path("include"))')
+    say "compiling the client's extension modules"
+    for source in cpp/bindings/exit_guard.cpp cpp/bindings/ymq*.cpp cpp/bindings/codec*.cpp; do
+        "${compiler[@]}" -c -std=c++20 -o "build/$system/module.o" -Wall -Wextra -DBOOST_ASIO_NO_DEPRECATED \
+            -DBOOST_ASIO_SEPARATE_COMPILATION -Icpp -isystem "${headers% *}" -isystem "${headers#* }" \
+            -isystem "build/$system/cpp/protocol/generated" -isystem ".cache/prefix-$system/include" "$source" ||
+            fail "$source does not compile"
     done
 }
 
@@ -93,6 +123,7 @@ check() {
     configure "build/configure-$system.log" --preset "$system"
     say "building with $jobs jobs"
     cmake --build --preset "$system" --parallel "$jobs"
+    if [ "$system" != aarch64 ]; then check_modules "$system"; fi
     if [ "$system" = macos ]; then say "macos: everything is compiled and linked, and nothing was run"; return; fi
     say "running the tests"
     # Wine's own messages are about what it lacks, and not about what is tested.

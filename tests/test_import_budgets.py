@@ -49,7 +49,7 @@ BUDGETS = {
         "import scaler.cluster.preparation as p; p.prepare_scheduler()",
         "scaler.scheduler.scheduler",
         {*NO_PICKLER, "aiohttp", "scaler.worker"},
-        219,
+        221,
     ),
     "cluster": (
         "import scaler.cluster.preparation as p; p.prepare_cluster()",

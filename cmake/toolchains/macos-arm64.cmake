@@ -5,7 +5,7 @@ set(CMAKE_SYSTEM_PROCESSOR arm64)
 set(CMAKE_OSX_DEPLOYMENT_TARGET "" CACHE STRING "The target of the commands says it")
 set(CMAKE_OSX_SYSROOT "" CACHE STRING "Part of the compiler")
 
-get_filename_component(scaler_zig "${CMAKE_CURRENT_LIST_DIR}/../../.cache/zig/commands" ABSOLUTE)
+get_filename_component(scaler_zig "${CMAKE_CURRENT_LIST_DIR}/../../.cache/cross/zig" ABSOLUTE)
 set(CMAKE_C_COMPILER "${scaler_zig}/cc")
 set(CMAKE_CXX_COMPILER "${scaler_zig}/c++")
 set(CMAKE_AR "${scaler_zig}/ar")
