@@ -227,6 +227,12 @@ def test_flags_do_not_collide(section):
             [],
             "[cluster]: heartbeat_interval and heartbeat_interval_seconds are the same setting: give only one",
         ),
+        (
+            "cluster",
+            [],
+            ["--heartbeat-interval", "1", "--heartbeat-interval-seconds", "1"],
+            "--heartbeat-interval and --heartbeat-interval-seconds are the same setting: give only one",
+        ),
         ("scheduler", ["io_threads ="], [], "Error parsing TOML file at"),
         ("scheduler", [], ["-osa", "tcp://x"], "--object-storage-address tcp://x: Invalid address format"),
         ("scheduler", [], ["-scs", "VANILLA"], "VANILLA takes 1 adapter_webhook_urls, got 0: none"),
@@ -278,6 +284,12 @@ def test_wrong_settings_end_the_command_with_one_line(section, lines, arguments,
     written = capsys.readouterr().err
     assert message in written
     assert written.startswith("program: error: ") and written.count("\n") == 1
+
+
+def test_the_singular_name_of_a_list_takes_one_text(tmp_path):
+    lines = ['adapter_webhook_url = "http://127.0.0.1:3"', 'scaling_controller_strategy = "VANILLA"']
+    config = read("scheduler", tmp_path, [*required_of("scheduler").values(), *lines], [])
+    assert config.adapter_webhook_urls == ("http://127.0.0.1:3",)
 
 
 def test_missing_file_and_missing_setting(tmp_path):

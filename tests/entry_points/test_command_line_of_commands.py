@@ -120,3 +120,15 @@ def test_the_package_imports_nothing_until_it_is_used():
         "else:\n    raise SystemExit('no error')\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+
+
+def test_a_misspelt_section_is_named_with_the_right_one(tmp_path, capsys):
+    path = tmp_path / "c.toml"
+    path.write_text("[clusterr]\nnum_of_workers = 3\n[tool.other]\n")
+    with pytest.raises(SystemExit) as ended:
+        commands.command_of_section("cluster").read(["--config", str(path), "tcp://127.0.0.1:1"])
+    assert ended.value.code == 2
+    assert (
+        capsys.readouterr().err
+        == f"scaler_cluster: error: {path}: unknown section [clusterr] (did you mean cluster?)\n"
+    )

@@ -38,18 +38,34 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(USAGE_ERROR_EXIT_CODE, f"{self.prog}: error: {' '.join(str(error).split())}\n")
 
 
+class _OneNameOnly(argparse.Action):
+    """Stores what was given, under one of the names that a setting has."""
+
+    _used: str | None = None
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
+        self._used = self._used or option
+        if option != self._used:
+            parser.error(f"{self._used} and {option} are the same setting: give only one")
+        setattr(namespace, self.dest, values)
+
+
 def read_command_line(
     config_class: type[Section],
     program: str,
     section_name: str,
     description: str,
     arguments: Sequence[str] | None = None,
+    known_sections: Sequence[str] = (),
 ) -> Section:
-    """Return the configuration of a command, or end the process with code 2 and one line that says what is wrong."""
+    """Return the configuration of a command, or end the process with code 2 and one line that says what is wrong.
+
+    A section of the file that looks like a known one is wrong as well.
+    """
     parser = make_parser(config_class, program, section_name, description)
     namespace = parser.parse_args(arguments)
     try:
-        return load_config(config_class, namespace.config, namespace, section_name)
+        return load_config(config_class, namespace.config, namespace, section_name, known_sections)
     except ConfigurationError as error:
         parser.refuse(_with_hint(error, config_class, namespace))
 
@@ -86,7 +102,7 @@ def _add_setting(parser: argparse.ArgumentParser, field: dataclasses.Field[Any],
     choices = described.choices or _member_names(kind)
     metavar = "{" + ",".join(choices) + "}" if choices else _metavar(field.name, kind)
     many: dict[str, Any] = {"nargs": "*"} if is_many(kind) else {}
-    parser.add_argument(*flags, metavar=metavar, dest=field.name, help=help_text, **many)
+    parser.add_argument(*flags, action=_OneNameOnly, metavar=metavar, dest=field.name, help=help_text, **many)
 
 
 def _with_hint(error: ConfigurationError, config_class: type, namespace: argparse.Namespace) -> ConfigurationError:

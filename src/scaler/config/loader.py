@@ -29,12 +29,15 @@ def load_config(
     config_path: str | None,
     namespace: argparse.Namespace,
     section_name: str | None = None,
+    known_sections: typing.Collection[str] = (),
 ) -> Section:
     """Build a section from parsed flags (``None`` = not given) and a table of a TOML file, or the whole file.
 
-    Raise ConfigurationError, a ValueError, whose text is one line for the user.
+    Raise ConfigurationError, a ValueError, whose text is one line for the user; also for a section of the file that
+    looks like one of ``known_sections``.
     """
     document = read_document(config_path) if config_path else {}
+    refuse_misspelt_sections(document, config_path, known_sections)
     return load_section(config_class, document, config_path, namespace, section_name)
 
 
@@ -94,6 +97,17 @@ def flag_source(field: dataclasses.Field[Any], value: Any) -> str:
     return f"{flag} {' '.join(value) if isinstance(value, (list, tuple)) else value}"
 
 
+def refuse_misspelt_sections(
+    document: dict[str, Any], config_path: str | None, known: typing.Collection[str]
+) -> list[str]:
+    """Return the sections that are not known; raise ConfigurationError for one that looks like a known one."""
+    others = [name for name in document if name not in known]
+    for name in others:
+        if hint := similar_text(name, known):
+            raise ConfigurationError(f"{config_path}: unknown section [{name}] ({hint})")
+    return others
+
+
 def similar_text(name: str, known: typing.Iterable[str]) -> str:
     """Return a hint at the known name that looks most like another one, or an empty text."""
     similar = difflib.get_close_matches(name, known, n=1)
@@ -116,7 +130,8 @@ def _by_field(config_class: type, table: dict[str, Any], place: str) -> dict[str
     for key, value in table.items():
         if names[key] in found:
             raise ConfigurationError(f"{place}: {found[names[key]][0]} and {key} are the same setting: give only one")
-        found[names[key]] = (key, value)
+        is_one_of_many = names[key] == f"{key}s" and isinstance(value, str)  # the older, singular name of a list
+        found[names[key]] = (key, [value] if is_one_of_many else value)
     return found
 
 

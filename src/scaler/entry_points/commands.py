@@ -44,7 +44,8 @@ class CommandDefinition:
         """Return the configuration, or end the process with code 2 and one line that says what is wrong."""
         from scaler.config.command_line import read_command_line
 
-        return read_command_line(self.config_class, self.program, self.section, self.description, arguments)
+        sections = [command.section for command in COMMANDS]
+        return read_command_line(self.config_class, self.program, self.section, self.description, arguments, sections)
 
 
 # In the order in which ``scaler`` starts them.

@@ -9,7 +9,7 @@ from typing import Any
 
 from scaler.cluster.stack import Stack
 from scaler.config.configuration_error import ConfigurationError
-from scaler.config.loader import load_section, read_document, similar_text
+from scaler.config.loader import load_section, read_document, refuse_misspelt_sections
 from scaler.config.setting import setting_of
 from scaler.config.types.object_storage_server import ObjectStorageConfig
 from scaler.config.types.zmq import ZMQConfig
@@ -36,10 +36,7 @@ def plan(path: str, commands: Iterable[CommandDefinition] = COMMANDS) -> tuple[l
     """
     document = read_document(path)
     known = {command.section: command for command in commands}
-    left_out = [name for name in document if name not in known]
-    for name in left_out:
-        if hint := similar_text(name, known):
-            raise ConfigurationError(f"{path}: unknown section [{name}] ({hint})")
+    left_out = refuse_misspelt_sections(document, path, known)
     parts: list[Part] = []
     given: set[str] = set()
     for command in known.values():
