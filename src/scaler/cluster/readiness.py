@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from scaler.cluster.supervision import describe_exit
-from scaler.utility.interpreter import Interpreter
+from scaler.utility.interpreter import Interpreter, keep_standard_descriptors
 from scaler.utility.process import ChildProcess
 
 START_TIMEOUT_SECONDS = 30.0
@@ -30,6 +30,7 @@ class Readiness:
 
     def open(self) -> int:
         """Make the pipe and return the descriptor that the child inherits; in the parent, before the start."""
+        keep_standard_descriptors()
         self._read_end, self._write_end = os.pipe()
         return self._write_end
 

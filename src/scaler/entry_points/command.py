@@ -11,6 +11,7 @@ from scaler.cluster.readiness import ProcessStartError
 from scaler.cluster.stack import FAILURE_EXIT_CODE
 from scaler.config.command_line import USAGE_ERROR_EXIT_CODE
 from scaler.config.network_backend import network_backend_warning
+from scaler.utility.interpreter import keep_standard_descriptors
 from scaler.utility.logging.utility import setup_logger
 
 
@@ -39,6 +40,7 @@ def run_command(program: str, settings: LoggingSettings, body: Callable[[], int]
     It is 2 when the log or the environment is not usable, 1 after an expected failure of the body.
     """
     try:
+        keep_standard_descriptors()
         warning = network_backend_warning()
         setup_logger(settings.logging_paths, settings.logging_config_file, settings.logging_level)
     except (OSError, ValueError) as error:

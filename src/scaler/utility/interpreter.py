@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 EXIT_GRACE_SECONDS = 5.0
 """How long children have to end when the application exits without having stopped them."""
 
+_STANDARD_ERROR = 2
+
 BOOTSTRAP = (
     "import sys,marshal,gc;"
     "gc.disable();"
@@ -39,6 +41,13 @@ BOOTSTRAP = (
 # Children that were started and not yet seen to have ended. It keeps them from being collected while they run, lets the
 # ended ones be reaped when the next one starts, and the living ones be stopped when the application exits.
 _living: set[Interpreter] = set()
+
+
+def keep_standard_descriptors() -> None:
+    """Open what is closed of the standard input and outputs: a pipe in its place would get what is written to them."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 class Interpreter:
@@ -59,6 +68,7 @@ class Interpreter:
         """Spawn it and return at once; the descriptors keep their numbers in the child. Raise OSError."""
         import subprocess
 
+        keep_standard_descriptors()
         self._lifeline = self._sentinel = -1
         self._process: subprocess.Popen[bytes] | None = None
         for child in list(_living):
