@@ -15,6 +15,7 @@ import pytest
 
 from scaler import Client, Cluster, SchedulerClusterCombo
 from scaler.cluster.readiness import ProcessStartError
+from scaler.config.configuration_error import ConfigurationError
 from scaler.config.types.worker import WorkerCapabilities, WorkerNames
 from scaler.config.types.zmq import ZMQConfig
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
@@ -102,6 +103,35 @@ def test_wrong_settings_raise_and_leave_nothing(settings, leftovers):
     with pytest.raises((ValueError, TypeError, ProcessStartError)):
         SchedulerClusterCombo(**{"n_workers": 1, **QUIET, **settings})
     leftovers.wait_until_none(0.5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_workers": "2"}, "n_workers must be a whole number, at least 0, got '2'"),
+        ({"n_workers": 1.5}, "n_workers must be a whole number, at least 0, got 1.5"),
+        ({"allocate_policy": "x"}, "allocate_policy must be even or capability, got 'x'"),
+        ({"allocate_policy": None}, "allocate_policy must be even or capability, got None"),
+        ({"logging_paths": "my.log"}, "logging_paths must be a tuple of paths, such as ('my.log',)"),
+        (
+            {"per_worker_capabilities": "gpu=2"},
+            "per_worker_capabilities must be a dict of names with amounts, got 'gpu=2'",
+        ),
+    ],
+    ids=str,
+)
+def test_settings_of_a_wrong_type_are_named(settings, message, leftovers):
+    with pytest.raises(ConfigurationError) as raised:
+        SchedulerClusterCombo(**{"n_workers": 1, **QUIET, **settings})
+    assert str(raised.value) == message
+    leftovers.wait_until_none(0.5)
+
+
+@pytest.mark.parametrize("policy", ["even", AllocatePolicy.even])
+def test_the_policy_may_be_named(policy, leftovers):
+    with SchedulerClusterCombo(1, allocate_policy=policy, **QUIET) as combo, Client(combo.get_address()) as client:
+        needs = {"no-worker-has-it": 1}
+        assert client.submit_verbose(pow, (2, 5), {}, capabilities=needs).result(30) == 32
 
 
 def test_waiting_for_workers_that_never_come(leftovers):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from types import TracebackType
+from types import NoneType, TracebackType
 
 from scaler.cluster.cluster import Cluster
 from scaler.cluster.object_storage_server import ObjectStorageServerProcess
@@ -59,7 +59,7 @@ class SchedulerClusterCombo:
         per_worker_task_queue_size: int = defaults.DEFAULT_PER_WORKER_QUEUE_SIZE,
         hard_processor_suspend: bool = defaults.DEFAULT_HARD_PROCESSOR_SUSPEND,
         protected: bool = True,
-        allocate_policy: AllocatePolicy = AllocatePolicy.even,
+        allocate_policy: AllocatePolicy | str = AllocatePolicy.even,
         event_loop: str = defaults.DEFAULT_EVENT_LOOP,
         shared_memory: bool = True,
         logging_paths: tuple[str, ...] = defaults.DEFAULT_LOGGING_PATHS,
@@ -72,8 +72,7 @@ class SchedulerClusterCombo:
         drain_seconds: float = defaults.DEFAULT_DRAIN_SECONDS,
         object_storage_metrics_address: str | None = None,
     ) -> None:
-        if n_workers < 0:
-            raise ConfigurationError(f"n_workers must be at least 0, got {n_workers}")
+        _check_types(n_workers, logging_paths, per_worker_capabilities)
         self._n_workers = n_workers
         self._processes: list[ChildProcess] = []
         self._interpreters: list[Interpreter] = []
@@ -106,7 +105,7 @@ class SchedulerClusterCombo:
                 load_balance_seconds=load_balance_seconds,
                 load_balance_trigger_times=load_balance_trigger_times,
                 protected=protected,
-                allocate_policy=allocate_policy,
+                allocate_policy=_policy(allocate_policy),
                 event_loop=event_loop,
                 logging_paths=logging_paths,
                 logging_config_file=logging_config_file,
@@ -227,3 +226,23 @@ def _storage_address(scheduler_address: ZMQConfig, address: str | None) -> Objec
         return ObjectStorageConfig.from_string(address)
     host = scheduler_address.host if scheduler_address.type is ZMQType.tcp else _LOCAL_HOST
     return ObjectStorageConfig(host, 0)
+
+
+def _check_types(n_workers: object, logging_paths: object, per_worker_capabilities: object) -> None:
+    """Raise ConfigurationError for what would otherwise be taken for something else, or fail in another process."""
+    if not isinstance(n_workers, int) or n_workers < 0:
+        raise ConfigurationError(f"n_workers must be a whole number, at least 0, got {n_workers!r}")
+    if isinstance(logging_paths, str):
+        raise ConfigurationError(f"logging_paths must be a tuple of paths, such as ({logging_paths!r},)")
+    if not isinstance(per_worker_capabilities, (dict, NoneType)):
+        raise ConfigurationError(
+            f"per_worker_capabilities must be a dict of names with amounts, got {per_worker_capabilities!r}"
+        )
+
+
+def _policy(value: AllocatePolicy | str) -> AllocatePolicy:
+    try:
+        return AllocatePolicy(value)
+    except ValueError:
+        names = " or ".join(AllocatePolicy.__members__)
+        raise ConfigurationError(f"allocate_policy must be {names}, got {value!r}") from None
