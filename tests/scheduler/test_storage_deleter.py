@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
+
+import pytest
 
 from scaler.scheduler.storage_deleter import Storage, StorageDeleter
 from scaler.utility.exceptions import ObjectStorageException
@@ -73,3 +76,14 @@ def test_what_cannot_be_asked_for_does_not_hold_up_the_rest() -> None:
 
     assert run([], storage, act) == 0
     assert storage.deleted == [b"a" * 32]
+
+
+def test_a_storage_that_is_not_there_is_told_once_though_nothing_is_to_be_deleted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO):
+        run([OSError("unreachable"), OSError("unreachable")], StorageModel([]), lambda _: None)
+    assert caplog.messages[:2] == [
+        "the object storage server cannot be reached, trying again: unreachable",
+        "the object storage server is reached",
+    ]

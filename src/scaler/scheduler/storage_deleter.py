@@ -61,8 +61,9 @@ class StorageDeleter:
         self._add(self._owners, owner_hashes)
 
     async def run(self) -> None:
-        """Delete until cancelled, reconnecting as often as needed."""
+        """Delete until cancelled, reconnecting as often as needed; say at once when there is no object storage."""
         try:
+            await self._find_storage()
             while True:
                 await self._wanted.wait()
                 self._wanted.clear()
@@ -70,6 +71,22 @@ class StorageDeleter:
                     await self._delete_some()
         finally:
             await self._disconnect()
+
+    async def _find_storage(self) -> None:
+        """Wait for the storage: without it tasks with large values fail, and nobody else here would notice."""
+        was_told = False
+        while True:
+            try:
+                await self._connected()
+            except Exception as error:  # of the outermost kind, as below
+                if not was_told:
+                    _logger.warning("the object storage server cannot be reached, trying again: %s", error)
+                was_told = True
+                await asyncio.sleep(self._retry_seconds)
+                continue
+            if was_told:
+                _logger.info("the object storage server is reached")
+            return
 
     def _add(self, pending: list[bytes], new: list[bytes]) -> None:
         pending.extend(new)

@@ -68,6 +68,11 @@ class DrainWorker:
 
 
 Request: TypeAlias = AskInfo | StartGroup | StopGroup
+_DESCRIPTIONS: Final[dict[type[Request], str]] = {
+    AskInfo: "asking a worker adapter for its limits",
+    StartGroup: "starting a worker group",
+    StopGroup: "stopping a worker group",
+}
 Effect: TypeAlias = Request | DrainWorker
 
 
@@ -144,10 +149,13 @@ class ScalingController:
 
     def on_failed(self, request: Request, reason: str, now_seconds: float) -> None:
         """Note that a request failed; it is made again when it is still wanted then."""
-        pause_seconds = self._adapters[request.adapter].fail(now_seconds)
-        _logger.warning(
-            "scaling: %s failed, no further request to that adapter for %g s: %s", request, pause_seconds, reason
-        )
+        adapter = self._adapters[request.adapter]
+        is_first = adapter.info is None and not adapter.has_failed  # it may be started together with the scheduler
+        pause_seconds = adapter.fail(now_seconds)
+        _logger.log(
+            logging.INFO if is_first else logging.WARNING,
+            "scaling: %s failed, the next try is in %g s: %s", _DESCRIPTIONS[type(request)], pause_seconds, reason,
+        )  # fmt: skip
 
     # -- groups
 

@@ -84,6 +84,11 @@ class AdapterRecord:
         self.is_busy = self.is_starting = False
         self._failures = 0
 
+    @property
+    def has_failed(self) -> bool:
+        """Return whether the last request has failed."""
+        return self._failures > 0
+
     def fail(self, now_seconds: float) -> float:
         """Note that a request failed, and return for how many seconds none is made."""
         self.is_busy = self.is_starting = False
