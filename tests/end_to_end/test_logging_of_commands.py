@@ -2,10 +2,12 @@
 
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from commands import Command, run_script, written_by_program
+from commands import MODULES, Command, run_script, written_by_program
 
 LINE = re.compile(r"\[(INFO|WARN|EROR|DEBG|CTIC)\]\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4}: ")
 CLIENT = """
@@ -131,3 +133,13 @@ def test_a_configuration_file_holds_for_every_process(start, tmp_path, chosen_po
         assert part in text
     assert [line for line in text.splitlines() if not re.fullmatch(r"<[A-Z]{4} \d+ .*>", line)] == []
     assert len(set(re.findall(r"<[A-Z]{4} (\d+) ", text))) >= 4
+
+
+def test_workers_that_fail_end_the_command_with_one_line_that_names_their_log(leftovers, tmp_path):
+    log = tmp_path / "log"
+    arguments = ["tcp://127.0.0.1:1", "-n", "1", "--death-timeout-seconds", "1", "--logging-paths", str(log)]
+    command = [sys.executable, "-m", MODULES["scaler_cluster"], *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=50)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == f"scaler_cluster: error: a worker has failed; why is in the log: {log}"
+    assert "EROR" in log.read_text()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scaler.entry_points.early_end import EarlyEnd
 
 if TYPE_CHECKING:
+    from scaler.cluster.cluster import Cluster
     from scaler.cluster.stack import Stack
     from scaler.config.section.cluster import ClusterConfig
 
@@ -22,7 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         command = command_of_section("cluster")
         config = command.read(arguments)
-        return run_command(command.program, config, lambda: 0 if Cluster.from_config(config).supervise() else 1)
+        return run_command(command.program, config, lambda: run(Cluster.from_config(config), config.logging_paths))
+
+
+def run(cluster: Cluster, logging_paths: Sequence[str]) -> int:
+    """Run the workers until they have ended; raise ChildProcessError when one of them has failed."""
+    if not cluster.supervise():
+        raise ChildProcessError(f"a worker has failed; why is in the log: {' '.join(logging_paths) or 'there is none'}")
+    return 0
 
 
 def start(stack: Stack, config: ClusterConfig) -> Mapping[str, Any]:
