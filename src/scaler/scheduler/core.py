@@ -323,10 +323,10 @@ class SchedulerCore:
         if str(request.disconnectType) == "disconnect":
             self._remove_client(client)
         elif self._settings.protected:
-            _logger.warning("client %r may not shut the cluster down: the scheduler is in protected mode", peer)
+            _logger.warning("client %s may not shut the cluster down: the scheduler is in protected mode", _text(peer))
             self._answer_shutdown(peer, accepted=False)
         else:
-            _logger.info("client %r shuts the cluster down", peer)
+            _logger.info("client %s shuts the cluster down", _text(peer))
             self._shut_down(peer)
 
     def on_information_request(self, peer: bytes, frame: Frame) -> None:
@@ -359,7 +359,7 @@ class SchedulerCore:
             self._roles[peer] = role
             if role is Role.client:
                 self._clients.add(peer)
-                _logger.info("client %s connected", peer.decode(errors="replace"))
+                _logger.info("client %s connected", _text(peer))
         else:
             self._forget_peer(peer)
 
@@ -371,7 +371,7 @@ class SchedulerCore:
             self._remove_client(client)
 
     def _remove_client(self, client: ClientRecord) -> None:
-        _logger.info("client %s disconnected", client.client_id.decode(errors="replace"))
+        _logger.info("client %s disconnected", _text(client.client_id))
         self._clients.remove(client.client_id)
         self._graphs.on_client_gone(client)
         self._tasks.on_client_gone(client)
@@ -387,6 +387,10 @@ class SchedulerCore:
         self._tasks.fail_everything("cluster shutting down")
         self._workers.stop_all()
         self.outbox.stop_requested = True
+
+
+def _text(peer: bytes) -> str:
+    return peer.decode(errors="replace")
 
 
 def _milliseconds(seconds: float) -> int:
