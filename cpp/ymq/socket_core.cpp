@@ -108,9 +108,10 @@ void SocketCore::setSessionTimeout(Role role, std::chrono::milliseconds timeout)
         const std::lock_guard lock(self->mutex_);
         self->session_timeouts_[role] = timeout;
         self->peers_.forEach([&](const PeerPointer& peer) {
-            if (!peer->dialed && peer->role == role) peer->session_timeout = timeout;
+            if (peer->dialed || peer->role != role) return;
+            peer->session_timeout = timeout;
+            self->scheduleTickLocked(peer, Clock::now());
         });
-        self->scheduleTickLocked(Clock::now());
     });
 }
 
@@ -197,7 +198,7 @@ bool SocketCore::onFramesLocked(Link& link, std::vector<Received>& messages, std
     }
     // Otherwise what send_soon left would leave with every frame that comes in.
     if (answered) link.writeLocked();
-    scheduleTickLocked(tickWritesLocked(*peer, peer->last_heard));
+    scheduleTickLocked(peer, tickWritesLocked(*peer, peer->last_heard));
     return true;
 }
 

@@ -26,6 +26,7 @@
 #include "ymq/io_loop.h"
 #include "ymq/link.h"
 #include "ymq/listener.h"
+#include "ymq/peer_agenda.h"
 #include "ymq/peer_table.h"
 #include "ymq/port.h"
 #include "ymq/socket_options.h"
@@ -127,7 +128,8 @@ private:
     std::chrono::milliseconds timeoutOfLocked(Role role) const;
 
     // socket_liveness.cpp
-    void scheduleTickLocked(Clock::time_point when);
+    void scheduleTickLocked(const PeerPointer& peer, Clock::time_point when);
+    void armTickTimerLocked(Clock::time_point when);
     void onTick();
     Clock::time_point tickLocked(const PeerPointer& peer, Clock::time_point now);
     Clock::time_point tickDetachedLocked(const PeerPointer& peer, Clock::time_point now);
@@ -150,6 +152,8 @@ private:
     std::shared_ptr<InboundFilter> filter_{};
     std::condition_variable quiet_{};
     PeerTable peers_{};
+    // Of the live ones.
+    PeerAgenda agenda_{};
     // Of a connector: its one peer, from the first use to its end; null when the socket is idle.
     PeerPointer only_peer_{};
     // The peer connect() is about; null when the socket does not connect.

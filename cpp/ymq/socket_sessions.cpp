@@ -183,7 +183,7 @@ void SocketCore::establishLocked(Link& link, const PeerPointer& peer) {
         if (!stopping_) deliverLocked(Received::occurrence(peer->name, PeerEvent::connected));
     }
     link.writeLocked();
-    scheduleTickLocked(tickLocked(peer, peer->last_heard));
+    scheduleTickLocked(peer, tickLocked(peer, peer->last_heard));
     if (stopping_) leaveLocked(peer);
 }
 
@@ -248,7 +248,7 @@ void SocketCore::detachLocked(PeerPointer peer) {
         return;
     }
     if (peer->dialed) dialLocked(deadline, now - established_at_ < kShortConnection ? 1 : 0);
-    scheduleTickLocked(tickLocked(peer, now));
+    scheduleTickLocked(peer, tickLocked(peer, now));
 }
 
 void SocketCore::dialLocked(Clock::time_point deadline, std::size_t delays_to_skip) {
@@ -278,6 +278,7 @@ void SocketCore::dropQueuedLocked(Peer& peer, ErrorCode code) {
 
 void SocketCore::endLocked(PeerPointer peer, PeerEvent event, ErrorCode code) {
     if (peer->state == Peer::State::live) peers_.remove(peer);
+    agenda_.remove(*peer);
     peer->state = Peer::State::ended;
     if (peer->link != nullptr) dropLinkLocked(*peer->link);
     dropQueuedLocked(*peer, code);

@@ -1,0 +1,52 @@
+// What a socket owes its peers in time.
+#include <string>
+
+#include "ymq/hand_made_peer.h"
+#include "ymq/party.h"
+
+namespace scaler::ymq {
+
+using test::Event;
+using test::frameOf;
+using test::HandMadePeer;
+using test::Party;
+using namespace std::chrono_literals;
+
+TEST(SocketLiveness, EachOfManyPeersIsAcknowledgedInTime) {
+    constexpr int kPeers = 50;
+    Party server(SocketType::binder, "server");
+    const std::uint16_t port = server.bindPort();
+    std::vector<HandMadePeer> clients;
+    for (int number = 0; number < kPeers; ++number) {
+        clients.emplace_back(port, "client " + std::to_string(number));
+        ASSERT_EQ(clients.back().greet().first, FrameKind::accept);
+    }
+    for (std::uint64_t round = 1; round <= 2; ++round) {
+        for (HandMadePeer& client : clients) ASSERT_TRUE(client.raw.write(frameOf("x")));
+        for (HandMadePeer& client : clients) {
+            const auto [kind, payload] = client.frame();
+            EXPECT_EQ(kind, FrameKind::ack);
+            EXPECT_EQ(payload, encodeCount(round));
+        }
+    }
+}
+
+TEST(SocketLiveness, APeerWithoutASignOfLifeIsLostAtItsTimeAndOthersAreNot) {
+    SocketOptions options = Party::optionsOf(SocketType::binder, "server");
+    Party server(options);
+    const std::uint16_t port = server.bindPort();
+    HandMadePeer silent(port, "silent");
+    silent.hello.role = Role::client;
+    ASSERT_EQ(silent.greet().first, FrameKind::accept);
+    HandMadePeer other(port, "other");
+    other.hello.role = Role::worker;
+    ASSERT_EQ(other.greet().first, FrameKind::accept);
+    EXPECT_EQ(server.event(), (Event{"silent", PeerEvent::connected}));
+    EXPECT_EQ(server.event(), (Event{"other", PeerEvent::connected}));
+    // Shorter than what the agenda has for it.
+    server.socket.setSessionTimeout(Role::client, 200ms);
+    EXPECT_EQ(server.event(5s), (Event{"silent", PeerEvent::lost}));
+    EXPECT_FALSE(server.event(50ms).has_value());
+}
+
+}  // namespace scaler::ymq
