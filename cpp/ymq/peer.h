@@ -47,6 +47,8 @@ struct Peer {
     Clock::time_point last_ping{};
     // When the oldest frame came that was not acknowledged; only valid while one is owed.
     Clock::time_point owes_since{};
+    // While it has no connection: until its process is looked for again.
+    std::chrono::milliseconds death_check_pause{0};
     // Of the agenda of its socket.
     std::size_t place_in_agenda{kNowhere};
 };

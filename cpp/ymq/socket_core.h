@@ -24,6 +24,7 @@
 #include "ymq/inbound_gate.h"
 #include "ymq/inbox.h"
 #include "ymq/io_loop.h"
+#include "ymq/known_dead.h"
 #include "ymq/link.h"
 #include "ymq/listener.h"
 #include "ymq/peer_agenda.h"
@@ -186,6 +187,7 @@ private:
     std::shared_ptr<Dialer> dialer_{};
     boost::asio::steady_timer tick_timer_;
     Clock::time_point next_tick_{Clock::time_point::max()};
+    KnownDead known_dead_{};
     SoonTimer soon_timer_;
     Clock::time_point established_at_{};
 };

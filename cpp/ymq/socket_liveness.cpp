@@ -18,7 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kAcknowledgeDelay = 200ms;
-constexpr auto kDeathCheckInterval = 50ms;
+// Whoever has lost its connection is looked for ever less often, up to this.
+constexpr auto kLongestDeathCheckPause = 2000ms;
 // While a frame is received in part, or reading is paused, the other side hears from us at least this often.
 constexpr auto kSignOfLifeInterval = 500ms;
 // How soon is tried again what failed for lack of memory.
@@ -74,12 +75,15 @@ Clock::time_point SocketCore::tickLocked(const PeerPointer& peer, Clock::time_po
 
 Clock::time_point SocketCore::tickDetachedLocked(const PeerPointer& peer, Clock::time_point now) {
     const auto deadline = peer->last_heard + peer->session_timeout;
-    if (now >= deadline || isKnownDead(peer->process)) {
+    if (now >= deadline || known_dead_.at(now, peer->process)) {
         endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
         return kNever;
     }
     const bool local = peer->process.host == thisProcess().host;
-    return local ? std::min<Clock::time_point>(deadline, now + kDeathCheckInterval) : deadline;
+    if (!local) return deadline;
+    const auto pause = peer->death_check_pause;
+    peer->death_check_pause = std::min<std::chrono::milliseconds>(pause * 2, kLongestDeathCheckPause);
+    return std::min<Clock::time_point>(deadline, now + pause);
 }
 
 Clock::time_point SocketCore::tickAcceptedLocked(const PeerPointer& peer, Clock::time_point now) {
@@ -87,7 +91,7 @@ Clock::time_point SocketCore::tickAcceptedLocked(const PeerPointer& peer, Clock:
     const auto suspicious = 2 * options_.ping_interval + 1000ms;
     const bool local = peer->process.host == thisProcess().host;
     // A process may leave its connection open behind it, in a child that it forked.
-    const bool dead = local && now >= peer->last_heard + suspicious && isKnownDead(peer->process);
+    const bool dead = local && now >= peer->last_heard + suspicious && known_dead_.at(now, peer->process);
     if (dead || now >= heard_until) {
         endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
         return kNever;

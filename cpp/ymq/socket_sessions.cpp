@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 
 // A connection that lasted less than this is not made again at once, lest two peers spin.
 constexpr auto kShortConnection = 100ms;
+// A process that ends closes its connections a little before it is gone.
+constexpr auto kFirstDeathCheckPause = 50ms;
 
 SessionKey randomKey() {
     std::random_device device;
@@ -243,12 +245,14 @@ void SocketCore::detachLocked(PeerPointer peer) {
     const auto now = Clock::now();
     const auto deadline = peer->last_heard + peer->session_timeout;
     const bool keep = peer->session.reliable() && now < deadline && !(stopping_ && peer->session.outbox().empty());
-    if (!keep || isKnownDead(peer->process)) {
+    if (!keep) {
         endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
         return;
     }
-    if (peer->dialed) dialLocked(deadline, now - established_at_ < kShortConnection ? 1 : 0);
+    peer->death_check_pause = kFirstDeathCheckPause;
     scheduleTickLocked(peer, tickLocked(peer, now));
+    if (peer->state != Peer::State::live || !peer->dialed) return;
+    dialLocked(deadline, now - established_at_ < kShortConnection ? 1 : 0);
 }
 
 void SocketCore::dialLocked(Clock::time_point deadline, std::size_t delays_to_skip) {
