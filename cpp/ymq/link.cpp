@@ -107,6 +107,7 @@ void Link::takeFrames() {
         fail("the peer broke the protocol");
     } else if (checkStatus(status) && stage_ == Stage::established) {
         paused_ = core_->mustPauseReading();
+        if (paused_) core_->onPaused(*this);
     }
 }
 

@@ -81,6 +81,8 @@ public:
     void onWrittenLocked(std::vector<std::uint64_t>& tokens);
     void completeLocked(std::uint64_t token, ErrorCode code);
     bool mustPauseReading();
+    // In socket_liveness.cpp: a connection of a live peer has stopped reading.
+    void onPaused(Link& link);
     // In socket_stop.cpp: a connection that was leaving has ended.
     void onLeft(Link& link);
 

@@ -45,6 +45,12 @@ void SocketCore::armTickTimerLocked(Clock::time_point when) {
     next_tick_ = when;
 }
 
+// From now on this side has to give signs of life by itself.
+void SocketCore::onPaused(Link& link) {
+    const std::lock_guard lock(mutex_);
+    if (link.peer() != nullptr) scheduleTickLocked(link.peer(), tickWritesLocked(*link.peer(), Clock::now()));
+}
+
 void SocketCore::onTick() {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();

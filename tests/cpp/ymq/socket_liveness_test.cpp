@@ -12,6 +12,23 @@ using test::HandMadePeer;
 using test::Party;
 using namespace std::chrono_literals;
 
+TEST(SocketLiveness, WhoStopsReadingGivesSignsOfLifeAtOnce) {
+    SocketOptions options = Party::optionsOf(SocketType::binder, "server");
+    options.inbound_bound_bytes = 1024;
+    Party server(options);
+    HandMadePeer client(server.bindPort(), "client");
+    ASSERT_EQ(client.greet().first, FrameKind::accept);
+    // In one read, and acknowledged at once, so that nothing else is due.
+    std::string frames;
+    for (int count = 0; count < 600; ++count) frames += frameOf("x");
+    ASSERT_TRUE(client.raw.write(frames));
+    ASSERT_EQ(client.frame().first, FrameKind::ack);
+    for (int count = 0; count < 2; ++count) {
+        const auto pong = client.raw.readFrame(3s);
+        ASSERT_TRUE(pong.has_value()) << "sign of life " << count;
+    }
+}
+
 TEST(SocketLiveness, EachOfManyPeersIsAcknowledgedInTime) {
     constexpr int kPeers = 50;
     Party server(SocketType::binder, "server");
