@@ -154,7 +154,7 @@ class Socket:
         ping_interval_seconds: float = 5.0,
         outbound_bound_bytes: int = 1 << 28,
         inbound_bound_bytes: int = 1 << 26,
-        maximum_frame_bytes: int = 1 << 42,
+        maximum_frame_bytes: int = 1 << 29,
         local_channel: bool = True,
     ) -> None: ...
     @property
