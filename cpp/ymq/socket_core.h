@@ -21,6 +21,7 @@
 
 #include "ymq/address.h"
 #include "ymq/dialer.h"
+#include "ymq/frame_budget.h"
 #include "ymq/inbound_gate.h"
 #include "ymq/inbox.h"
 #include "ymq/io_loop.h"
@@ -73,7 +74,8 @@ public:
     void refuseLocked(Link& link, const Refuse& refuse);
     void onPlainGreetingLocked(Link& link);
     void onLinkFailed(Link& link, const std::string& why);
-    void onReadingThrew(Link& link, const std::string& why);
+    // Ends the peer of a connection, too, which could not go on with another one.
+    void endSession(Link& link, const std::string& why);
     // In socket_core.cpp: data frames, then the other frames that came with them; false when the peer broke the
     // protocol.
     bool onFramesLocked(Link& link, std::vector<Received>& messages, std::uint64_t bytes,
@@ -81,6 +83,9 @@ public:
     void onWrittenLocked(std::vector<std::uint64_t>& tokens);
     void completeLocked(std::uint64_t token, ErrorCode code);
     bool mustPauseReading();
+    // A connection holds this much of a large frame; the first tells whether it may read on.
+    bool mayReadOnLocked(FrameBudget::Share& share, std::uint64_t bytes);
+    void holdLocked(FrameBudget::Share& share, std::uint64_t bytes);
     // In socket_liveness.cpp: a connection of a live peer has stopped reading.
     void onPaused(Link& link);
     // In socket_stop.cpp: a connection that was leaving has ended.
@@ -103,6 +108,7 @@ private:
     void deliverLocked(Received item) { deliverLocked(std::span(&item, 1)); }
     bool onControlLocked(Peer& peer, Link& link, const Frame& frame);
     void resumeReading();
+    void readOn();
     void log(LogLevel level, const std::string& text) const;
 
     // socket_send.cpp
@@ -154,6 +160,7 @@ private:
     std::mutex mutex_{};
     std::shared_ptr<InboundFilter> filter_{};
     std::condition_variable quiet_{};
+    FrameBudget frame_budget_;
     PeerTable peers_{};
     // Of the live ones.
     PeerAgenda agenda_{};

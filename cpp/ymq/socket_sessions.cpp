@@ -223,8 +223,7 @@ void SocketCore::onLinkFailed(Link& link, const std::string& why) {
     if (isQuietLocked()) quiet_.notify_all();
 }
 
-// The session ends, too: some of what it counts as received may not have come through.
-void SocketCore::onReadingThrew(Link& link, const std::string& why) {
+void SocketCore::endSession(Link& link, const std::string& why) {
     const std::lock_guard lock(mutex_);
     const PeerPointer peer = link.peer();
     if (peer == nullptr || peer->state != Peer::State::live) return;
