@@ -87,6 +87,10 @@ std::optional<Refuse> SocketCore::judgeLocked(const Hello& hello, PeerPointer& p
     }
     peer = peers_.findSession(hello.identity);
     if (peer != nullptr && peer->session.key() == hello.key) return std::nullopt;
+    // Before anybody is touched: in a session that begins nothing was received yet.
+    if (!hello.resume && hello.received != 0) {
+        return Refuse{RefuseCode::malformed, "a new session has not received anything"};
+    }
     if (peer != nullptr) {
         // A process that opens a later session has itself given up the earlier one; a dead one has no use for it.
         const bool given_up = peer->process == hello.process && hello.epoch > peer->session.epoch();
