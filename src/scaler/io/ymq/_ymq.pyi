@@ -138,7 +138,7 @@ class Statistics:
     def dropped_messages(self) -> int: ...
 
 class Port:
-    """A socket for other extension modules, which call it without Python. It keeps the connections of the socket."""
+    """A socket for other extension modules, which call it without Python. It keeps the context, not the connections."""
 
 class Socket:
     def __init__(
