@@ -56,7 +56,6 @@ public:
 
     Stage stage() const noexcept { return stage_; }
     bool isDialed() const noexcept { return dialed_; }
-    bool isPlain() const noexcept { return plain_; }
     // It does not read, because too much was received and not taken, or because its frame has to wait for others.
     bool isPaused() const noexcept { return paused_ || held_back_; }
     bool isHeldBack() const noexcept { return held_back_; }
