@@ -15,7 +15,7 @@ namespace scaler::ymq {
 // One thread waits; any thread sets.
 class Alarm {
 public:
-    // Throws std::runtime_error when the system has no room for it.
+    // Throws std::system_error when the system has no room for it.
     Alarm();
     Alarm(const Alarm&) = delete;
     Alarm& operator=(const Alarm&) = delete;

@@ -1,27 +1,16 @@
 // The alarm as a timer of the kernel: setting it wakes nobody.
-#include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <stdexcept>
-#include <system_error>
+#include <cstdint>
 
 #include "ymq/alarm.h"
+#include "ymq/kernel_timer_linux.h"
 
 namespace scaler::ymq {
 
-Alarm::Alarm() : timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) {
-    if (!timer_.isOpen()) throw std::system_error(errno, std::generic_category(), "cannot make a timer");
-}
+Alarm::Alarm() : timer_(makeKernelTimer(0)) {}
 
-void Alarm::set(std::chrono::nanoseconds delay) noexcept {
-    const auto nanoseconds = std::max<std::int64_t>(delay.count(), 1);
-    itimerspec time{};
-    time.it_value.tv_sec = nanoseconds / 1'000'000'000;
-    time.it_value.tv_nsec = nanoseconds % 1'000'000'000;
-    ::timerfd_settime(timer_.get(), 0, &time, nullptr);
-}
+void Alarm::set(std::chrono::nanoseconds delay) noexcept { setKernelTimer(timer_.get(), delay); }
 
 void Alarm::wait() noexcept {
     std::uint64_t rings = 0;

@@ -14,9 +14,12 @@ namespace scaler::ymq {
 namespace {
 
 using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
 
 constexpr std::array kDelays{0ms, 50ms, 100ms, 200ms, 400ms, 1000ms};
 constexpr auto kAttemptTimeout = 5s;
+// Whoever gives up at once still gets the answer that a name of this machine has.
+constexpr auto kLeastResolvePatience = 100ms;
 
 // Takes a step of an attempt. One that throws, for lack of memory or of what the system gives, has failed.
 template <typename Step, typename Failed>
@@ -30,15 +33,16 @@ void attemptTo(const Step& step, const Failed& failed) {
 
 }  // namespace
 
-Dialer::Dialer(boost::asio::io_context& context, Address address, OnConnected on_connected, OnGivenUp on_given_up)
+Dialer::Dialer(boost::asio::io_context& context, Address address, OnConnected on_connected, OnGivenUp on_given_up,
+               NameLookup::Ask ask)
     : context_(context),
       address_(std::move(address)),
       on_connected_(std::move(on_connected)),
       on_given_up_(std::move(on_given_up)),
       timer_(context),
-      resolver_(context) {}
+      ask_(std::move(ask)) {}
 
-void Dialer::start(std::chrono::steady_clock::time_point deadline, std::size_t delays_to_skip) {
+void Dialer::start(Clock::time_point deadline, std::size_t delays_to_skip) {
     stop();
     deadline_ = deadline;
     attempts_ = delays_to_skip;
@@ -53,19 +57,22 @@ void Dialer::retry(const std::string& why) {
 void Dialer::stop() {
     ++generation_;
     timer_.cancel();
-    resolver_.cancel();
+    lookup_.reset();
     socket_.reset();
+}
+
+void Dialer::giveUp(const std::string& why) {
+    stop();
+    on_given_up_(why);
 }
 
 void Dialer::scheduleAttempt() {
     const auto delay = kDelays[std::min(attempts_++, kDelays.size() - 1)];
-    timer_.expires_at(
-        std::min<std::chrono::steady_clock::time_point>(std::chrono::steady_clock::now() + delay, deadline_));
+    timer_.expires_at(std::min<Clock::time_point>(Clock::now() + delay, deadline_));
     timer_.async_wait([self = shared_from_this(), generation = generation_](const auto& cancelled) {
         if (cancelled || generation != self->generation_) return;
-        if (self->attempts_ > 1 && std::chrono::steady_clock::now() >= self->deadline_) {
-            self->stop();
-            self->on_given_up_(self->last_failure_);
+        if (self->attempts_ > 1 && Clock::now() >= self->deadline_) {
+            self->giveUp(self->last_failure_);
             return;
         }
         attemptTo([&] { self->attempt(); }, [&](const char* why) { self->onAttemptFailed(why); });
@@ -88,24 +95,32 @@ void Dialer::attempt() {
     }
 }
 
+// A resolver takes as long as it likes, so the deadline has to end this as well.
 void Dialer::resolveName() {
-    resolver_.async_resolve(address_.host, std::to_string(address_.port),
-                            [self = shared_from_this(), generation = generation_](
-                                const auto& failure, const boost::asio::ip::tcp::resolver::results_type& results) {
-                                if (generation != self->generation_) return;
-                                if (failure) {
-                                    self->onAttemptFailed(failure.message());
-                                    return;
-                                }
-                                attemptTo(
-                                    [&] {
-                                        for (const auto& entry : results) {
-                                            self->endpoints_.emplace_back(entry.endpoint());
-                                        }
-                                        self->tryNext();
-                                    },
-                                    [&](const char* why) { self->onAttemptFailed(why); });
-                            });
+    const std::weak_ptr<Dialer> weak(shared_from_this());
+    lookup_ = std::make_unique<NameLookup>(context_, ask_, address_, [weak](const Endpoints& endpoints) {
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        attemptTo([&] { self->onResolved(endpoints); }, [&](const char* why) { self->onAttemptFailed(why); });
+    });
+    const Clock::time_point least = Clock::now() + kLeastResolvePatience;
+    timer_.expires_at(std::max(deadline_, least));
+    timer_.async_wait([weak, generation = generation_](const auto& cancelled) {
+        const auto self = weak.lock();
+        if (cancelled || self == nullptr || generation != self->generation_) return;
+        self->giveUp("the name " + self->address_.host + " could not be looked up in time");
+    });
+}
+
+void Dialer::onResolved(const Endpoints& endpoints) {
+    lookup_.reset();
+    timer_.cancel();
+    if (!endpoints) {
+        onAttemptFailed(endpoints.error().context);
+        return;
+    }
+    endpoints_ = *endpoints;
+    tryNext();
 }
 
 void Dialer::tryNext() {
@@ -151,8 +166,13 @@ void Dialer::connectTo(const StreamEndpoint& endpoint) {
 
 void Dialer::onConnectEnded(const boost::system::error_code& failure, bool is_local) {
     timer_.cancel();
-    if (failure || (is_local && !isTrusted(*socket_))) {
+    if (failure) {
         last_failure_ = failure == boost::asio::error::operation_aborted ? "timed out" : failure.message();
+        tryNext();
+        return;
+    }
+    if (is_local && !isTrusted(*socket_)) {
+        last_failure_ = "another user listens at the local channel of the address";
         tryNext();
         return;
     }

@@ -46,6 +46,9 @@ public:
     // Drops bytes that were seen through buffered().
     void discard(std::size_t size) noexcept { begin_ += size; }
 
+    // What has arrived of a large frame that is not complete.
+    std::size_t largeBytes() const noexcept { return large_.filled(); }
+
     // Tells whether a frame has been received in part.
     bool insideFrame() const noexcept { return large_.active() || begin_ != end_; }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -34,7 +35,7 @@ struct ProcessName {
     // Ticks since boot; tells a process from a later one of the same number.
     std::uint64_t start_time{0};
 
-    bool operator==(const ProcessName&) const = default;
+    auto operator<=>(const ProcessName&) const = default;
 };
 
 struct Hello {

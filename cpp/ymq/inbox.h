@@ -15,13 +15,13 @@
 
 namespace scaler::ymq {
 
+class IoLoop;
+class Poller;
+
 // Its own lock is held for moves only; inside it only those of the loop and of a poller are taken. Whoever waits here
 // runs the loop itself if it can (io_loop.h), and then finds what it has received without being told. The event
 // descriptor is for the others: it is written once for as many pushes as come before the next take, and only when an
 // event loop watches it or a thread waits that does not drive.
-class IoLoop;
-class Poller;
-
 class Inbox {
 public:
     enum class Wait { received, timedOut, interrupted, signalled, closed };

@@ -103,8 +103,11 @@ void IoLoop::leave(bool idle) {
     }
 }
 
-void IoLoop::wake() {
-    boost::asio::post(context_, [] {});
+void IoLoop::wake() noexcept {
+    try {
+        boost::asio::post(context_, [] {});
+    } catch (const std::exception&) {  // of lack of memory; the driver comes back by itself
+    }
 }
 
 // --- who depends on others

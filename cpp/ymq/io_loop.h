@@ -78,8 +78,8 @@ public:
     // Gives the baton back. An idle driver leaves it to the I/O thread at once.
     void leave(bool idle);
 
-    // Lets the driver return from runOne().
-    void wake();
+    // Lets the driver return from runOne(); when there is no memory for it, that may take as long as kIdle.
+    void wake() noexcept;
 
     // Between these the calling thread waits for what others do with the loop.
     void follow();

@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kLongestLeaveCheck = 50ms;
+constexpr auto kTooLargeText = "a frame of more bytes than allowed";
 
 bool isLocal(const StreamSocket& socket) {
     error_code ignored;
@@ -38,7 +39,7 @@ Link::Link(std::shared_ptr<SocketCore> core, StreamSocket socket, std::string de
       started_(Clock::now()) {}
 
 void Link::read() {
-    if (stage_ == Stage::closed || reading_ || (paused_ && stage_ != Stage::leaving)) return;
+    if (stage_ == Stage::closed || reading_ || (isPaused() && stage_ != Stage::leaving)) return;
     const std::span<std::byte> memory = stage_ == Stage::leaving ? core_->loop().scratch() : reader_.prepare();
     if (memory.empty()) {
         fail("out of memory for a frame");
@@ -60,7 +61,8 @@ void Link::read() {
 
 void Link::onThrown(const std::string& why) {
     if (stage_ == Stage::established) {
-        core_->onReadingThrew(*this, why);
+        // Some of what the session counts as received may not have come through.
+        core_->endSession(*this, why);
     } else {
         fail(why);
     }
@@ -100,6 +102,7 @@ void Link::takeFrames() {
     {
         const std::lock_guard lock(core_->lock());
         if (stage_ == Stage::established) sound = core_->onFramesLocked(*this, batch_, bytes, controls_);
+        if (stage_ == Stage::established) held_back_ = !core_->mayReadOnLocked(share_, reader_.largeBytes());
     }
     batch_.clear();
     controls_.clear();
@@ -107,6 +110,7 @@ void Link::takeFrames() {
         fail("the peer broke the protocol");
     } else if (checkStatus(status) && stage_ == Stage::established) {
         paused_ = core_->mustPauseReading();
+        if (isPaused()) core_->onPaused(*this);
     }
 }
 
@@ -116,7 +120,9 @@ bool Link::checkStatus(FrameReader::Status status) {
         case FrameReader::Status::needMore:
             return true;
         case FrameReader::Status::tooLarge:
-            fail("a frame of more bytes than allowed");
+            // A session would be resumed, and come to the same frame again.
+            if (stage_ == Stage::established) core_->endSession(*this, kTooLargeText);
+            fail(kTooLargeText);
             return false;
         case FrameReader::Status::unknownKind:
             fail("a frame of an unknown kind");
@@ -130,6 +136,11 @@ bool Link::checkStatus(FrameReader::Status status) {
 
 void Link::resumeReading() {
     paused_ = false;
+    read();
+}
+
+void Link::readOn() {
+    held_back_ = false;
     read();
 }
 
@@ -215,7 +226,8 @@ void Link::leaveLocked() {
     } else {
         writeLocked();
     }
-    paused_ = false;
+    paused_ = held_back_ = false;
+    core_->holdLocked(share_, 0);
     progress_at_ = Clock::now();
     core_->loop().post([self = shared_from_this()] {
         self->read();
@@ -253,6 +265,7 @@ bool Link::everythingArrived() {
 void Link::closeLocked() {
     if (stage_ == Stage::closed) return;
     stage_ = Stage::closed;
+    core_->holdLocked(share_, 0);
     writer_.invalidate();
     timer_.cancel();
     error_code ignored;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ymq/frame_budget.h"
 #include "ymq/frame_reader.h"
 #include "ymq/peer.h"
 #include "ymq/stream_socket.h"
@@ -34,6 +35,7 @@ public:
     // On the I/O thread, without the lock:
     void start();
     void resumeReading();
+    void readOn();
     void fail(const std::string& why);
 
     // With the lock, on any thread:
@@ -54,8 +56,10 @@ public:
 
     Stage stage() const noexcept { return stage_; }
     bool isDialed() const noexcept { return dialed_; }
-    bool isPlain() const noexcept { return plain_; }
-    bool isPaused() const noexcept { return paused_; }
+    // It does not read, because too much was received and not taken, or because its frame has to wait for others.
+    bool isPaused() const noexcept { return paused_ || held_back_; }
+    bool isHeldBack() const noexcept { return held_back_; }
+    FrameBudget::Share& share() noexcept { return share_; }
     bool isInsideFrame() const noexcept { return reader_.insideFrame(); }
     bool hasReceived() const noexcept { return has_received_; }
     const PeerPointer& peer() const noexcept { return peer_; }
@@ -92,6 +96,7 @@ private:
     bool has_received_{false};
     bool reading_{false};
     bool paused_{false};
+    bool held_back_{false};
     bool waiting_for_room_{false};
     bool half_closed_{false};
     bool owes_acknowledgement_{false};
@@ -99,6 +104,7 @@ private:
     bool owes_pong_{false};
     Stage stage_;
     FrameReader reader_{FrameReader::Mode::plain};
+    FrameBudget::Share share_{};
     StreamWriter writer_;
     PeerPointer peer_{};
     std::string peer_identity_{};

@@ -32,7 +32,9 @@ Result<Address> Listener::open(Address address) {
 
 Result<Address> Listener::openTcp(Address address) {
     const Result<std::vector<StreamEndpoint>> endpoints = resolve(address);
-    if (!endpoints) return Error{ErrorCode::configurationError, endpoints.error().context};
+    if (!endpoints) {
+        return Error{ErrorCode::configurationError, address.toString() + ": " + endpoints.error().context};
+    }
     int failure = EADDRNOTAVAIL;
     for (const StreamEndpoint& endpoint : *endpoints) {
         const int family = endpoint.protocol().family();

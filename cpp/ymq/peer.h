@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,8 @@ struct Peer {
     // waiting: not yet connected for the first time, messages may be queued. live: the session exists, with or without
     // a connection. ended: for good.
     enum class State { waiting, live, ended };
+
+    static constexpr std::size_t kNowhere = SIZE_MAX;
 
     Peer(const SessionKey& key, std::uint32_t epoch, bool reliable) : session(key, epoch, reliable) {}
 
@@ -44,6 +47,10 @@ struct Peer {
     Clock::time_point last_ping{};
     // When the oldest frame came that was not acknowledged; only valid while one is owed.
     Clock::time_point owes_since{};
+    // While it has no connection: until its process is looked for again.
+    std::chrono::milliseconds death_check_pause{0};
+    // Of the agenda of its socket.
+    std::size_t place_in_agenda{kNowhere};
 };
 
 using PeerPointer = std::shared_ptr<Peer>;

@@ -31,8 +31,8 @@ public:
 
     bool active() const noexcept { return active_; }
     bool complete() const noexcept { return filled_ == total_; }
+    // 0 while it is not active.
     std::size_t filled() const noexcept { return filled_; }
-    std::size_t capacity() const noexcept { return capacity_; }
 
     // Returns memory for what comes next; empty when the frame is complete or there is no memory.
     std::span<std::byte> room() noexcept {

@@ -5,8 +5,23 @@
 
 namespace scaler::ymq {
 
+namespace {
+
+std::shared_ptr<SocketCore> makeCore(const std::shared_ptr<IoContext>& context, SocketOptions options) {
+    // Destroyed from below, so the core goes before its loop.
+    struct Together {
+        std::shared_ptr<IoContext> context;
+        std::shared_ptr<SocketCore> core;
+    };
+    const auto core = std::make_shared<SocketCore>(context->next(), std::move(options));
+    const auto together = std::make_shared<Together>(Together{context, core});
+    return {together, core.get()};
+}
+
+}  // namespace
+
 Socket::Socket(std::shared_ptr<IoContext> context, SocketOptions options)
-    : context_(std::move(context)), core_(std::make_shared<SocketCore>(context_->next(), std::move(options))) {}
+    : context_(std::move(context)), core_(makeCore(context_, std::move(options))) {}
 
 Socket::~Socket() { close(std::chrono::milliseconds(0)); }
 

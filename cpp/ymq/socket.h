@@ -83,14 +83,15 @@ public:
     // Returns why the last connecting came to nothing: what the other side said when it refused, or how the last
     // attempt before giving up failed. Empty when neither has happened.
     std::string connectFailure();
-    // Returns the socket for code of other modules; who keeps it keeps the connections.
+    // Returns the socket for code of other modules. Who keeps it keeps the context, but not the connections, which end
+    // with this object. Must not be given up on an I/O thread of the context.
     std::shared_ptr<Port> port() const;
 
 private:
     friend class Poller;
 
-    // Destroyed last, for the core uses its event loop.
     const std::shared_ptr<IoContext> context_;
+    // Who keeps it keeps the context, too, whose event loop it uses to its end.
     const std::shared_ptr<SocketCore> core_;
 };
 

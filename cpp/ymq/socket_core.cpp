@@ -14,6 +14,7 @@ SocketCore::SocketCore(IoLoop& loop, SocketOptions options)
       options_(std::move(options)),
       inbox_(&loop),
       inbound_gate_(options_.inbound_bound_bytes),
+      frame_budget_(options_.inbound_bound_bytes),
       tick_timer_(loop.context()),
       soon_timer_(loop.context()) {}
 
@@ -108,9 +109,10 @@ void SocketCore::setSessionTimeout(Role role, std::chrono::milliseconds timeout)
         const std::lock_guard lock(self->mutex_);
         self->session_timeouts_[role] = timeout;
         self->peers_.forEach([&](const PeerPointer& peer) {
-            if (!peer->dialed && peer->role == role) peer->session_timeout = timeout;
+            if (peer->dialed || peer->role != role) return;
+            peer->session_timeout = timeout;
+            self->scheduleTickLocked(peer, Clock::now());
         });
-        self->scheduleTickLocked(Clock::now());
     });
 }
 
@@ -124,7 +126,7 @@ SocketStatistics SocketCore::statistics() {
     const std::lock_guard lock(mutex_);
     SocketStatistics statistics = counters_;
     statistics.peers = peers_.size();
-    statistics.inbound_bytes = inbox_.bytes();
+    statistics.inbound_bytes = inbox_.bytes() + frame_budget_.bytes();
     peers_.forEach([&](const PeerPointer& peer) { statistics.outbound_bytes += peer->session.outbox().bytes(); });
     if (only_peer_ != nullptr && only_peer_->state == Peer::State::waiting) {
         statistics.outbound_bytes += only_peer_->session.outbox().bytes();
@@ -197,7 +199,7 @@ bool SocketCore::onFramesLocked(Link& link, std::vector<Received>& messages, std
     }
     // Otherwise what send_soon left would leave with every frame that comes in.
     if (answered) link.writeLocked();
-    scheduleTickLocked(tickWritesLocked(*peer, peer->last_heard));
+    scheduleTickLocked(peer, tickWritesLocked(*peer, peer->last_heard));
     return true;
 }
 
@@ -252,6 +254,15 @@ bool SocketCore::mustPauseReading() {
     return false;
 }
 
+bool SocketCore::mayReadOnLocked(FrameBudget::Share& share, std::uint64_t bytes) {
+    holdLocked(share, bytes);
+    return frame_budget_.mayReadOn(share);
+}
+
+void SocketCore::holdLocked(FrameBudget::Share& share, std::uint64_t bytes) {
+    if (frame_budget_.hold(share, bytes)) loop_.post([self = shared_from_this()] { self->readOn(); });
+}
+
 std::vector<Received> SocketCore::take(std::size_t maximum) {
     std::vector<Received> taken = inbox_.take(maximum);
     if (inbound_gate_.onTaken([this] { return inbox_.bytes(); })) {
@@ -269,6 +280,18 @@ void SocketCore::resumeReading() {
         }
     }
     for (const auto& link : paused) link->resumeReading();
+}
+
+// Those that were held back by the frames of others.
+void SocketCore::readOn() {
+    std::vector<std::shared_ptr<Link>> ready;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& link : links_) {
+            if (link->isHeldBack() && frame_budget_.mayReadOn(link->share())) ready.push_back(link);
+        }
+    }
+    for (const auto& link : ready) link->readOn();
 }
 
 }  // namespace scaler::ymq

@@ -21,11 +21,14 @@
 
 #include "ymq/address.h"
 #include "ymq/dialer.h"
+#include "ymq/frame_budget.h"
 #include "ymq/inbound_gate.h"
 #include "ymq/inbox.h"
 #include "ymq/io_loop.h"
+#include "ymq/known_dead.h"
 #include "ymq/link.h"
 #include "ymq/listener.h"
+#include "ymq/peer_agenda.h"
 #include "ymq/peer_table.h"
 #include "ymq/port.h"
 #include "ymq/socket_options.h"
@@ -71,7 +74,8 @@ public:
     void refuseLocked(Link& link, const Refuse& refuse);
     void onPlainGreetingLocked(Link& link);
     void onLinkFailed(Link& link, const std::string& why);
-    void onReadingThrew(Link& link, const std::string& why);
+    // Ends the peer of a connection, too, which could not go on with another one.
+    void endSession(Link& link, const std::string& why);
     // In socket_core.cpp: data frames, then the other frames that came with them; false when the peer broke the
     // protocol.
     bool onFramesLocked(Link& link, std::vector<Received>& messages, std::uint64_t bytes,
@@ -79,6 +83,11 @@ public:
     void onWrittenLocked(std::vector<std::uint64_t>& tokens);
     void completeLocked(std::uint64_t token, ErrorCode code);
     bool mustPauseReading();
+    // A connection holds this much of a large frame; the first tells whether it may read on.
+    bool mayReadOnLocked(FrameBudget::Share& share, std::uint64_t bytes);
+    void holdLocked(FrameBudget::Share& share, std::uint64_t bytes);
+    // In socket_liveness.cpp: a connection of a live peer has stopped reading.
+    void onPaused(Link& link);
     // In socket_stop.cpp: a connection that was leaving has ended.
     void onLeft(Link& link);
 
@@ -99,6 +108,7 @@ private:
     void deliverLocked(Received item) { deliverLocked(std::span(&item, 1)); }
     bool onControlLocked(Peer& peer, Link& link, const Frame& frame);
     void resumeReading();
+    void readOn();
     void log(LogLevel level, const std::string& text) const;
 
     // socket_send.cpp
@@ -127,7 +137,8 @@ private:
     std::chrono::milliseconds timeoutOfLocked(Role role) const;
 
     // socket_liveness.cpp
-    void scheduleTickLocked(Clock::time_point when);
+    void scheduleTickLocked(const PeerPointer& peer, Clock::time_point when);
+    void armTickTimerLocked(Clock::time_point when);
     void onTick();
     Clock::time_point tickLocked(const PeerPointer& peer, Clock::time_point now);
     Clock::time_point tickDetachedLocked(const PeerPointer& peer, Clock::time_point now);
@@ -149,7 +160,10 @@ private:
     std::mutex mutex_{};
     std::shared_ptr<InboundFilter> filter_{};
     std::condition_variable quiet_{};
+    FrameBudget frame_budget_;
     PeerTable peers_{};
+    // Of the live ones.
+    PeerAgenda agenda_{};
     // Of a connector: its one peer, from the first use to its end; null when the socket is idle.
     PeerPointer only_peer_{};
     // The peer connect() is about; null when the socket does not connect.
@@ -182,6 +196,7 @@ private:
     std::shared_ptr<Dialer> dialer_{};
     boost::asio::steady_timer tick_timer_;
     Clock::time_point next_tick_{Clock::time_point::max()};
+    KnownDead known_dead_{};
     SoonTimer soon_timer_;
     Clock::time_point established_at_{};
 };

@@ -1,6 +1,9 @@
 // What has to happen at a time: acknowledgements, pings, and the ends of silent sessions.
 //
-// One timer per socket stands at the earliest of these times, so an idle socket sleeps until its next ping.
+// The agenda has the earliest of these times for each peer, and one timer per socket stands at the earliest of all. So
+// an idle socket sleeps until its next ping, and a tick looks only at the peers whose time has come. What puts such a
+// time off, like a message that comes in, leaves the agenda as it is: the tick finds that nothing is due, and how long.
+// What makes one earlier schedules it.
 #include <algorithm>
 #include <exception>
 #include <string>
@@ -15,7 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kAcknowledgeDelay = 200ms;
-constexpr auto kDeathCheckInterval = 50ms;
+// Whoever has lost its connection is looked for ever less often, up to this.
+constexpr auto kLongestDeathCheckPause = 2000ms;
 // While a frame is received in part, or reading is paused, the other side hears from us at least this often.
 constexpr auto kSignOfLifeInterval = 500ms;
 // How soon is tried again what failed for lack of memory.
@@ -24,28 +28,46 @@ constexpr auto kNever = Clock::time_point::max();
 
 }  // namespace
 
-void SocketCore::scheduleTickLocked(Clock::time_point when) {
+void SocketCore::scheduleTickLocked(const PeerPointer& peer, Clock::time_point when) {
+    if (when == kNever || closed_) return;
+    agenda_.add(peer, when);
+    armTickTimerLocked(agenda_.next());
+}
+
+void SocketCore::armTickTimerLocked(Clock::time_point when) {
     if (when >= next_tick_ || closed_) return;
-    next_tick_ = when;
+    next_tick_ = kNever;
     tick_timer_.expires_at(when);
     tick_timer_.async_wait([self = weak_from_this()](const boost::system::error_code& cancelled) {
         const auto core = self.lock();
         if (!cancelled && core != nullptr) core->onTick();
     });
+    next_tick_ = when;
+}
+
+// From now on this side has to give signs of life by itself.
+void SocketCore::onPaused(Link& link) {
+    const std::lock_guard lock(mutex_);
+    if (link.peer() != nullptr) scheduleTickLocked(link.peer(), tickWritesLocked(*link.peer(), Clock::now()));
 }
 
 void SocketCore::onTick() {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
+    const Clock::time_point soonest = now + 1ms;
     next_tick_ = kNever;
-    auto next = kNever;
+    PeerPointer peer;
     try {
-        for (const PeerPointer& peer : peers_.all()) next = std::min(next, tickLocked(peer, now));
+        while ((peer = agenda_.takeDue(now)) != nullptr) {
+            const auto next = tickLocked(peer, now);
+            if (next != kNever) agenda_.add(peer, std::max(next, soonest));
+        }
+        armTickTimerLocked(std::max(agenda_.next(), soonest));
     } catch (const std::exception& error) {
+        if (peer != nullptr && peer->state == Peer::State::live) agenda_.add(peer, now + kRetryInterval);
+        armTickTimerLocked(now + kRetryInterval);
         log(LogLevel::warning, std::string("what is due has to wait: ") + error.what());
-        next = now + kRetryInterval;
     }
-    if (next != kNever) scheduleTickLocked(std::max<Clock::time_point>(next, now + 1ms));
 }
 
 Clock::time_point SocketCore::tickLocked(const PeerPointer& peer, Clock::time_point now) {
@@ -59,12 +81,15 @@ Clock::time_point SocketCore::tickLocked(const PeerPointer& peer, Clock::time_po
 
 Clock::time_point SocketCore::tickDetachedLocked(const PeerPointer& peer, Clock::time_point now) {
     const auto deadline = peer->last_heard + peer->session_timeout;
-    if (now >= deadline || isKnownDead(peer->process)) {
+    if (now >= deadline || known_dead_.at(now, peer->process)) {
         endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
         return kNever;
     }
     const bool local = peer->process.host == thisProcess().host;
-    return local ? std::min<Clock::time_point>(deadline, now + kDeathCheckInterval) : deadline;
+    if (!local) return deadline;
+    const auto pause = peer->death_check_pause;
+    peer->death_check_pause = std::min<std::chrono::milliseconds>(pause * 2, kLongestDeathCheckPause);
+    return std::min<Clock::time_point>(deadline, now + pause);
 }
 
 Clock::time_point SocketCore::tickAcceptedLocked(const PeerPointer& peer, Clock::time_point now) {
@@ -72,7 +97,7 @@ Clock::time_point SocketCore::tickAcceptedLocked(const PeerPointer& peer, Clock:
     const auto suspicious = 2 * options_.ping_interval + 1000ms;
     const bool local = peer->process.host == thisProcess().host;
     // A process may leave its connection open behind it, in a child that it forked.
-    const bool dead = local && now >= peer->last_heard + suspicious && isKnownDead(peer->process);
+    const bool dead = local && now >= peer->last_heard + suspicious && known_dead_.at(now, peer->process);
     if (dead || now >= heard_until) {
         endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
         return kNever;

@@ -30,8 +30,12 @@ struct SocketOptions {
     // Of one peer: what is queued or not acknowledged. One message is always accepted by an empty queue.
     std::uint64_t outbound_bound_bytes{std::uint64_t{1} << 28};
     // Of the whole socket: what was received and not taken, payloads and the items themselves. Reading stops above it.
+    // And as much again: what was received in part of large messages, above which one of them is read at a time.
     std::uint64_t inbound_bound_bytes{std::uint64_t{1} << 26};
-    std::uint64_t maximum_frame_bytes{std::uint64_t{1} << 42};
+    // Of one message, in both directions; a session in which a longer one comes is ended. The longest that Scaler's own
+    // processes send are a few megabytes (values are in the object storage, graphs are cut), and the names of millions
+    // of targets or arguments are less than this, too. Whoever sends its users' bytes sets another.
+    std::uint64_t maximum_frame_bytes{std::uint64_t{1} << 29};
     // Of a binder on a loopback address: whether peers of this machine reach it by a Unix socket, too.
     bool local_channel{true};
     Log log{};

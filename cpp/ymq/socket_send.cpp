@@ -81,7 +81,8 @@ ErrorCode SocketCore::appendLocked(std::optional<std::string_view> address, std:
     if (stopping_) return ErrorCode::ioSocketStopRequested;
     if (options_.type == SocketType::multicast) {
         const ErrorCode code = publishLocked(address.value_or(std::string_view()), parts, receivers);
-        if (token != 0) completeLocked(token, code);
+        // What was not accepted is told by the code alone.
+        if (token != 0 && code == ErrorCode::uninit) completeLocked(token, code);
         return code;
     }
     PeerPointer peer;

@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 
 // A connection that lasted less than this is not made again at once, lest two peers spin.
 constexpr auto kShortConnection = 100ms;
+// A process that ends closes its connections a little before it is gone.
+constexpr auto kFirstDeathCheckPause = 50ms;
 
 SessionKey randomKey() {
     std::random_device device;
@@ -85,6 +87,10 @@ std::optional<Refuse> SocketCore::judgeLocked(const Hello& hello, PeerPointer& p
     }
     peer = peers_.findSession(hello.identity);
     if (peer != nullptr && peer->session.key() == hello.key) return std::nullopt;
+    // Before anybody is touched: in a session that begins nothing was received yet.
+    if (!hello.resume && hello.received != 0) {
+        return Refuse{RefuseCode::malformed, "a new session has not received anything"};
+    }
     if (peer != nullptr) {
         // A process that opens a later session has itself given up the earlier one; a dead one has no use for it.
         const bool given_up = peer->process == hello.process && hello.epoch > peer->session.epoch();
@@ -183,7 +189,7 @@ void SocketCore::establishLocked(Link& link, const PeerPointer& peer) {
         if (!stopping_) deliverLocked(Received::occurrence(peer->name, PeerEvent::connected));
     }
     link.writeLocked();
-    scheduleTickLocked(tickLocked(peer, peer->last_heard));
+    scheduleTickLocked(peer, tickLocked(peer, peer->last_heard));
     if (stopping_) leaveLocked(peer);
 }
 
@@ -221,8 +227,7 @@ void SocketCore::onLinkFailed(Link& link, const std::string& why) {
     if (isQuietLocked()) quiet_.notify_all();
 }
 
-// The session ends, too: some of what it counts as received may not have come through.
-void SocketCore::onReadingThrew(Link& link, const std::string& why) {
+void SocketCore::endSession(Link& link, const std::string& why) {
     const std::lock_guard lock(mutex_);
     const PeerPointer peer = link.peer();
     if (peer == nullptr || peer->state != Peer::State::live) return;
@@ -243,12 +248,14 @@ void SocketCore::detachLocked(PeerPointer peer) {
     const auto now = Clock::now();
     const auto deadline = peer->last_heard + peer->session_timeout;
     const bool keep = peer->session.reliable() && now < deadline && !(stopping_ && peer->session.outbox().empty());
-    if (!keep || isKnownDead(peer->process)) {
+    if (!keep) {
         endLocked(peer, PeerEvent::lost, ErrorCode::connectorSocketClosedByRemoteEnd);
         return;
     }
-    if (peer->dialed) dialLocked(deadline, now - established_at_ < kShortConnection ? 1 : 0);
-    scheduleTickLocked(tickLocked(peer, now));
+    peer->death_check_pause = kFirstDeathCheckPause;
+    scheduleTickLocked(peer, tickLocked(peer, now));
+    if (peer->state != Peer::State::live || !peer->dialed) return;
+    dialLocked(deadline, now - established_at_ < kShortConnection ? 1 : 0);
 }
 
 void SocketCore::dialLocked(Clock::time_point deadline, std::size_t delays_to_skip) {
@@ -278,6 +285,7 @@ void SocketCore::dropQueuedLocked(Peer& peer, ErrorCode code) {
 
 void SocketCore::endLocked(PeerPointer peer, PeerEvent event, ErrorCode code) {
     if (peer->state == Peer::State::live) peers_.remove(peer);
+    agenda_.remove(*peer);
     peer->state = Peer::State::ended;
     if (peer->link != nullptr) dropLinkLocked(*peer->link);
     dropQueuedLocked(*peer, code);

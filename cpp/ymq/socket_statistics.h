@@ -10,7 +10,7 @@ struct SocketStatistics {
     std::uint64_t peers{0};
     std::uint64_t received_messages{0};
     std::uint64_t sent_messages{0};
-    // Received and not yet taken.
+    // Received and not yet taken, with what has arrived of large messages.
     std::uint64_t inbound_bytes{0};
     // Queued or not acknowledged.
     std::uint64_t outbound_bytes{0};

@@ -32,6 +32,7 @@ void SocketCore::leaveLocked(PeerPointer peer) {
     const std::shared_ptr<Link> link = std::move(peer->link);
     peer->link.reset();
     peers_.remove(peer);
+    agenda_.remove(*peer);
     peer->state = Peer::State::ended;
     if (only_peer_ == peer) {
         only_peer_.reset();

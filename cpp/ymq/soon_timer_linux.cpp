@@ -1,11 +1,9 @@
 // The timer as one of the kernel, which wakes the loop when it expires and not when it is set.
-#include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <system_error>
+#include <cstdint>
 
+#include "ymq/kernel_timer_linux.h"
 #include "ymq/soon_timer.h"
 #include "ymq/watched_socket.h"
 
@@ -31,20 +29,13 @@ struct SoonTimer::State : std::enable_shared_from_this<State> {
 };
 
 SoonTimer::SoonTimer(boost::asio::io_context& context) : state_(std::make_shared<State>(context)) {
-    Descriptor timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-    if (!timer.isOpen()) throw std::system_error(errno, std::generic_category(), "cannot make a timer");
+    Descriptor timer = makeKernelTimer(TFD_NONBLOCK);
     state_->timer.assign(timer);
 }
 
 SoonTimer::~SoonTimer() = default;
 
-void SoonTimer::set(std::chrono::nanoseconds delay) noexcept {
-    const auto nanoseconds = std::max<std::int64_t>(delay.count(), 1);
-    itimerspec time{};
-    time.it_value.tv_sec = nanoseconds / 1'000'000'000;
-    time.it_value.tv_nsec = nanoseconds % 1'000'000'000;
-    ::timerfd_settime(state_->timer.native(), 0, &time, nullptr);
-}
+void SoonTimer::set(std::chrono::nanoseconds delay) noexcept { setKernelTimer(state_->timer.native(), delay); }
 
 void SoonTimer::start(std::function<void()> on_expired) {
     if (state_->closed) return;

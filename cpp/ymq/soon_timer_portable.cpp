@@ -1,4 +1,7 @@
-// The timer as one of the event loop, which setting it wakes.
+// The timer as one of the event loop.
+//
+// Setting it posts to the loop, which wakes whoever runs it. When nobody does, somebody comes when the delay has passed
+// (IoLoop::comeWithin): so the delay counts from the setting, and has passed by then.
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -7,12 +10,14 @@
 
 namespace scaler::ymq {
 
+using Clock = std::chrono::steady_clock;
+
 struct SoonTimer::State : std::enable_shared_from_this<State> {
     explicit State(boost::asio::io_context& io_context) : context(io_context), timer(io_context) {}
 
     void wait() {
         if (closed) return;
-        timer.expires_after(std::chrono::nanoseconds(delay));
+        timer.expires_at(expires_at);
         timer.async_wait([self = weak_from_this()](const boost::system::error_code& cancelled) {
             const auto state = self.lock();
             if (!cancelled && state != nullptr && !state->closed && state->on_expired) state->on_expired();
@@ -21,7 +26,7 @@ struct SoonTimer::State : std::enable_shared_from_this<State> {
 
     boost::asio::io_context& context;
     boost::asio::steady_timer timer;
-    std::atomic<std::int64_t> delay{0};
+    std::atomic<Clock::time_point> expires_at{};
     std::function<void()> on_expired{};
     bool closed{false};
 };
@@ -31,7 +36,7 @@ SoonTimer::SoonTimer(boost::asio::io_context& context) : state_(std::make_shared
 SoonTimer::~SoonTimer() = default;
 
 void SoonTimer::set(std::chrono::nanoseconds delay) noexcept {
-    state_->delay = delay.count();
+    state_->expires_at = Clock::now() + std::chrono::duration_cast<Clock::duration>(delay);
     boost::asio::post(state_->context, [state = state_] { state->wait(); });
 }
 

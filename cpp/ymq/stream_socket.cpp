@@ -69,7 +69,7 @@ Result<std::vector<StreamEndpoint>> resolve(const Address& address) {
     addrinfo* list = nullptr;
     const int failure = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &list);
     if (failure != 0) {
-        return Error{ErrorCode::connectFailed, address.toString() + ": " + resolverText(failure)};
+        return Error{ErrorCode::connectFailed, resolverText(failure)};
     }
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
     std::vector<StreamEndpoint> endpoints;

@@ -43,6 +43,7 @@ class StorageLink:
             handshake=Handshake.plain,
             role=Role.unknown,
             outbound_bound_bytes=_UNBOUNDED,
+            maximum_frame_bytes=_UNBOUNDED,
         )
         try:
             self.socket.connect(address, connect_timeout_seconds)

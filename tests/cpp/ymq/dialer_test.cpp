@@ -5,6 +5,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <new>
 #include <string>
@@ -36,6 +37,41 @@ TEST(Dialer, TriesAgainWhenAConnectionCannotBeServed) {
         EXPECT_EQ(connected, 3);
         dialer->stop();
     }
+}
+
+TEST(Dialer, GivesUpAtItsDeadlineWhileANameIsLookedUpAndNobodyWaitsForTheAnswer) {
+    std::promise<void> answer;
+    std::string reason;
+    {
+        boost::asio::io_context context;
+        const auto dialer = std::make_shared<Dialer>(
+            context, Address::parse("tcp://slow.example:1").value(), [](const StreamSocket&) { FAIL(); },
+            [&](const std::string& why) { reason = why; },
+            [future = answer.get_future().share()](const Address&) -> Endpoints {
+                future.wait();
+                return std::vector<StreamEndpoint>{};
+            });
+        dialer->start(std::chrono::steady_clock::now() + 200ms);
+        while (reason.empty() && context.run_one_for(10s) != 0) {
+        }
+    }
+    EXPECT_EQ(reason, "the name slow.example could not be looked up in time");
+    answer.set_value();  // to a thread that nothing waits for
+}
+
+TEST(Dialer, SaysWhyANameHasNoAddress) {
+    boost::asio::io_context context;
+    std::string reason;
+    const auto dialer = std::make_shared<Dialer>(
+        context, Address::parse("tcp://none.example:1").value(), [](const StreamSocket&) { FAIL(); },
+        [&](const std::string& why) { reason = why; },
+        [](const Address&) -> Endpoints {
+            return Error{ErrorCode::connectFailed, "no such name"};
+        });
+    dialer->start(std::chrono::steady_clock::now() + 100ms);
+    while (reason.empty() && context.run_one_for(10s) != 0) {
+    }
+    EXPECT_EQ(reason, "no such name");
 }
 
 TEST(Dialer, GivesUpAtItsDeadlineAndSaysWhatWasThrown) {

@@ -276,6 +276,17 @@ TEST(SocketBasic, MisuseIsToldByCodes) {
     EXPECT_EQ(small.send(std::nullopt, "1234"), ErrorCode::messageTooLarge);
 }
 
+TEST(SocketBasic, APublicationThatIsNotAcceptedIsToldOnce) {
+    SocketOptions options = Party::optionsOf(SocketType::multicast, "publisher");
+    options.maximum_frame_bytes = 3;
+    Party publisher(options);
+    Party subscriber(SocketType::unicast, "subscriber");
+    subscriber.connect(publisher.bind());
+    EXPECT_EQ(publisher.event(), (Event{"subscriber", PeerEvent::connected}));
+    EXPECT_EQ(publisher.send("", "1234", 7), ErrorCode::messageTooLarge);
+    EXPECT_FALSE(publisher.completion(20ms).has_value());
+}
+
 TEST(SocketBasic, InitialConnectGivesUp) {
     Party client(SocketType::connector, "client");
     EXPECT_EQ(client.send(std::nullopt, "waiting", 5), ErrorCode::uninit);

@@ -144,6 +144,32 @@ TEST(SocketGreeting, BindingConnectorTakesOnePeerOnly) {
     EXPECT_EQ(server.event(), (Event{"second", PeerEvent::connected}));
 }
 
+TEST(SocketGreeting, ANewSessionThatCountsFramesIsRefusedAndCostsNobodyAnything) {
+    Party server(SocketType::connector, "server");
+    const std::uint16_t port = server.bindPort();
+    ASSERT_EQ(server.send(std::nullopt, "for the first"), ErrorCode::uninit);
+    HandMadePeer liar(port, "liar");
+    liar.hello.received = 7;
+    EXPECT_EQ(liar.greet().first, FrameKind::refuse);
+    EXPECT_FALSE(server.event(20ms).has_value());
+    HandMadePeer first(port, "first");
+    EXPECT_EQ(first.greet().first, FrameKind::accept);
+    EXPECT_EQ(server.event(), (Event{"first", PeerEvent::connected}));
+    EXPECT_EQ(first.frame(), (std::pair{FrameKind::data, std::string("for the first")}));
+}
+
+TEST(SocketGreeting, ALiarDoesNotEndThePlainPeerOfItsName) {
+    Party server(SocketType::binder, "server");
+    const std::uint16_t port = server.bindPort();
+    RawPeer plain = RawPeer::connect(port);
+    ASSERT_TRUE(plain.writeFrame("name"));
+    EXPECT_EQ(server.event(), (Event{"name", PeerEvent::connected}));
+    HandMadePeer liar(port, "name");
+    liar.hello.received = 7;
+    EXPECT_EQ(liar.greet().first, FrameKind::refuse);
+    EXPECT_FALSE(server.event(20ms).has_value());
+}
+
 TEST(SocketGreeting, GarbageEndsItsConnectionOnly) {
     Party server(SocketType::binder, "server");
     const std::uint16_t port = server.bindPort();

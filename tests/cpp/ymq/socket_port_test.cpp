@@ -68,6 +68,23 @@ TEST_F(SocketPort, WithoutAFilterEverythingComesToTheInbox) {
     EXPECT_EQ(left_.message(), (From{"left", "pass one"}));
 }
 
+TEST(SocketPortAlone, OutlivesTheSocketAndKeepsItsContext) {
+    auto context = std::make_shared<IoContext>(1);
+    const std::weak_ptr<IoContext> kept(context);
+    std::shared_ptr<Port> port;
+    {
+        Socket socket(std::move(context), Party::optionsOf(SocketType::binder, "server"));
+        ASSERT_TRUE(socket.bind("tcp://127.0.0.1:0").has_value());
+        (void)socket.descriptor();
+        port = socket.port();
+    }
+    EXPECT_FALSE(port->hasItems());
+    EXPECT_EQ(port->sendBytes("client", Bytes::copy("x"), 0), ErrorCode::ioSocketStopRequested);
+    ASSERT_FALSE(kept.expired()) << "it has the event loop that the port uses";
+    port.reset();
+    EXPECT_TRUE(kept.expired());
+}
+
 TEST_F(SocketPort, TheFilterOutlivesTheSocketItSendsWith) {
     right_.socket.close(std::chrono::milliseconds(0));
     left_peer_.send(std::nullopt, "pass one");

@@ -138,7 +138,7 @@ class Statistics:
     def dropped_messages(self) -> int: ...
 
 class Port:
-    """A socket for other extension modules, which call it without Python. It keeps the connections of the socket."""
+    """A socket for other extension modules, which call it without Python. It keeps the context, not the connections."""
 
 class Socket:
     def __init__(
@@ -154,7 +154,7 @@ class Socket:
         ping_interval_seconds: float = 5.0,
         outbound_bound_bytes: int = 1 << 28,
         inbound_bound_bytes: int = 1 << 26,
-        maximum_frame_bytes: int = 1 << 42,
+        maximum_frame_bytes: int = 1 << 29,
         local_channel: bool = True,
     ) -> None: ...
     @property

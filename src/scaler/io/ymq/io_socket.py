@@ -38,6 +38,8 @@ UNKNOWN_PEER_SECONDS = 60.0
 UNKNOWN_PEER_BYTES = 1 << 28
 FULL_QUEUE_RETRY_SECONDS = 0.005
 CLOSE_LINGER_SECONDS = 1.0
+_LONGEST_MESSAGE_BYTES = 1 << 42
+"""Applications send what they like: only what no machine could hold is refused."""
 
 
 def _failure(code: ErrorCode, context: str = "") -> YMQException:
@@ -60,7 +62,7 @@ class _Dispatcher:
     """Owns a native socket and the calls that wait for it; the thread refers to this and not to the public socket."""
 
     def __init__(self, context: Context, identity: bytes, socket_type: IOSocketType) -> None:
-        self.socket = Socket(context, identity, socket_type)
+        self.socket = Socket(context, identity, socket_type, maximum_frame_bytes=_LONGEST_MESSAGE_BYTES)
         self._socket_type = socket_type
         self._lock = threading.RLock()  # for a signal handler may use the socket in the midst of a call
         self._messages: deque[Message] = deque()
