@@ -154,16 +154,28 @@ def test_unexpected_end_of_the_thread_fails_every_future(
     assert str(info.value.__cause__) == "a bug"
 
 
-def test_a_wait_that_is_interrupted_anywhere_loses_nothing(client: Client, scheduler: StandInScheduler) -> None:
+class AlarmError(Exception):
+    """What the handler of a signal raises to end a call."""
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, AlarmError])
+def test_a_wait_that_is_interrupted_anywhere_loses_nothing(
+    client: Client, scheduler: StandInScheduler, kind: type[BaseException]
+) -> None:
     reception, main = client._agent._reception, threading.get_ident()
     take = reception._take
     reception._take = lambda own: own == main and take(own)  # type: ignore[method-assign]
     assert client.submit(identity, 1).result(10) == 1  # after which the client's thread receives no more
     for place in range(10_000):
         future, other = client.submit(identity, place), client.submit(identity, b"x" * 2000)
-        interruption = Interruption(place, "/scaler/client/")
-        with contextlib.suppress(KeyboardInterrupt), interruption:
-            future.result(10)
+        interruption = Interruption(place, "/scaler/client/", kind)
+        raised = None
+        try:
+            with interruption:
+                future.result(10)
+        except kind as error:
+            raised = error
+        assert interruption.has_struck == (raised is not None)
         assert future.result(10) == place
         assert other.result(10) == b"x" * 2000
         if not interruption.has_struck:

@@ -22,6 +22,7 @@ from scaler.client.future_owner import FutureOwner
 from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException
 from scaler.utility.failures import deserialize_failure
 from scaler.utility.identifiers import ObjectID, TaskID
+from scaler.utility.interruption import is_interruption
 from scaler.utility.metadata.profile_result import ProfileResult
 from scaler.utility.serialization import deserialize
 
@@ -34,13 +35,27 @@ _Callback = Callable[["ScalerFuture"], object]
 
 
 class _StoredOutcome:
-    """A result in the object storage; the lock lets one thread fetch it while others wait."""
+    """A result in the object storage; the lock lets one thread fetch it while others wait.
 
-    __slots__ = ("lock", "object_id")
+    Once it has an owner, it is released with this object if nobody has fetched it. The future itself has no finalizer:
+    what a signal handler raises while one runs is lost, and futures go by the hundred thousand.
+    """
+
+    __slots__ = ("lock", "object_id", "owner")
 
     def __init__(self, object_id: ObjectID) -> None:
+        self.owner: FutureOwner | None = None
         self.object_id = object_id
         self.lock = threading.Lock()
+
+    def release(self) -> None:
+        owner, self.owner = self.owner, None
+        if owner is not None:
+            owner.release(self.object_id)
+
+    def __del__(self) -> None:
+        if getattr(self, "owner", None) is not None:
+            self.release()
 
 
 class ScalerFuture(concurrent.futures.Future[Any]):
@@ -165,11 +180,6 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             "a future cannot leave its process: wait for its result(), or let Client.get pass results between tasks"
         )
 
-    def __del__(self) -> None:
-        outcome = getattr(self, "_outcome", None)
-        if type(outcome) is _StoredOutcome:  # nobody will fetch it
-            self._owner.release(outcome.object_id)
-
     # --- the end of the task, as clients tell it
 
     def set_result_ready(self, outcome: ObjectID | Buffer, is_failure: bool = False, metadata: bytes = b"") -> None:
@@ -177,8 +187,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
 
         Raise InvalidStateError when the task had ended.
         """
-        undecoded = _StoredOutcome(outcome) if type(outcome) is ObjectID else outcome
-        if not self._end(FINISHED, undecoded, is_failure, metadata):
+        if not self._end(FINISHED, outcome, is_failure, metadata):
             raise concurrent.futures.InvalidStateError(f"{self._describe_state()}: {self!r}")
 
     def set_result(self, result: Any, profiling_info: ProfileResult | None = None) -> None:
@@ -206,7 +215,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             self._fetch(outcome, None)
         except (ObjectStorageException, TimeoutError) as error:
             if self._settle(outcome, None, error):
-                self._owner.release(outcome.object_id)
+                outcome.release()
 
     def prefetch_elsewhere(self) -> None:
         """Let another thread fetch the result, when it has to be fetched."""
@@ -242,7 +251,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     def _end(
         self,
         state: str,
-        outcome: _StoredOutcome | Buffer | None,
+        outcome: ObjectID | Buffer | None,
         is_failure: bool,
         metadata: bytes,
         result: Any = None,
@@ -271,7 +280,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     def _assign_ending(
         self,
         state: str,
-        outcome: _StoredOutcome | Buffer | None,
+        outcome: ObjectID | Buffer | None,
         is_failure: bool,
         metadata: bytes,
         result: Any,
@@ -279,9 +288,12 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     ) -> bool:
         if self._state != RUNNING:
             return False
-        self._outcome, self._is_failure, self._metadata = outcome, is_failure, metadata
+        stored = _StoredOutcome(outcome) if type(outcome) is ObjectID else None
+        self._outcome, self._is_failure, self._metadata = stored or outcome, is_failure, metadata
         self._result, self._exception = result, exception
-        self._state = state  # last: done() reads it without a lock
+        self._state = state  # after what belongs to it: done() reads it without a lock
+        if stored is not None:  # not before, for an ending that is cut off is repeated
+            stored.owner = self._owner
         return True
 
     def _notify(self, condition: threading.Condition) -> None:
@@ -335,14 +347,16 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         finally:
             outcome.lock.release()
         if is_first:
-            self._owner.release(outcome.object_id)
+            outcome.release()
 
     def _decode(self, payload: Buffer) -> tuple[Any, BaseException | None]:
         if self._is_failure:
             return None, deserialize_failure(payload)
         try:
             return deserialize(self._owner.serializer, payload), None
-        except Exception as error:  # code of the result's own class, or of the user's serializer
+        except BaseException as error:  # code of the result's own class, or of the user's serializer
+            if is_interruption(error):
+                raise
             failure = DeserializeObjectError(f"the result of task {self._task_id.hex()} cannot be decoded: {error!r}")
             failure.__cause__ = error
             return None, failure
@@ -381,7 +395,9 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     def _run_callback(self, callback: _Callback) -> None:
         try:
             callback(self)
-        except Exception:  # user code; as in the standard library
+        except Exception as error:  # user code; as in the standard library
+            if is_interruption(error):
+                raise
             logger.exception("exception calling callback for %r", self)
 
     def _describe_state(self) -> str:

@@ -6,9 +6,10 @@ socket, which is thread-safe. ``_lock`` guards the core; it is never held while 
 nor while futures end, since these take their own locks. User code (callbacks) and fetches run on a small pool that is
 made when it is first needed.
 
-A step of receiving may be cut off anywhere by an exception of a signal handler, such as KeyboardInterrupt, when the
-main thread takes it. So a batch stays in ``_received`` until it has been handled completely, and an ending in the core
-until it has run; the next step, of whatever thread, repeats one that was cut off, which the core is prepared for.
+A step of receiving may be cut off anywhere by an exception of a signal handler, such as KeyboardInterrupt or that of an
+alarm, when the main thread takes it (``utility/interruption.py``). So a batch stays in ``_received`` until it has been
+handled completely, and an ending in the core until it has run; the next step, of whatever thread, repeats one that was
+cut off, which the core is prepared for.
 
 Order of a stop: the core stops and ends all futures; the disconnect message is queued; the thread leaves its loop,
 repeats a step that was cut off, ends what has still not ended, closes the socket (which writes what is queued within a
@@ -46,6 +47,7 @@ from scaler.io.ymq.reception import Reception
 from scaler.protocol import message
 from scaler.utility.exceptions import ClientQuitException, DisconnectedError
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
+from scaler.utility.interruption import is_interruption
 from scaler.utility.process_mark import ProcessMark
 from scaler.utility.process_meter import ProcessMeter
 from scaler.utility.standstill import standstill
@@ -242,7 +244,7 @@ class ClientAgent:
             self._core.on_shutdown_requested()
         self._link.send_all([message.encode("clientDisconnect", disconnectType="shutdown")], self._is_stopping)
         self._reception.call_thread()
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(lambda: self._core.shutdown_answer is not None or self.is_stopped, limit)
             answer = self._core.shutdown_answer
         if answer is None:
@@ -289,6 +291,8 @@ class ClientAgent:
         try:
             self._step(limit_seconds)
         except Exception as error:
+            if is_interruption(error):
+                raise
             if not self._is_stopping():  # when it is, the socket may be closed already
                 self._fail(error)
 
@@ -337,7 +341,7 @@ class ClientAgent:
     def _open_storage(self) -> None:
         """Wait for the scheduler's first echo, and connect to the storage that it names."""
         try:
-            with self._changed:
+            with self._lock:
                 self._changed.wait_for(
                     lambda: self._core.state is not ClientState.connecting, self._timeout_seconds + 1
                 )
@@ -356,7 +360,7 @@ class ClientAgent:
         standstill.put_off(lambda: self._change_now(change))
 
     def _change_now(self, change: Callable[[ClientCore], None]) -> None:
-        with self._changed:
+        with self._lock:
             change(self._core)
             self._changed.notify_all()
         self._outlet.flush()
@@ -378,7 +382,7 @@ class ClientAgent:
 
     def _leave(self) -> None:
         """Stop the core and tell the scheduler, unless it stopped by itself."""
-        with self._changed:
+        with self._lock:
             is_leaving = self._core.state is not ClientState.stopped and self._core.is_connected
             self._core.on_stop()
             self._changed.notify_all()

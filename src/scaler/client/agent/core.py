@@ -29,6 +29,7 @@ from scaler.utility.exceptions import (
     WorkerDiedError,
 )
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
+from scaler.utility.interruption import is_interruption
 
 logger = logging.getLogger(__name__)
 
@@ -405,7 +406,9 @@ def _fail_with_copy(future: ScalerFuture, failure: BaseException) -> None:
     """Give each future an exception of its own: every ``raise`` of a shared one would lengthen its traceback."""
     try:
         own = copy.copy(failure)
-    except Exception:  # code of the exception's own class, which may want other arguments
+    except Exception as error:  # code of the exception's own class, which may want other arguments
+        if is_interruption(error):
+            raise
         own = failure
     own.__cause__ = failure.__cause__
     _fail(future, own)

@@ -10,6 +10,7 @@ from typing import Any
 from scaler.client.agent.core import ClientCore
 from scaler.io.ymq.ymq import ErrorCode, PeerEvent
 from scaler.protocol import codec, message
+from scaler.utility.interruption import is_interruption
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Dispatcher:
         }
 
     def handle(self, item: Any, now_seconds: float) -> None:
-        """Handle a frame or an event; one that cannot be is counted and logged."""
+        """Handle a frame or an event; one that cannot be is counted and logged. Raise what signal handlers raise."""
         if isinstance(item, PeerEvent):
             self._handle_event(item, now_seconds)
             return
@@ -52,7 +53,9 @@ class Dispatcher:
             else:
                 kind, body = message.decode(item)
                 self._cold_handlers[kind](body)
-        except Exception:  # outermost: one bad message must not end the client
+        except Exception as error:  # outermost: one bad message must not end the client
+            if is_interruption(error):
+                raise
             self._core.counters["bad messages"] += 1
             logger.exception("%s: a message of the scheduler could not be handled", self._owner)
 
