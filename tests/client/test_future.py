@@ -440,6 +440,42 @@ def test_cancelled_coroutine_requests_the_cancel_without_waiting(future: ScalerF
     assert owner.cancelled == [future.task_id]
 
 
+@pytest.mark.parametrize("outcome", [pickle.dumps(3.0), STORED])
+def test_an_await_does_not_wait_for_callbacks_of_users(
+    future: ScalerFuture, owner: StandInOwner, outcome: ObjectID | bytes
+) -> None:
+    async def main() -> Any:
+        asyncio.get_running_loop().call_later(0.02, future.set_result_ready, outcome)
+        asyncio.get_running_loop().call_later(0.04, lambda: [job() for job in owner.jobs])
+        return await asyncio.wait_for(future, 5)
+
+    future.add_done_callback(lambda _: pytest.fail("no thread is free for it"))
+    assert asyncio.run(main()) == 3.0
+    assert len(owner.callbacks) == 1
+
+
+def test_an_await_of_an_ended_future_fetches_elsewhere(future: ScalerFuture, owner: StandInOwner) -> None:
+    async def main() -> Any:
+        asyncio.get_running_loop().call_later(0.02, owner.run_jobs)
+        return await asyncio.wait_for(future, 5)
+
+    future.set_result_ready(STORED)
+    assert asyncio.run(main()) == 3.0
+
+
+def test_the_end_of_a_task_is_silent_once_the_loop_that_awaited_it_is_closed(
+    future: ScalerFuture, owner: StandInOwner, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(future, 0.01)
+
+    asyncio.run(main())
+    future.set_canceled()
+    owner.run_jobs()
+    assert caplog.records == []
+
+
 # --- weight
 
 

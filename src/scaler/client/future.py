@@ -11,6 +11,7 @@ object storage. It is fetched and decoded by the first thread that asks for it, 
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import logging
 import threading
 import time
@@ -19,6 +20,7 @@ from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, RUNNING, 
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scaler.client.future_owner import FutureOwner
+from scaler.client.stored_outcome import StoredOutcome
 from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException
 from scaler.utility.failures import deserialize_failure
 from scaler.utility.identifiers import ObjectID, TaskID
@@ -34,30 +36,6 @@ logger = logging.getLogger(__name__)
 _Callback = Callable[["ScalerFuture"], object]
 
 
-class _StoredOutcome:
-    """A result in the object storage; the lock lets one thread fetch it while others wait.
-
-    Once it has an owner, it is released with this object if nobody has fetched it. The future itself has no finalizer:
-    what a signal handler raises while one runs is lost, and futures go by the hundred thousand.
-    """
-
-    __slots__ = ("lock", "object_id", "owner")
-
-    def __init__(self, object_id: ObjectID) -> None:
-        self.owner: FutureOwner | None = None
-        self.object_id = object_id
-        self.lock = threading.Lock()
-
-    def release(self) -> None:
-        owner, self.owner = self.owner, None
-        if owner is not None:
-            owner.release(self.object_id)
-
-    def __del__(self) -> None:
-        if getattr(self, "owner", None) is not None:
-            self.release()
-
-
 class ScalerFuture(concurrent.futures.Future[Any]):
     """The result of a task to be. Works with ``concurrent.futures.wait`` and ``as_completed``, and can be awaited."""
 
@@ -71,6 +49,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         "_metadata",
         "_outcome",
         "_owner",
+        "_quick_callbacks",
         "_result",
         "_state",
         "_task_id",
@@ -85,7 +64,8 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         self._made_condition: threading.Condition | None = None
         self._made_waiters: list[_Waiter] | None = None
         self._callbacks: list[_Callback] | None = None
-        self._outcome: _StoredOutcome | Buffer | None = None
+        self._quick_callbacks: list[_Callback] | None = None
+        self._outcome: StoredOutcome | Buffer | None = None
         self._is_failure = False
         self._is_awaited_by_receiver = False
         self._metadata = b""
@@ -139,8 +119,16 @@ class ScalerFuture(concurrent.futures.Future[Any]):
 
     def add_done_callback(self, fn: _Callback) -> None:
         """Call ``fn`` with this future once the task has ended: at once when it has, otherwise on another thread."""
-        if not self._add_callback(fn):
+        if not self._add_callback(fn, is_quick=False):
             self._run_callback(fn)
+
+    def when_fetched(self, fn: _Callback) -> None:
+        """Call ``fn`` with this future once the result is there. It is the client's own, and neither waits nor fails.
+
+        It waits for no callback of the user, which may take long: the thread that receives calls it, or one that fetches.
+        """
+        if not self._add_callback(fn, is_quick=True):
+            self._run_when_fetched([fn])
 
     def profiling_info(self) -> ProfileResult:
         """Return what the task cost, see ``ProfileResult``. Raise ValueError when that is not known."""
@@ -161,7 +149,11 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             if not ended.done():
                 ended.set_result(None)
 
-        self.add_done_callback(lambda _: loop.call_soon_threadsafe(wake))
+        def wake_loop(_: ScalerFuture) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, so that nobody awaits any more
+                loop.call_soon_threadsafe(wake)
+
+        self.when_fetched(wake_loop)
         try:
             yield from ended.__await__()
         except asyncio.CancelledError:  # of the awaiting coroutine; the loop must not wait for the verdict
@@ -204,12 +196,12 @@ class ScalerFuture(concurrent.futures.Future[Any]):
 
     def has_stored_result(self) -> bool:
         """Return whether the result has to be fetched."""
-        return type(self._outcome) is _StoredOutcome
+        return type(self._outcome) is StoredOutcome
 
     def prefetch(self) -> None:
         """Fetch and decode the result now. A failure of the storage becomes the future's exception."""
         outcome = self._outcome
-        if type(outcome) is not _StoredOutcome:
+        if type(outcome) is not StoredOutcome:
             return
         try:
             self._fetch(outcome, None)
@@ -270,12 +262,19 @@ class ScalerFuture(concurrent.futures.Future[Any]):
                 self._notify(condition)
         if self._is_awaited_by_receiver:
             self._owner.wake_waiting()
-        callbacks, self._callbacks = self._callbacks, None
-        if callbacks:
-            self._owner.run_elsewhere(lambda: self._run_callbacks(callbacks))
+        if self._callbacks or self._quick_callbacks:
+            self._call_back()
         elif self._made_waiters and self.has_stored_result():
             self._owner.run_elsewhere(self.prefetch)
         return True
+
+    def _call_back(self) -> None:
+        quick, self._quick_callbacks = self._quick_callbacks, None
+        if quick:
+            self._run_when_fetched(quick)
+        callbacks, self._callbacks = self._callbacks, None
+        if callbacks:
+            self._owner.call_back(lambda: self._run_callbacks(callbacks))
 
     def _assign_ending(
         self,
@@ -288,7 +287,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     ) -> bool:
         if self._state != RUNNING:
             return False
-        stored = _StoredOutcome(outcome) if type(outcome) is ObjectID else None
+        stored = StoredOutcome(outcome) if type(outcome) is ObjectID else None
         self._outcome, self._is_failure, self._metadata = stored or outcome, is_failure, metadata
         self._result, self._exception = result, exception
         self._state = state  # after what belongs to it: done() reads it without a lock
@@ -315,7 +314,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         if self._state == CANCELLED_AND_NOTIFIED:
             raise concurrent.futures.CancelledError()
         outcome = self._outcome
-        if isinstance(outcome, _StoredOutcome):
+        if isinstance(outcome, StoredOutcome):
             if deadline is not None:
                 timeout = max(0.0, deadline - time.monotonic())
             self._fetch(outcome, timeout)
@@ -335,7 +334,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         with condition:
             condition.wait_for(self.done, timeout)
 
-    def _fetch(self, outcome: _StoredOutcome, timeout: float | None) -> None:
+    def _fetch(self, outcome: StoredOutcome, timeout: float | None) -> None:
         """Fetch, decode, and only then release the stored result. Raise TimeoutError or ObjectStorageException."""
         if not outcome.lock.acquire(timeout=-1 if timeout is None else timeout):
             raise concurrent.futures.TimeoutError(f"the result of {self!r} was not fetched within {timeout} seconds")
@@ -370,22 +369,32 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             self._outcome = None
             return True
 
-    def _add_callback(self, callback: _Callback) -> bool:
+    def _add_callback(self, callback: _Callback, is_quick: bool) -> bool:
         with self._owner.future_lock:
             condition = self._made_condition
             if condition is None:
-                return self._append_callback(callback)
+                return self._append_callback(callback, is_quick)
         with condition:
-            return self._append_callback(callback)
+            return self._append_callback(callback, is_quick)
 
-    def _append_callback(self, callback: _Callback) -> bool:
+    def _append_callback(self, callback: _Callback, is_quick: bool) -> bool:
         if self._state != RUNNING:
             return False
-        if self._callbacks is None:
-            self._callbacks = []
+        if self._callbacks is None and self._quick_callbacks is None:
             self._owner.keep_receiving()
-        self._callbacks.append(callback)
+        if is_quick:
+            self._quick_callbacks = self._quick_callbacks or []
+            self._quick_callbacks.append(callback)
+        else:
+            self._callbacks = self._callbacks or []
+            self._callbacks.append(callback)
         return True
+
+    def _run_when_fetched(self, callbacks: list[_Callback]) -> None:
+        if self.has_stored_result():
+            self._owner.run_elsewhere(lambda: self._run_callbacks(callbacks))
+        else:
+            self._run_callbacks(callbacks)
 
     def _run_callbacks(self, callbacks: list[_Callback]) -> None:
         self.prefetch()

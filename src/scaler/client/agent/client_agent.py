@@ -87,7 +87,8 @@ class ClientAgent:
         self._core = ClientCore(identity, link.address, timeout_seconds, heartbeat_interval_seconds, time.monotonic())
         self._released: collections.deque[ObjectID] = collections.deque()  # appended to by finalizers, without a lock
         self._is_abandoned = False
-        self._pool = JobPool()
+        self._fetches = JobPool("scaler client fetches")
+        self._callbacks = JobPool("scaler client callbacks")
         self._storage = ClientStorage(identity)
         self._meter = ProcessMeter()
         self._dispatcher = Dispatcher(self._core, repr(identity), timeout_seconds, link.connect_failure)
@@ -217,8 +218,12 @@ class ClientAgent:
         self._released.append(object_id)
 
     def run_elsewhere(self, job: Callable[[], None]) -> None:
-        """Run the job on the pool."""
-        self._pool.run(job)
+        """Run the job, a fetch, on the pool for these."""
+        self._fetches.run(job)
+
+    def call_back(self, job: Callable[[], None]) -> None:
+        """Run the job, users' callbacks, on the pool for these."""
+        self._callbacks.run(job)
 
     # --- the client's life, called by users' threads
 
@@ -393,7 +398,8 @@ class ClientAgent:
     def _close(self) -> None:
         self._link.close()
         self._storage.close(has_to_delete=self._core.failure is not None)
-        self._pool.close()
+        self._fetches.close()
+        self._callbacks.close()
         self._reception.close()
         self._outlet.close()
         self._dispatcher.close()  # they refer to this object, which shall go with its last user, descriptors and all

@@ -391,7 +391,7 @@ def _fail_together(futures: list[ScalerFuture], failure_id: ObjectID, metadata: 
         for future in others:
             _fail_with_copy(future, failure)
 
-    first.add_done_callback(pass_on)
+    first.when_fetched(pass_on)
     first.set_result_ready(failure_id, True, metadata)
 
 
