@@ -52,6 +52,19 @@ def test_no_answer_within_the_timeout(scheduler: StandInScheduler) -> None:
     assert scheduler.is_closed
 
 
+def test_the_address_of_a_monitor_stream_is_told_from_that_of_a_scheduler(
+    scheduler: StandInScheduler, caplog: pytest.LogCaptureFixture
+) -> None:
+    from scaler.protocol import message
+
+    scheduler.is_answering = False
+    for _ in range(2):
+        scheduler.deliver(message.encode("stateScheduler"))
+    with pytest.raises(DisconnectedError, match="is the monitor stream of a scheduler"):
+        Client(ADDRESS, timeout_seconds=20)
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "http://127.0.0.1:1", "tcp://127.0.0.1", "tcp://127.0.0.1:port"])
 def test_malformed_address_is_a_value_error(address: str) -> None:
     with pytest.raises(ValueError):  # the texts belong to the address type

@@ -125,7 +125,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     def when_fetched(self, fn: _Callback) -> None:
         """Call ``fn`` with this future once the result is there. It is the client's own, and neither waits nor fails.
 
-        It waits for no callback of the user, which may take long: the thread that receives calls it, or one that fetches.
+        It waits for no callback of the user, which may take long: who receives calls it, or who fetches.
         """
         if not self._add_callback(fn, is_quick=True):
             self._run_when_fetched([fn])

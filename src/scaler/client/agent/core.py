@@ -20,6 +20,7 @@ from scaler.client.agent.pending_graph import PendingGraph
 from scaler.client.agent.pending_task import PendingTask
 from scaler.client.agent.printed_text import PrintedText
 from scaler.client.future import ScalerFuture
+from scaler.config.derived_addresses import monitor_taken_for_scheduler
 from scaler.protocol import codec
 from scaler.utility.exceptions import (
     ClientShutdownException,
@@ -180,6 +181,10 @@ class ClientCore:
             self.failure = failure
             self.state = ClientState.stopped
             self._end_all()
+
+    def on_monitor_stream(self) -> None:
+        """End because what is connected to is not the scheduler, but the stream of its state."""
+        self.on_failure(DisconnectedError(monitor_taken_for_scheduler(self._scheduler_address)))
 
     def on_repetition(self) -> None:
         """Expect the messages of a batch again whose handling was cut off somewhere.
