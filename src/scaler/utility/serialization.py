@@ -16,11 +16,11 @@ import pickle
 import struct
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import cloudpickle
-
 from scaler.client.serializer.default import DefaultSerializer
 from scaler.client.serializer.mixins import Serializer
 from scaler.utility.exceptions import DeserializeObjectError
+from scaler.utility.interruption import is_interruption
+from scaler.utility.pickler import Pickler
 from scaler.utility.shared_arrays import UnsharingPickler, shared_memory, writable
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ _PICKLE_OF_BYTES: Final[dict[type, bytes]] = {
     bytearray: b"\x80\x05\x96",
 }  # PROTO 5, BINBYTES8 or BYTEARRAY8
 _PICKLE_END: Final = b"."
+_PICKLE_ERRORS: Final = (TypeError, pickle.PicklingError)
 
 
 def serialize(serializer: Serializer, value: Any) -> bytes | list[Buffer]:
@@ -60,6 +61,16 @@ def serialize(serializer: Serializer, value: Any) -> bytes | list[Buffer]:
     if kind in _PLAIN_TYPES:
         return pickle.dumps(value, _PROTOCOL)
     return _serialize_with_buffers(value)
+
+
+def serialize_as(what: str, serializer: Serializer, value: Any, remedy: str = "") -> bytes | list[Buffer]:
+    """Return the value's payload. What pickle raises about it says what it is, and what would help."""
+    try:
+        return serialize(serializer, value)
+    except Exception as error:
+        if type(error) not in _PICKLE_ERRORS or is_interruption(error):
+            raise
+        raise type(error)(f"{what} cannot be serialized: {error}{remedy}") from error
 
 
 def payload_size(payload: Buffer | Sequence[Buffer]) -> int:
@@ -99,7 +110,7 @@ def _serialize_with_buffers(value: Any) -> bytes | list[Buffer]:
         return False
 
     file = io.BytesIO()
-    cloudpickle.Pickler(file, protocol=_PROTOCOL, buffer_callback=take_buffer).dump(value)
+    Pickler(file, protocol=_PROTOCOL, buffer_callback=take_buffer).dump(value)
     if has_shared:  # rare, and a pickler that looks at every object is slower
         buffers.clear()
         file = io.BytesIO()
