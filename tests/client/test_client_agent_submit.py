@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import math
 import threading
 from typing import Any
 
@@ -13,7 +14,7 @@ from client_tasks import add, eventually, fail_on, identity
 
 from scaler.client.client import Client
 from scaler.protocol import codec
-from scaler.utility.exceptions import ObjectStorageException
+from scaler.utility.exceptions import MissingObjects, ObjectStorageException
 
 
 def test_submit(client: Client) -> None:
@@ -171,6 +172,21 @@ def test_capabilities_that_are_none_are_named(client: Client, scheduler: StandIn
         with pytest.raises((TypeError, ValueError), match=r"capabilities must be .*gpu.*, but got"):
             call()
     assert scheduler.sent_of(codec.Task) == scheduler.sent_of(codec.GraphTask) == []
+
+
+def test_what_is_wrong_with_a_graph_names_the_node(client: Client, scheduler: StandInScheduler) -> None:
+    sent = client.send_object(1)
+    client.clear()
+    for graph, keys, error, text in (
+        ({"a": -4, "bad": (math.sqrt, "a", "a")}, ["bad"], TypeError, r"^node 'bad': sqrt\(\) too many positional"),
+        ({"a": threading.Lock(), "b": (identity, "a")}, ["b"], TypeError, "^node 'a' cannot be serialized: .*lock"),
+        ({"a": 1, "b": (threading.Lock().acquire, "a")}, ["b"], TypeError, "^node 'b': function acquire cannot be ser"),
+        ({"a": sent, "b": (identity, "a")}, ["b"], MissingObjects, "node 'a'"),
+        ({"a": sent}, ["a"], MissingObjects, "node 'a'"),
+    ):
+        with pytest.raises(error, match=text):
+            client.get(graph, keys)
+    assert scheduler.sent_of(codec.GraphTask) == []
 
 
 def test_map(client: Client) -> None:

@@ -176,9 +176,9 @@ class Client:
         self._agent.check_usable()
         plan = GraphPlan.make(graph, keys)
         data = {key: plan.data[key] for key in plan.keys if key in plan.data}
-        for value in data.values():
+        for key, value in data.items():
             if isinstance(value, ObjectReference):
-                self._tasks.checked(value)
+                self._tasks.checked(value, f"node {key!r}")
         ended = {key: self._ended_future(value) for key, value in data.items()}
         needs = checked_capabilities(capabilities) if capabilities else None
         futures = standstill.put_off(lambda: self._submission.submit_graph(plan, needs))

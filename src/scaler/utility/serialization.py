@@ -34,6 +34,9 @@ INLINE_VALUE_BYTES: Final = 32 * 1024
 INLINE_TASK_BYTES: Final = 128 * 1024
 """How many bytes of arguments one task message carries at most."""
 
+PICKLE_ERRORS: Final = (TypeError, pickle.PicklingError)
+"""What pickle raises about a value that it cannot serialize, besides what code of the value raises."""
+
 _PROTOCOL: Final = 5
 _OUT_OF_BAND_BYTES: Final = 64 * 1024  # below this, a copy costs less than a buffer of its own
 _ALIGNMENT: Final = 64
@@ -45,7 +48,6 @@ _PICKLE_OF_BYTES: Final[dict[type, bytes]] = {
     bytearray: b"\x80\x05\x96",
 }  # PROTO 5, BINBYTES8 or BYTEARRAY8
 _PICKLE_END: Final = b"."
-_PICKLE_ERRORS: Final = (TypeError, pickle.PicklingError)
 
 
 def serialize(serializer: Serializer, value: Any) -> bytes | list[Buffer]:
@@ -68,7 +70,7 @@ def serialize_as(what: str, serializer: Serializer, value: Any, remedy: str = ""
     try:
         return serialize(serializer, value)
     except Exception as error:
-        if type(error) not in _PICKLE_ERRORS or is_interruption(error):
+        if type(error) not in PICKLE_ERRORS or is_interruption(error):
             raise
         raise type(error)(f"{what} cannot be serialized: {error}{remedy}") from error
 
