@@ -218,15 +218,15 @@ class Client:
     def shutdown(self) -> None:
         """End the whole cluster, and this session with it.
 
-        Raise ValueError when the scheduler is protected; nothing has changed then.
+        Raise ValueError when the scheduler is protected; nothing has changed then. Raise ClientQuitException after the
+        end of the session.
         """
-        if self._agent.is_stopped:
-            return
         if not self._agent.request_shutdown():
             raise ValueError("Scheduler is in protected mode. Can't shutdown")
         self._agent.stop()
 
     def __enter__(self) -> Client:
+        self._agent.check_usable()
         return self
 
     def __exit__(
@@ -235,6 +235,7 @@ class Client:
         self.disconnect()
 
     async def __aenter__(self) -> Client:
+        self._agent.check_usable()
         return self
 
     async def __aexit__(
