@@ -65,6 +65,18 @@ def test_the_address_of_a_monitor_stream_is_told_from_that_of_a_scheduler(
     assert caplog.records == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"address": 5}, "address must be a text like tcp://127.0.0.1:2345, got 5"),
+        ({"address": ADDRESS, "serializer": 5}, "serializer must be a Serializer, .*got 5"),
+    ],
+)
+def test_settings_of_other_types_are_type_errors(settings: dict[str, Any], text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        Client(**settings)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "http://127.0.0.1:1", "tcp://127.0.0.1", "tcp://127.0.0.1:port"])
 def test_malformed_address_is_a_value_error(address: str) -> None:
     with pytest.raises(ValueError):  # the texts belong to the address type

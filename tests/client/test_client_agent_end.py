@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import gc
 import os
 import time
@@ -48,6 +49,10 @@ def test_disconnect_cancels_tells_and_closes(
         client.disconnect()
     assert time.monotonic() - start < 0.3
     assert future.cancelled()
+    with pytest.raises(
+        concurrent.futures.CancelledError, match="was cancelled because its client has left: get results"
+    ):
+        future.result()
     assert scheduler.sent.count("disconnect") == 1
     assert scheduler.is_closed
     assert storage.is_closed

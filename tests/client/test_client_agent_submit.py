@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import math
 import threading
 from typing import Any
@@ -23,6 +24,39 @@ def test_submit(client: Client) -> None:
     assert client.submit(add, 1, c=2, b=3).result(10) == 6
     assert client.submit_verbose(round, (3.15,), {}, {"gpu": -1}).result(10) == 3
     assert client.submit(max, 1, 7).result(10) == 7
+
+
+@pytest.mark.parametrize("arguments", [(1, 2), [1, 2], range(1, 3)])
+def test_any_sequence_of_arguments_will_do(client: Client, arguments: Any) -> None:
+    assert client.submit_verbose(add, arguments, {}).result(10) == 103
+
+
+class AsyncCall:
+    """An object whose call has to be awaited."""
+
+    async def __call__(self, value: Any) -> Any:
+        return value
+
+    async def method(self, value: Any) -> Any:
+        yield value
+
+
+async def wait_for(value: Any) -> Any:
+    return value
+
+
+@pytest.mark.parametrize(
+    "function", [wait_for, functools.partial(wait_for, 1), AsyncCall(), AsyncCall().method], ids=str
+)
+def test_async_functions_are_no_tasks(client: Client, scheduler: StandInScheduler, function: Any) -> None:
+    for call in (
+        lambda: client.submit(function, 1),
+        lambda: client.map(function, [(1,)]),
+        lambda: client.get({"x": 1, "y": (function, "x")}, ["y"]),
+    ):
+        with pytest.raises(TypeError, match=r"is an async function, which cannot be a task.*asyncio\.run"):
+            call()
+    assert scheduler.sent_of(codec.Task) == scheduler.sent_of(codec.GraphTask) == []
 
 
 def test_task_message(client: Client, scheduler: StandInScheduler) -> None:
@@ -155,7 +189,15 @@ def test_what_is_no_call_is_told_with_the_remedy(client: Client, scheduler: Stan
         (lambda: client.submit(identity, [future]), r"a future cannot leave its process.*result\(\)"),
         (lambda: client.submit_verbose(identity, None, {}), "args must be a tuple of arguments, but got None"),
         (lambda: client.submit_verbose(identity, "a", {}), "args must be a tuple of arguments, but got 'a'"),
+        (lambda: client.submit_verbose(identity, {1}, {}), "args must be a tuple of arguments, but got {1}"),
         (lambda: client.submit_verbose(identity, (1,), None), "kwargs must be a dictionary by name, but got None"),
+        (lambda: client.submit_verbose(dict, (), {1: 2}), "kwargs must be a dictionary by name, but got {1: 2}"),
+        (lambda: client.send_object(1, name=5), "name must be a text, got 5"),
+        (lambda: client.map(pow, [(1,)], [(3,)]), r"map takes one iterable of rows, each a tuple.*got \[\(3,\)\]"),
+        (lambda: client.get({"a": 1, "b": 2}, "ab"), r"keys must be a list of names.*write \['ab'\]"),
+        (lambda: future.result(timeout="x"), "timeout must be a number of seconds or None, got 'x'"),
+        (lambda: future.exception(timeout=[]), "timeout must be a number of seconds or None"),
+        (lambda: future.cancel(timeout="x"), "timeout must be a number of seconds or None"),
     ):
         with pytest.raises(TypeError, match=text):
             call()

@@ -90,6 +90,34 @@ def test_result_is_decoded_before_it_is_released(future: ScalerFuture, owner: St
     assert (owner.fetched, owner.released) == ([STORED], [STORED])
 
 
+class Exits:
+    """Loading it ends the interpreter, unless somebody sees to it that it does not."""
+
+    def __init__(self, kind: type[BaseException]) -> None:
+        self.kind = kind
+
+    def __reduce__(self) -> Any:
+        return _raise, (self.kind,)
+
+
+def _raise(kind: type[BaseException]) -> None:
+    raise kind
+
+
+@pytest.mark.parametrize("is_failure", [False, True])
+def test_a_result_cannot_end_the_program_that_loads_it(future: ScalerFuture, is_failure: bool) -> None:
+    future.set_result_ready(pickle.dumps(Exits(SystemExit)), is_failure)
+    with pytest.raises(UnserializableError if is_failure else DeserializeObjectError, match="SystemExit"):
+        future.result()
+
+
+def test_ctrl_c_while_a_result_is_loaded_is_no_failure_of_the_task(future: ScalerFuture) -> None:
+    future.set_result_ready(pickle.dumps(Exits(KeyboardInterrupt)))
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            future.result()
+
+
 def test_fetch_that_fails_can_be_tried_again(future: ScalerFuture, owner: StandInOwner) -> None:
     future.set_result_ready(STORED)
     owner.failure = ObjectStorageException("gone")
@@ -244,7 +272,7 @@ def test_confirmed_cancel(future: ScalerFuture, owner: StandInOwner) -> None:
     assert future.done()
     assert not future.running()
     for accessor in (future.result, future.exception):
-        with pytest.raises(CancelledError):
+        with pytest.raises(CancelledError, match=f"^task {future.task_id.hex()} was cancelled$"):
             accessor()
     with pytest.raises(InvalidStateError):
         future.set_result_ready(STORED)

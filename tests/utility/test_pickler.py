@@ -58,6 +58,20 @@ def test_what_cannot_be_serialized_is_named() -> None:
         serialize_as("the lock", DefaultSerializer(), threading.Lock(), " (why)")
 
 
+class TextSerializer(DefaultSerializer):
+    @staticmethod
+    def serialize(obj: Any) -> Any:
+        return str(obj) if isinstance(obj, int) else bytearray(obj)
+
+
+def test_a_serializer_that_returns_no_bytes_is_named() -> None:
+    text = "^serialize of the serializer TextSerializer must return bytes, but returned str$"
+    for serializer in (TextSerializer(), TextSerializer):
+        with pytest.raises(TypeError, match=text):
+            serialize(serializer, 1)
+    assert serialize(TextSerializer(), b"a") == b"a"
+
+
 def test_errors_of_other_kinds_stay_as_they_are() -> None:
     class Stubborn:
         def __reduce__(self) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import logging
+import numbers
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -112,6 +113,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         A result that wins the race is kept, and False returned. Raise TimeoutError when the verdict is not there in
         time; the request stays on its way.
         """
+        _check_timeout(timeout)
         if self._state == RUNNING:
             self._owner.request_cancel(self._task_id)
             self._wait(timeout)
@@ -160,7 +162,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             self._owner.request_cancel(self._task_id)
             raise
         if self.cancelled():
-            raise asyncio.CancelledError()
+            raise asyncio.CancelledError(self._describe_cancellation())
         return self.result()
 
     def __repr__(self) -> str:
@@ -190,9 +192,9 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         """End with an exception. Raise InvalidStateError when the task had ended."""
         self._set(None, exception, profiling_info)
 
-    def set_canceled(self) -> None:
-        """End as cancelled, unless the task has ended."""
-        self._end(CANCELLED_AND_NOTIFIED, None, False, b"")
+    def set_canceled(self, reason: str = "") -> None:
+        """End as cancelled, unless the task has ended. The reason is told to who asks for the result."""
+        self._end(CANCELLED_AND_NOTIFIED, None, False, b"", reason)
 
     def has_stored_result(self) -> bool:
         """Return whether the result has to be fetched."""
@@ -308,11 +310,12 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     def _await_outcome(self, timeout: float | None) -> None:
         """Return once result or exception are there. Raise TimeoutError or CancelledError."""
         deadline = None
+        _check_timeout(timeout)
         if self._state == RUNNING:
             deadline = None if timeout is None else time.monotonic() + timeout
             self._wait(timeout)
         if self._state == CANCELLED_AND_NOTIFIED:
-            raise concurrent.futures.CancelledError()
+            raise concurrent.futures.CancelledError(self._describe_cancellation())
         outcome = self._outcome
         if isinstance(outcome, StoredOutcome):
             if deadline is not None:
@@ -409,6 +412,10 @@ class ScalerFuture(concurrent.futures.Future[Any]):
                 raise
             logger.exception("exception calling callback for %r", self)
 
+    def _describe_cancellation(self) -> str:
+        reason = f" because {self._result}" if self._result else ""
+        return f"task {self._task_id.hex()} was cancelled{reason}"
+
     def _describe_state(self) -> str:
         if self._state == RUNNING:
             return "state=running"
@@ -424,3 +431,8 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             if self._outcome is not None
             else (f"state=finished returned {type(self._result).__name__}")
         )
+
+
+def _check_timeout(timeout: object) -> None:
+    if timeout is not None and not isinstance(timeout, numbers.Real):
+        raise TypeError(f"timeout must be a number of seconds or None, got {timeout!r}")

@@ -56,7 +56,7 @@ def serialize(serializer: Serializer, value: Any) -> bytes | list[Buffer]:
     The buffers may be the value's own memory: send or copy them before the value may change.
     """
     if type(serializer) is not DefaultSerializer:
-        return serializer.serialize(value)
+        return _serialize_by(serializer, value)
     kind = type(value)
     if kind in _PICKLE_OF_BYTES and len(value) >= _OUT_OF_BAND_BYTES:
         return [_PICKLE_OF_BYTES[kind] + len(value).to_bytes(8, "little"), value, _PICKLE_END]
@@ -93,6 +93,14 @@ def deserialize(serializer: Serializer, payload: Buffer, is_shared: bool = False
     if view.nbytes > 0 and view[0] == _ENVELOPE_MAGIC[0]:
         return _deserialize_envelope(payload, is_shared)
     return pickle.loads(view)
+
+
+def _serialize_by(serializer: Serializer, value: Any) -> bytes:
+    payload: Any = serializer.serialize(value)
+    if not isinstance(payload, (bytes, bytearray, memoryview)):
+        name = getattr(serializer, "__name__", None) or type(serializer).__name__
+        raise TypeError(f"serialize of the serializer {name} must return bytes, but returned {type(payload).__name__}")
+    return payload if type(payload) is bytes else bytes(payload)
 
 
 def _serialize_with_buffers(value: Any) -> bytes | list[Buffer]:

@@ -35,6 +35,7 @@ from scaler.utility.interruption import is_interruption
 logger = logging.getLogger(__name__)
 
 _DELETE_BATCH_OBJECTS: Final = 4096
+_CLIENT_HAS_LEFT: Final = "its client has left: get results before it is disconnected, or dropped"
 
 
 class ClientState(enum.Enum):
@@ -402,7 +403,7 @@ def _fail_together(futures: list[ScalerFuture], failure_id: ObjectID, metadata: 
 
 def _end_as_stopped(future: ScalerFuture, failure: BaseException | None) -> None:
     if failure is None:
-        future.set_canceled()
+        future.set_canceled(_CLIENT_HAS_LEFT)
     else:
         _fail_with_copy(future, failure)
 
