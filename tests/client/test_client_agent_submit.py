@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import functools
+import itertools
+import linecache
 import math
+import sys
 import threading
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -13,6 +18,7 @@ import pytest
 from client_stand_ins import StandInScheduler, StandInStorage
 from client_tasks import add, eventually, fail_on, identity
 
+from scaler.client.agent.client_agent import ClientAgent
 from scaler.client.client import Client
 from scaler.protocol import codec
 from scaler.utility.exceptions import MissingObjects, ObjectStorageException
@@ -57,6 +63,30 @@ def test_async_functions_are_no_tasks(client: Client, scheduler: StandInSchedule
         with pytest.raises(TypeError, match=r"is an async function, which cannot be a task.*asyncio\.run"):
             call()
     assert scheduler.sent_of(codec.Task) == scheduler.sent_of(codec.GraphTask) == []
+
+
+@pytest.mark.parametrize("line", range(1, 30))
+def test_a_submission_that_is_interrupted_leaves_no_task_behind(client: Client, line: int) -> None:
+    lines = itertools.count(1)
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        if frame.f_code is not ClientAgent.start.__code__:
+            return None
+        text = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        # signal handlers do not run between a block's last line and the release of its lock, which is a "with" line, too
+        if event == "line" and "with " not in text and next(lines) == line:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            client.submit(identity, 1)
+    finally:
+        sys.settrace(before)
+    assert client.submit(identity, 2).result(10) == 2
+    assert client._agent._core.sizes()["tasks"] == 0
 
 
 def test_task_message(client: Client, scheduler: StandInScheduler) -> None:

@@ -174,10 +174,10 @@ class ClientAgent:
             PendingTask(ScalerFuture(task.task_id, self), function, tuple([item.object_id for item in task.objects]))
             for task in tasks
         ]
-        with self._lock:
-            for task in pending:
-                self._core.on_submit(task)
         try:
+            with self._lock:
+                for task in pending:
+                    self._core.on_submit(task)
             self._check_running()  # after the registration, so that a stop meanwhile ends these tasks too
             self._link.send_all([task.frame for task in tasks], self._is_stopping, may_wait=True)
         except BaseException:
@@ -192,9 +192,9 @@ class ClientAgent:
 
         Takes over the references to its functions, also when it raises.
         """
-        with self._lock:
-            self._core.on_graph_submit(graph)
         try:
+            with self._lock:
+                self._core.on_graph_submit(graph)
             self._check_running()  # after the registration, so that a stop meanwhile ends this graph too
             for frame in frames:
                 self._link.send_all([frame], self._is_stopping)
