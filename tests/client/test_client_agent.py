@@ -69,7 +69,8 @@ def test_the_address_of_a_monitor_stream_is_told_from_that_of_a_scheduler(
     ("settings", "text"),
     [
         ({"address": 5}, "address must be a text like tcp://127.0.0.1:2345, got 5"),
-        ({"address": ADDRESS, "serializer": 5}, "serializer must be a Serializer, .*got 5"),
+        ({"address": ADDRESS, "serializer": 5}, "serializer must be an object of a class derived from .*got 5"),
+        ({"address": ADDRESS, "serializer": DefaultSerializer}, "serializer must be an object .*got <class"),
     ],
 )
 def test_settings_of_other_types_are_type_errors(settings: dict[str, Any], text: str) -> None:

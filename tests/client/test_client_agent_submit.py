@@ -73,7 +73,7 @@ def test_a_submission_that_is_interrupted_leaves_no_task_behind(client: Client, 
         if frame.f_code is not ClientAgent.start.__code__:
             return None
         text = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
-        # signal handlers do not run between a block's last line and the release of its lock, which is a "with" line, too
+        # signal handlers do not run between the end of a block and the release of its lock, also a "with" line
         if event == "line" and "with " not in text and next(lines) == line:
             raise KeyboardInterrupt
         return trace

@@ -66,9 +66,8 @@ class TextSerializer(DefaultSerializer):
 
 def test_a_serializer_that_returns_no_bytes_is_named() -> None:
     text = "^serialize of the serializer TextSerializer must return bytes, but returned str$"
-    for serializer in (TextSerializer(), TextSerializer):
-        with pytest.raises(TypeError, match=text):
-            serialize(serializer, 1)
+    with pytest.raises(TypeError, match=text):
+        serialize(TextSerializer(), 1)
     assert serialize(TextSerializer(), b"a") == b"a"
 
 

@@ -73,9 +73,8 @@ class Client:
                 raise TypeError(f"{name} must be a number of seconds, got {seconds!r}")
             if not 0 < seconds <= LONGEST_SECONDS:  # NaN is not, either
                 raise ValueError(f"{name} must be positive and at most {LONGEST_SECONDS}, got {seconds!r}")
-        for method in ("serialize", "deserialize"):
-            if not callable(getattr(serializer, method, None)):
-                raise TypeError(f"serializer must be a Serializer, with serialize and deserialize, got {serializer!r}")
+        if not isinstance(serializer, Serializer):
+            raise TypeError(f"serializer must be an object of a class derived from Serializer, got {serializer!r}")
         if current_processor() is None and (warning := network_backend_warning()):
             warnings.warn(warning, RuntimeWarning, stacklevel=2)
         self._address = _resolve_address(address)

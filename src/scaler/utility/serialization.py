@@ -98,7 +98,7 @@ def deserialize(serializer: Serializer, payload: Buffer, is_shared: bool = False
 def _serialize_by(serializer: Serializer, value: Any) -> bytes:
     payload: Any = serializer.serialize(value)
     if not isinstance(payload, (bytes, bytearray, memoryview)):
-        name = getattr(serializer, "__name__", None) or type(serializer).__name__
+        name = type(serializer).__name__
         raise TypeError(f"serialize of the serializer {name} must return bytes, but returned {type(payload).__name__}")
     return payload if type(payload) is bytes else bytes(payload)
 
