@@ -95,8 +95,8 @@ def deserialize(serializer: Serializer, payload: Buffer, is_shared: bool = False
     return pickle.loads(view)
 
 
-def _serialize_by(serializer: Serializer, value: Any) -> bytes:
-    payload: Any = serializer.serialize(value)
+def _serialize_by(serializer: Any, value: Any) -> bytes:  # a typed one would be checked here, with another error
+    payload = serializer.serialize(value)
     if not isinstance(payload, (bytes, bytearray, memoryview)):
         name = type(serializer).__name__
         raise TypeError(f"serialize of the serializer {name} must return bytes, but returned {type(payload).__name__}")
