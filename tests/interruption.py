@@ -1,4 +1,4 @@
-"""Ctrl-C at any place of the product's code."""
+"""Ctrl-C, or another exception of a signal handler, at any place of the product's code."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from types import FrameType
 
 
 class Interruption:
-    """Raises KeyboardInterrupt in this thread at the n-th place in files below ``within`` at which Ctrl-C may do so.
+    """Raises in this thread at the n-th place in files below ``within`` at which a signal handler may do so.
 
     The interpreter looks for signals when a function begins, and when a native one has returned.
     """
 
-    def __init__(self, place: int, within: str) -> None:
+    def __init__(self, place: int, within: str, kind: type[BaseException] = KeyboardInterrupt) -> None:
         self._left = place
         self._within = within
+        self._kind = kind
         self.has_struck = False
 
     def __enter__(self) -> Interruption:
@@ -31,4 +32,4 @@ class Interruption:
             self._left -= 1
             if self._left < 0:
                 self.has_struck = True
-                raise KeyboardInterrupt
+                raise self._kind

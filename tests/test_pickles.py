@@ -13,6 +13,7 @@ WHO_LOADS = {
     "utility/failures.py",
     "utility/process.py",  # what its parent has written into a pipe
     "utility/serialization.py",
+    "worker/agent/processor/pickled_name.py",  # until it would load something
     "worker/agent/processor/task_objects.py",
     "worker/agent/processor/task_runner.py",
     "worker_adapter/symphony/callback.py",  # in the service, which runs the task

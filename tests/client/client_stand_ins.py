@@ -32,6 +32,7 @@ class StandInOwner:
         self.cancelled: list[TaskID] = []
         self.on_cancel: Callable[[TaskID], None] = lambda task_id: None
         self.jobs: list[Callable[[], None]] = []
+        self.callbacks: list[Callable[[], None]] = []
         self.failure: BaseException | None = None
 
     def prepare_wait(self) -> None:
@@ -65,9 +66,12 @@ class StandInOwner:
     def run_elsewhere(self, job: Callable[[], None]) -> None:
         self.jobs.append(job)
 
+    def call_back(self, job: Callable[[], None]) -> None:
+        self.callbacks.append(job)
+
     def run_jobs(self) -> None:
-        while self.jobs:
-            self.jobs.pop(0)()
+        while self.jobs or self.callbacks:
+            (self.jobs or self.callbacks).pop(0)()
 
 
 class StandInStorage:

@@ -52,6 +52,32 @@ def test_no_answer_within_the_timeout(scheduler: StandInScheduler) -> None:
     assert scheduler.is_closed
 
 
+def test_the_address_of_a_monitor_stream_is_told_from_that_of_a_scheduler(
+    scheduler: StandInScheduler, caplog: pytest.LogCaptureFixture
+) -> None:
+    from scaler.protocol import message
+
+    scheduler.is_answering = False
+    for _ in range(2):
+        scheduler.deliver(message.encode("stateScheduler"))
+    with pytest.raises(DisconnectedError, match="is the monitor stream of a scheduler"):
+        Client(ADDRESS, timeout_seconds=20)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"address": 5}, "address must be a text like tcp://127.0.0.1:2345, got 5"),
+        ({"address": ADDRESS, "serializer": 5}, "serializer must be an object of a class derived from .*got 5"),
+        ({"address": ADDRESS, "serializer": DefaultSerializer}, "serializer must be an object .*got <class"),
+    ],
+)
+def test_settings_of_other_types_are_type_errors(settings: dict[str, Any], text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        Client(**settings)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "http://127.0.0.1:1", "tcp://127.0.0.1", "tcp://127.0.0.1:port"])
 def test_malformed_address_is_a_value_error(address: str) -> None:
     with pytest.raises(ValueError):  # the texts belong to the address type
@@ -154,16 +180,28 @@ def test_unexpected_end_of_the_thread_fails_every_future(
     assert str(info.value.__cause__) == "a bug"
 
 
-def test_a_wait_that_is_interrupted_anywhere_loses_nothing(client: Client, scheduler: StandInScheduler) -> None:
+class AlarmError(Exception):
+    """What the handler of a signal raises to end a call."""
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, AlarmError])
+def test_a_wait_that_is_interrupted_anywhere_loses_nothing(
+    client: Client, scheduler: StandInScheduler, kind: type[BaseException]
+) -> None:
     reception, main = client._agent._reception, threading.get_ident()
     take = reception._take
     reception._take = lambda own: own == main and take(own)  # type: ignore[method-assign]
     assert client.submit(identity, 1).result(10) == 1  # after which the client's thread receives no more
     for place in range(10_000):
         future, other = client.submit(identity, place), client.submit(identity, b"x" * 2000)
-        interruption = Interruption(place, "/scaler/client/")
-        with contextlib.suppress(KeyboardInterrupt), interruption:
-            future.result(10)
+        interruption = Interruption(place, "/scaler/client/", kind)
+        raised = None
+        try:
+            with interruption:
+                future.result(10)
+        except kind as error:
+            raised = error
+        assert interruption.has_struck == (raised is not None)
         assert future.result(10) == place
         assert other.result(10) == b"x" * 2000
         if not interruption.has_struck:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import gc
 import os
 import time
@@ -47,6 +49,10 @@ def test_disconnect_cancels_tells_and_closes(
         client.disconnect()
     assert time.monotonic() - start < 0.3
     assert future.cancelled()
+    with pytest.raises(
+        concurrent.futures.CancelledError, match="was cancelled because its client has left: get results"
+    ):
+        future.result()
     assert scheduler.sent.count("disconnect") == 1
     assert scheduler.is_closed
     assert storage.is_closed
@@ -82,9 +88,32 @@ def test_refused_shutdown_leaves_everything(client: Client, scheduler: StandInSc
 def test_accepted_shutdown_stops_the_client(client: Client, scheduler: StandInScheduler) -> None:
     scheduler.is_protected = False
     client.shutdown()
-    client.shutdown()
     with pytest.raises(ClientQuitException):
         client.submit(identity, 1)
+
+
+def test_every_call_after_the_end_says_so_but_disconnect(client: Client, scheduler: StandInScheduler) -> None:
+    async def enter() -> None:
+        async with client:
+            raise AssertionError("the session has ended")
+
+    client.disconnect()
+    client.disconnect()
+    for call in (
+        lambda: client.submit(identity, 1),
+        lambda: client.submit_verbose(identity, (1,), {}),
+        lambda: client.map(identity, [(1,)]),
+        lambda: client.map(identity, []),
+        lambda: client.get({"a": 1}, ["a"]),
+        lambda: client.send_object(1),
+        client.clear,
+        client.shutdown,
+        client.__enter__,
+        lambda: asyncio.run(enter()),
+    ):
+        with pytest.raises(ClientQuitException):
+            call()
+    assert repr(client).endswith("stopped>")
 
 
 def test_shutdown_without_an_answer_is_bounded(scheduler: StandInScheduler) -> None:

@@ -154,5 +154,5 @@ def test_callback_fetches_a_large_result_off_the_receiving_thread(client: Client
     future.add_done_callback(lambda done: (names.append(threading.current_thread().name), is_over.set()))
     scheduler.run_held()
     assert is_over.wait(10)
-    assert "pool" in names[0]
+    assert "callbacks" in names[0]
     assert not future.has_stored_result()

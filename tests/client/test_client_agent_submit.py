@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import functools
+import itertools
+import linecache
+import math
+import sys
 import threading
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -11,9 +18,10 @@ import pytest
 from client_stand_ins import StandInScheduler, StandInStorage
 from client_tasks import add, eventually, fail_on, identity
 
+from scaler.client.agent.client_agent import ClientAgent
 from scaler.client.client import Client
 from scaler.protocol import codec
-from scaler.utility.exceptions import ObjectStorageException
+from scaler.utility.exceptions import MissingObjects, ObjectStorageException
 
 
 def test_submit(client: Client) -> None:
@@ -22,6 +30,63 @@ def test_submit(client: Client) -> None:
     assert client.submit(add, 1, c=2, b=3).result(10) == 6
     assert client.submit_verbose(round, (3.15,), {}, {"gpu": -1}).result(10) == 3
     assert client.submit(max, 1, 7).result(10) == 7
+
+
+@pytest.mark.parametrize("arguments", [(1, 2), [1, 2], range(1, 3)])
+def test_any_sequence_of_arguments_will_do(client: Client, arguments: Any) -> None:
+    assert client.submit_verbose(add, arguments, {}).result(10) == 103
+
+
+class AsyncCall:
+    """An object whose call has to be awaited."""
+
+    async def __call__(self, value: Any) -> Any:
+        return value
+
+    async def method(self, value: Any) -> Any:
+        yield value
+
+
+async def wait_for(value: Any) -> Any:
+    return value
+
+
+@pytest.mark.parametrize(
+    "function", [wait_for, functools.partial(wait_for, 1), AsyncCall(), AsyncCall().method], ids=str
+)
+def test_async_functions_are_no_tasks(client: Client, scheduler: StandInScheduler, function: Any) -> None:
+    for call in (
+        lambda: client.submit(function, 1),
+        lambda: client.map(function, [(1,)]),
+        lambda: client.get({"x": 1, "y": (function, "x")}, ["y"]),
+    ):
+        with pytest.raises(TypeError, match=r"is an async function, which cannot be a task.*asyncio\.run"):
+            call()
+    assert scheduler.sent_of(codec.Task) == scheduler.sent_of(codec.GraphTask) == []
+
+
+@pytest.mark.parametrize("line", range(1, 30))
+def test_a_submission_that_is_interrupted_leaves_no_task_behind(client: Client, line: int) -> None:
+    lines = itertools.count(1)
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        if frame.f_code is not ClientAgent.start.__code__:
+            return None
+        text = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        # signal handlers do not run between the end of a block and the release of its lock, also a "with" line
+        if event == "line" and "with " not in text and next(lines) == line:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            client.submit(identity, 1)
+    finally:
+        sys.settrace(before)
+    assert client.submit(identity, 2).result(10) == 2
+    assert client._agent._core.sizes()["tasks"] == 0
 
 
 def test_task_message(client: Client, scheduler: StandInScheduler) -> None:
@@ -154,7 +219,15 @@ def test_what_is_no_call_is_told_with_the_remedy(client: Client, scheduler: Stan
         (lambda: client.submit(identity, [future]), r"a future cannot leave its process.*result\(\)"),
         (lambda: client.submit_verbose(identity, None, {}), "args must be a tuple of arguments, but got None"),
         (lambda: client.submit_verbose(identity, "a", {}), "args must be a tuple of arguments, but got 'a'"),
+        (lambda: client.submit_verbose(identity, {1}, {}), "args must be a tuple of arguments, but got {1}"),
         (lambda: client.submit_verbose(identity, (1,), None), "kwargs must be a dictionary by name, but got None"),
+        (lambda: client.submit_verbose(dict, (), {1: 2}), "kwargs must be a dictionary by name, but got {1: 2}"),
+        (lambda: client.send_object(1, name=5), "name must be a text, got 5"),
+        (lambda: client.map(pow, [(1,)], [(3,)]), r"map takes one iterable of rows, each a tuple.*got \[\(3,\)\]"),
+        (lambda: client.get({"a": 1, "b": 2}, "ab"), r"keys must be a list of names.*write \['ab'\]"),
+        (lambda: future.result(timeout="x"), "timeout must be a number of seconds or None, got 'x'"),
+        (lambda: future.exception(timeout=[]), "timeout must be a number of seconds or None"),
+        (lambda: future.cancel(timeout="x"), "timeout must be a number of seconds or None"),
     ):
         with pytest.raises(TypeError, match=text):
             call()
@@ -171,6 +244,21 @@ def test_capabilities_that_are_none_are_named(client: Client, scheduler: StandIn
         with pytest.raises((TypeError, ValueError), match=r"capabilities must be .*gpu.*, but got"):
             call()
     assert scheduler.sent_of(codec.Task) == scheduler.sent_of(codec.GraphTask) == []
+
+
+def test_what_is_wrong_with_a_graph_names_the_node(client: Client, scheduler: StandInScheduler) -> None:
+    sent = client.send_object(1)
+    client.clear()
+    for graph, keys, error, text in (
+        ({"a": -4, "bad": (math.sqrt, "a", "a")}, ["bad"], TypeError, r"^node 'bad': sqrt\(\) too many positional"),
+        ({"a": threading.Lock(), "b": (identity, "a")}, ["b"], TypeError, "^node 'a' cannot be serialized: .*lock"),
+        ({"a": 1, "b": (threading.Lock().acquire, "a")}, ["b"], TypeError, "^node 'b': function acquire cannot be ser"),
+        ({"a": sent, "b": (identity, "a")}, ["b"], MissingObjects, "node 'a'"),
+        ({"a": sent}, ["a"], MissingObjects, "node 'a'"),
+    ):
+        with pytest.raises(error, match=text):
+            client.get(graph, keys)
+    assert scheduler.sent_of(codec.GraphTask) == []
 
 
 def test_map(client: Client) -> None:

@@ -18,6 +18,8 @@ from scaler.client.function_cache import FunctionCache
 from scaler.client.serializer.default import DefaultSerializer
 
 SOURCE = """
+import functools
+import threading
 import collections
 import math
 import xml
@@ -35,6 +37,10 @@ def uses_table(x): return TABLE
 def uses_class(x): return Scale()
 def uses_package(x): return xml.sax
 def nested(x): return (lambda y: FACTOR * y)(x)
+LOCK = threading.Lock()
+def uses_lock(x): return LOCK
+@functools.singledispatch
+def dispatched(x): return x
 def make_closure():
     value = [0]
     return lambda: value
@@ -174,3 +180,13 @@ def test_cache_is_bounded(cache: FunctionCache) -> None:
 def test_names_for_monitoring(cache: FunctionCache, script: Any) -> None:
     assert cache.record(script.plain).name == b"plain"
     assert cache.record(functools.partial(script.plain, 1)).name == b""
+
+
+@pytest.mark.parametrize(("name", "reason"), [("uses_lock", "_thread.lock"), ("dispatched", "weakref")])
+def test_a_function_that_cannot_be_serialized_is_named_with_the_remedy(
+    cache: FunctionCache, script: Any, name: str, reason: str
+) -> None:
+    with pytest.raises(
+        TypeError, match=f"^function {name} cannot be serialized: .*{reason}.* module which workers can"
+    ):
+        cache.record(getattr(script, name))

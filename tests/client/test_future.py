@@ -90,6 +90,34 @@ def test_result_is_decoded_before_it_is_released(future: ScalerFuture, owner: St
     assert (owner.fetched, owner.released) == ([STORED], [STORED])
 
 
+class Exits:
+    """Loading it ends the interpreter, unless somebody sees to it that it does not."""
+
+    def __init__(self, kind: type[BaseException]) -> None:
+        self.kind = kind
+
+    def __reduce__(self) -> Any:
+        return _raise, (self.kind,)
+
+
+def _raise(kind: type[BaseException]) -> None:
+    raise kind
+
+
+@pytest.mark.parametrize("is_failure", [False, True])
+def test_a_result_cannot_end_the_program_that_loads_it(future: ScalerFuture, is_failure: bool) -> None:
+    future.set_result_ready(pickle.dumps(Exits(SystemExit)), is_failure)
+    with pytest.raises(UnserializableError if is_failure else DeserializeObjectError, match="SystemExit"):
+        future.result()
+
+
+def test_ctrl_c_while_a_result_is_loaded_is_no_failure_of_the_task(future: ScalerFuture) -> None:
+    future.set_result_ready(pickle.dumps(Exits(KeyboardInterrupt)))
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            future.result()
+
+
 def test_fetch_that_fails_can_be_tried_again(future: ScalerFuture, owner: StandInOwner) -> None:
     future.set_result_ready(STORED)
     owner.failure = ObjectStorageException("gone")
@@ -244,7 +272,7 @@ def test_confirmed_cancel(future: ScalerFuture, owner: StandInOwner) -> None:
     assert future.done()
     assert not future.running()
     for accessor in (future.result, future.exception):
-        with pytest.raises(CancelledError):
+        with pytest.raises(CancelledError, match=f"^task {future.task_id.hex()} was cancelled$"):
             accessor()
     with pytest.raises(InvalidStateError):
         future.set_result_ready(STORED)
@@ -438,6 +466,42 @@ def test_cancelled_coroutine_requests_the_cancel_without_waiting(future: ScalerF
 
     asyncio.run(main())
     assert owner.cancelled == [future.task_id]
+
+
+@pytest.mark.parametrize("outcome", [pickle.dumps(3.0), STORED])
+def test_an_await_does_not_wait_for_callbacks_of_users(
+    future: ScalerFuture, owner: StandInOwner, outcome: ObjectID | bytes
+) -> None:
+    async def main() -> Any:
+        asyncio.get_running_loop().call_later(0.02, future.set_result_ready, outcome)
+        asyncio.get_running_loop().call_later(0.04, lambda: [job() for job in owner.jobs])
+        return await asyncio.wait_for(future, 5)
+
+    future.add_done_callback(lambda _: pytest.fail("no thread is free for it"))
+    assert asyncio.run(main()) == 3.0
+    assert len(owner.callbacks) == 1
+
+
+def test_an_await_of_an_ended_future_fetches_elsewhere(future: ScalerFuture, owner: StandInOwner) -> None:
+    async def main() -> Any:
+        asyncio.get_running_loop().call_later(0.02, owner.run_jobs)
+        return await asyncio.wait_for(future, 5)
+
+    future.set_result_ready(STORED)
+    assert asyncio.run(main()) == 3.0
+
+
+def test_the_end_of_a_task_is_silent_once_the_loop_that_awaited_it_is_closed(
+    future: ScalerFuture, owner: StandInOwner, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(future, 0.01)
+
+    asyncio.run(main())
+    future.set_canceled()
+    owner.run_jobs()
+    assert caplog.records == []
 
 
 # --- weight

@@ -5,6 +5,7 @@ import pytest
 from scaler.config.derived_addresses import (
     advertised_scheduler_address,
     advertised_storage_address,
+    monitor_taken_for_scheduler,
     own_monitor_address,
     own_storage_address,
 )
@@ -28,6 +29,24 @@ def test_next_to_the_scheduler(scheduler, storage, monitor):
     address = ZMQConfig.from_string(scheduler)
     assert str(own_storage_address(address)) == storage
     assert str(own_monitor_address(address)) == monitor
+
+
+@pytest.mark.parametrize(
+    ("monitor", "scheduler"),
+    [
+        ("tcp://127.0.0.1:2347", "tcp://127.0.0.1:2345"),
+        ("tcp://[::1]:3", "tcp://[::1]:1"),
+        ("ipc:///tmp/scheduler_monitor", "ipc:///tmp/scheduler"),
+    ],
+)
+def test_who_takes_a_monitor_for_a_scheduler_is_told_where_that_is(monitor, scheduler):
+    text = f"what answers at {monitor} is the monitor stream of a scheduler, and not the scheduler"
+    assert monitor_taken_for_scheduler(monitor) == f"{text}, which is probably at {scheduler}"
+
+
+def test_the_address_of_a_scheduler_is_not_guessed_where_it_cannot_be():
+    for monitor in ("tcp://127.0.0.1:2", "ipc:///tmp/stream"):
+        assert monitor_taken_for_scheduler(monitor).endswith("and not the scheduler")
 
 
 @pytest.mark.parametrize(

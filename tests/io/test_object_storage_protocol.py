@@ -124,7 +124,7 @@ def test_errors_of_the_server_are_exceptions():
     late = get(protocol)
     protocol.on_frame(answer(full, ResponseType.STORAGE_FULL))
     protocol.on_frame(answer(late, ResponseType.TIMED_OUT))
-    with pytest.raises(ObjectStorageFullError, match=FIRST.hex()):
+    with pytest.raises(ObjectStorageFullError, match=f"memory_limit_bytes.* {FIRST.hex()} of 1 bytes"):
         full.outcome()
     with pytest.raises(ObjectStorageTimeoutError, match="did not exist within 10 s"):
         late.outcome()

@@ -18,10 +18,14 @@ class CallSignature:
     __slots__ = ("_has_required_keyword", "_maximum", "_minimum", "_name", "_signature")
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        """Read the signature. Raise TypeError when the object cannot be called."""
+        """Read the signature. Raise TypeError when the object cannot be called, or only be awaited."""
         if not callable(function):
             raise TypeError(f"{function!r} is not callable")
         self._name = getattr(function, "__name__", None) or repr(function)
+        if _is_async(function):
+            raise TypeError(
+                f"{self._name}() is an async function, which cannot be a task: submit a function that calls asyncio.run"
+            )
         self._minimum, self._maximum = 0, float("inf")
         self._has_required_keyword = False
         try:
@@ -68,3 +72,8 @@ class CallSignature:
             return True
         parameter = parameters.get(name)
         return parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+
+
+def _is_async(function: Any) -> bool:
+    called = type(function).__call__  # of an object whose class defines what a call does
+    return any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in (function, called))

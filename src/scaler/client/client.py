@@ -73,6 +73,8 @@ class Client:
                 raise TypeError(f"{name} must be a number of seconds, got {seconds!r}")
             if not 0 < seconds <= LONGEST_SECONDS:  # NaN is not, either
                 raise ValueError(f"{name} must be positive and at most {LONGEST_SECONDS}, got {seconds!r}")
+        if not isinstance(serializer, Serializer):
+            raise TypeError(f"serializer must be an object of a class derived from Serializer, got {serializer!r}")
         if current_processor() is None and (warning := network_backend_warning()):
             warnings.warn(warning, RuntimeWarning, stacklevel=2)
         self._address = _resolve_address(address)
@@ -110,7 +112,7 @@ class Client:
     def submit_verbose(
         self,
         fn: Callable[..., Any],
-        args: tuple[Any, ...],
+        args: Sequence[Any],
         kwargs: dict[str, Any],
         capabilities: dict[str, int] | None = None,
         *,
@@ -127,12 +129,12 @@ class Client:
         its processor, a time-out, or an exception of one of the types ``retry_on``. When it has not started within
         ``deadline_seconds`` it fails with TaskDeadlineError, which says what it waited for.
         """
-        if not isinstance(args, (tuple, list)):
+        if not isinstance(args, Sequence) or isinstance(args, (str, bytes)):
             raise TypeError(f"args must be a tuple of arguments, but got {args!r}")
-        if not isinstance(kwargs, dict):
+        if not isinstance(kwargs, dict) or not all(isinstance(name, str) for name in kwargs):
             raise TypeError(f"kwargs must be a dictionary by name, but got {kwargs!r}")
         options = TaskOptions(capabilities, priority, timeout_seconds, retries, retry_on, deadline_seconds)
-        return self._submission.submit(fn, args, kwargs, options)
+        return self._submission.submit(fn, tuple(args), kwargs, options)
 
     def map(
         self,
@@ -145,10 +147,11 @@ class Client:
         When a row fails, the calls of the other rows are cancelled and its exception is raised; the first failed row
         decides. The client stays usable.
         """
+        options = _options_of_map(capabilities)
         rows = [_checked_row(row) for row in iterable]
         futures: list[ScalerFuture] = []
         try:
-            self._submission.submit_rows(fn, rows, TaskOptions(capabilities), futures)
+            self._submission.submit_rows(fn, rows, options, futures)
             return self._collect(futures)
         except BaseException:
             for future in futures:
@@ -176,9 +179,9 @@ class Client:
         self._agent.check_usable()
         plan = GraphPlan.make(graph, keys)
         data = {key: plan.data[key] for key in plan.keys if key in plan.data}
-        for value in data.values():
+        for key, value in data.items():
             if isinstance(value, ObjectReference):
-                self._tasks.checked(value)
+                self._tasks.checked(value, f"node {key!r}")
         ended = {key: self._ended_future(value) for key, value in data.items()}
         needs = checked_capabilities(capabilities) if capabilities else None
         futures = standstill.put_off(lambda: self._submission.submit_graph(plan, needs))
@@ -201,7 +204,9 @@ class Client:
         it, unless the workers were started with ``isolated_arguments``. ``name`` is shown by monitoring tools.
         """
         self._agent.check_usable()
-        item = self._tasks.make_object(obj, b"" if name is None else name.encode())
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a text, got {name!r}")
+        item = self._tasks.make_object(obj, b"" if name is None else name.encode(errors="replace"))
         standstill.put_off(lambda: self._agent.store_sent(item))
         return ObjectReference(item.name, payload_size(item.payload), item.object_id)
 
@@ -218,15 +223,15 @@ class Client:
     def shutdown(self) -> None:
         """End the whole cluster, and this session with it.
 
-        Raise ValueError when the scheduler is protected; nothing has changed then.
+        Raise ValueError when the scheduler is protected; nothing has changed then. Raise ClientQuitException after the
+        end of the session.
         """
-        if self._agent.is_stopped:
-            return
         if not self._agent.request_shutdown():
             raise ValueError("Scheduler is in protected mode. Can't shutdown")
         self._agent.stop()
 
     def __enter__(self) -> Client:
+        self._agent.check_usable()
         return self
 
     def __exit__(
@@ -235,6 +240,7 @@ class Client:
         self.disconnect()
 
     async def __aenter__(self) -> Client:
+        self._agent.check_usable()
         return self
 
     async def __aexit__(
@@ -304,6 +310,17 @@ def _checked_row(row: Any) -> tuple[Any, ...]:
     if not isinstance(row, (tuple, list)):
         raise TypeError(f"map takes rows of arguments, each a tuple or a list, but got {type(row).__name__}")
     return tuple(row)
+
+
+def _options_of_map(capabilities: dict[str, int] | None) -> TaskOptions:
+    try:
+        return TaskOptions(capabilities)
+    except TypeError as error:
+        if isinstance(capabilities, dict):
+            raise
+        raise TypeError(
+            f"map takes one iterable of rows, each a tuple of the arguments of a call, and then capabilities: {error}"
+        ) from None
 
 
 def _restore(settings: dict[str, Any]) -> Client:

@@ -7,13 +7,17 @@ from typing import Any, Final
 
 from scaler.client.call_signature import CallSignature
 from scaler.client.function_record import FunctionRecord
-from scaler.client.function_stability import FunctionStability
+from scaler.client.function_stability import FunctionStability, is_pickled_by_name
 from scaler.client.serializer.default import DefaultSerializer
 from scaler.client.serializer.mixins import Serializer
-from scaler.utility.serialization import payload_size, serialize
+from scaler.utility.serialization import payload_size, serialize_as
 
 _MAXIMUM_ENTRIES: Final = 1024
 _MAXIMUM_KEPT_BYTES: Final = 64 * 1024
+_REMEDY: Final = (
+    " (it is sent by value, with what it refers to; one that is defined in a module which workers can import "
+    "is sent by its name)"
+)
 
 
 class FunctionCache:
@@ -51,4 +55,6 @@ class FunctionCache:
         signature = CallSignature(function)
         name = getattr(function, "__name__", None)
         text = name if isinstance(name, str) else ""
-        return FunctionRecord(text.encode(errors="replace"), serialize(self._serializer, function), signature)
+        remedy = "" if is_pickled_by_name(function) else _REMEDY
+        payload = serialize_as(f"function {text or repr(function)}", self._serializer, function, remedy)
+        return FunctionRecord(text.encode(errors="replace"), payload, signature)

@@ -56,7 +56,7 @@ class FunctionStability:
         """Add one object that the form contains; return whether it is stable."""
         if type(value) in _IMMUTABLE_TYPES:
             return True
-        if _is_pickled_by_name(value):
+        if is_pickled_by_name(value):
             if "." not in value.__qualname__:
                 self._globals.append((vars(sys.modules[value.__module__]), value.__qualname__, value))
             return True
@@ -105,7 +105,7 @@ def _names(code: types.CodeType) -> set[str]:
     return names
 
 
-def _is_pickled_by_name(value: Any) -> bool:
+def is_pickled_by_name(value: Any) -> bool:
     """Return whether a pickle holds only the module and the name of the function or class."""
     if not isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type)):
         return False

@@ -11,7 +11,9 @@ object storage. It is fetched and decoded by the first thread that asks for it, 
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import logging
+import numbers
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -19,9 +21,11 @@ from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, RUNNING, 
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scaler.client.future_owner import FutureOwner
+from scaler.client.stored_outcome import StoredOutcome
 from scaler.utility.exceptions import DeserializeObjectError, ObjectStorageException
 from scaler.utility.failures import deserialize_failure
 from scaler.utility.identifiers import ObjectID, TaskID
+from scaler.utility.interruption import is_interruption
 from scaler.utility.metadata.profile_result import ProfileResult
 from scaler.utility.serialization import deserialize
 
@@ -31,16 +35,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _Callback = Callable[["ScalerFuture"], object]
-
-
-class _StoredOutcome:
-    """A result in the object storage; the lock lets one thread fetch it while others wait."""
-
-    __slots__ = ("lock", "object_id")
-
-    def __init__(self, object_id: ObjectID) -> None:
-        self.object_id = object_id
-        self.lock = threading.Lock()
 
 
 class ScalerFuture(concurrent.futures.Future[Any]):
@@ -56,6 +50,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         "_metadata",
         "_outcome",
         "_owner",
+        "_quick_callbacks",
         "_result",
         "_state",
         "_task_id",
@@ -70,7 +65,8 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         self._made_condition: threading.Condition | None = None
         self._made_waiters: list[_Waiter] | None = None
         self._callbacks: list[_Callback] | None = None
-        self._outcome: _StoredOutcome | Buffer | None = None
+        self._quick_callbacks: list[_Callback] | None = None
+        self._outcome: StoredOutcome | Buffer | None = None
         self._is_failure = False
         self._is_awaited_by_receiver = False
         self._metadata = b""
@@ -117,6 +113,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         A result that wins the race is kept, and False returned. Raise TimeoutError when the verdict is not there in
         time; the request stays on its way.
         """
+        _check_timeout(timeout)
         if self._state == RUNNING:
             self._owner.request_cancel(self._task_id)
             self._wait(timeout)
@@ -124,8 +121,16 @@ class ScalerFuture(concurrent.futures.Future[Any]):
 
     def add_done_callback(self, fn: _Callback) -> None:
         """Call ``fn`` with this future once the task has ended: at once when it has, otherwise on another thread."""
-        if not self._add_callback(fn):
+        if not self._add_callback(fn, is_quick=False):
             self._run_callback(fn)
+
+    def when_fetched(self, fn: _Callback) -> None:
+        """Call ``fn`` with this future once the result is there. It is the client's own, and neither waits nor fails.
+
+        It waits for no callback of the user, which may take long: who receives calls it, or who fetches.
+        """
+        if not self._add_callback(fn, is_quick=True):
+            self._run_when_fetched([fn])
 
     def profiling_info(self) -> ProfileResult:
         """Return what the task cost, see ``ProfileResult``. Raise ValueError when that is not known."""
@@ -146,14 +151,18 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             if not ended.done():
                 ended.set_result(None)
 
-        self.add_done_callback(lambda _: loop.call_soon_threadsafe(wake))
+        def wake_loop(_: ScalerFuture) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, so that nobody awaits any more
+                loop.call_soon_threadsafe(wake)
+
+        self.when_fetched(wake_loop)
         try:
             yield from ended.__await__()
         except asyncio.CancelledError:  # of the awaiting coroutine; the loop must not wait for the verdict
             self._owner.request_cancel(self._task_id)
             raise
         if self.cancelled():
-            raise asyncio.CancelledError()
+            raise asyncio.CancelledError(self._describe_cancellation())
         return self.result()
 
     def __repr__(self) -> str:
@@ -165,11 +174,6 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             "a future cannot leave its process: wait for its result(), or let Client.get pass results between tasks"
         )
 
-    def __del__(self) -> None:
-        outcome = getattr(self, "_outcome", None)
-        if type(outcome) is _StoredOutcome:  # nobody will fetch it
-            self._owner.release(outcome.object_id)
-
     # --- the end of the task, as clients tell it
 
     def set_result_ready(self, outcome: ObjectID | Buffer, is_failure: bool = False, metadata: bytes = b"") -> None:
@@ -177,8 +181,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
 
         Raise InvalidStateError when the task had ended.
         """
-        undecoded = _StoredOutcome(outcome) if type(outcome) is ObjectID else outcome
-        if not self._end(FINISHED, undecoded, is_failure, metadata):
+        if not self._end(FINISHED, outcome, is_failure, metadata):
             raise concurrent.futures.InvalidStateError(f"{self._describe_state()}: {self!r}")
 
     def set_result(self, result: Any, profiling_info: ProfileResult | None = None) -> None:
@@ -189,24 +192,24 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         """End with an exception. Raise InvalidStateError when the task had ended."""
         self._set(None, exception, profiling_info)
 
-    def set_canceled(self) -> None:
-        """End as cancelled, unless the task has ended."""
-        self._end(CANCELLED_AND_NOTIFIED, None, False, b"")
+    def set_canceled(self, reason: str = "") -> None:
+        """End as cancelled, unless the task has ended. The reason is told to who asks for the result."""
+        self._end(CANCELLED_AND_NOTIFIED, None, False, b"", reason)
 
     def has_stored_result(self) -> bool:
         """Return whether the result has to be fetched."""
-        return type(self._outcome) is _StoredOutcome
+        return type(self._outcome) is StoredOutcome
 
     def prefetch(self) -> None:
         """Fetch and decode the result now. A failure of the storage becomes the future's exception."""
         outcome = self._outcome
-        if type(outcome) is not _StoredOutcome:
+        if type(outcome) is not StoredOutcome:
             return
         try:
             self._fetch(outcome, None)
         except (ObjectStorageException, TimeoutError) as error:
             if self._settle(outcome, None, error):
-                self._owner.release(outcome.object_id)
+                outcome.release()
 
     def prefetch_elsewhere(self) -> None:
         """Let another thread fetch the result, when it has to be fetched."""
@@ -242,7 +245,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     def _end(
         self,
         state: str,
-        outcome: _StoredOutcome | Buffer | None,
+        outcome: ObjectID | Buffer | None,
         is_failure: bool,
         metadata: bytes,
         result: Any = None,
@@ -261,17 +264,24 @@ class ScalerFuture(concurrent.futures.Future[Any]):
                 self._notify(condition)
         if self._is_awaited_by_receiver:
             self._owner.wake_waiting()
-        callbacks, self._callbacks = self._callbacks, None
-        if callbacks:
-            self._owner.run_elsewhere(lambda: self._run_callbacks(callbacks))
+        if self._callbacks or self._quick_callbacks:
+            self._call_back()
         elif self._made_waiters and self.has_stored_result():
             self._owner.run_elsewhere(self.prefetch)
         return True
 
+    def _call_back(self) -> None:
+        quick, self._quick_callbacks = self._quick_callbacks, None
+        if quick:
+            self._run_when_fetched(quick)
+        callbacks, self._callbacks = self._callbacks, None
+        if callbacks:
+            self._owner.call_back(lambda: self._run_callbacks(callbacks))
+
     def _assign_ending(
         self,
         state: str,
-        outcome: _StoredOutcome | Buffer | None,
+        outcome: ObjectID | Buffer | None,
         is_failure: bool,
         metadata: bytes,
         result: Any,
@@ -279,9 +289,12 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     ) -> bool:
         if self._state != RUNNING:
             return False
-        self._outcome, self._is_failure, self._metadata = outcome, is_failure, metadata
+        stored = StoredOutcome(outcome) if type(outcome) is ObjectID else None
+        self._outcome, self._is_failure, self._metadata = stored or outcome, is_failure, metadata
         self._result, self._exception = result, exception
-        self._state = state  # last: done() reads it without a lock
+        self._state = state  # after what belongs to it: done() reads it without a lock
+        if stored is not None:  # not before, for an ending that is cut off is repeated
+            stored.owner = self._owner
         return True
 
     def _notify(self, condition: threading.Condition) -> None:
@@ -297,13 +310,14 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     def _await_outcome(self, timeout: float | None) -> None:
         """Return once result or exception are there. Raise TimeoutError or CancelledError."""
         deadline = None
+        _check_timeout(timeout)
         if self._state == RUNNING:
             deadline = None if timeout is None else time.monotonic() + timeout
             self._wait(timeout)
         if self._state == CANCELLED_AND_NOTIFIED:
-            raise concurrent.futures.CancelledError()
+            raise concurrent.futures.CancelledError(self._describe_cancellation())
         outcome = self._outcome
-        if isinstance(outcome, _StoredOutcome):
+        if isinstance(outcome, StoredOutcome):
             if deadline is not None:
                 timeout = max(0.0, deadline - time.monotonic())
             self._fetch(outcome, timeout)
@@ -323,7 +337,7 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         with condition:
             condition.wait_for(self.done, timeout)
 
-    def _fetch(self, outcome: _StoredOutcome, timeout: float | None) -> None:
+    def _fetch(self, outcome: StoredOutcome, timeout: float | None) -> None:
         """Fetch, decode, and only then release the stored result. Raise TimeoutError or ObjectStorageException."""
         if not outcome.lock.acquire(timeout=-1 if timeout is None else timeout):
             raise concurrent.futures.TimeoutError(f"the result of {self!r} was not fetched within {timeout} seconds")
@@ -335,14 +349,16 @@ class ScalerFuture(concurrent.futures.Future[Any]):
         finally:
             outcome.lock.release()
         if is_first:
-            self._owner.release(outcome.object_id)
+            outcome.release()
 
     def _decode(self, payload: Buffer) -> tuple[Any, BaseException | None]:
         if self._is_failure:
             return None, deserialize_failure(payload)
         try:
             return deserialize(self._owner.serializer, payload), None
-        except Exception as error:  # code of the result's own class, or of the user's serializer
+        except BaseException as error:  # code of the result's own class, or of the user's serializer
+            if is_interruption(error):
+                raise
             failure = DeserializeObjectError(f"the result of task {self._task_id.hex()} cannot be decoded: {error!r}")
             failure.__cause__ = error
             return None, failure
@@ -356,22 +372,32 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             self._outcome = None
             return True
 
-    def _add_callback(self, callback: _Callback) -> bool:
+    def _add_callback(self, callback: _Callback, is_quick: bool) -> bool:
         with self._owner.future_lock:
             condition = self._made_condition
             if condition is None:
-                return self._append_callback(callback)
+                return self._append_callback(callback, is_quick)
         with condition:
-            return self._append_callback(callback)
+            return self._append_callback(callback, is_quick)
 
-    def _append_callback(self, callback: _Callback) -> bool:
+    def _append_callback(self, callback: _Callback, is_quick: bool) -> bool:
         if self._state != RUNNING:
             return False
-        if self._callbacks is None:
-            self._callbacks = []
+        if self._callbacks is None and self._quick_callbacks is None:
             self._owner.keep_receiving()
-        self._callbacks.append(callback)
+        if is_quick:
+            self._quick_callbacks = self._quick_callbacks or []
+            self._quick_callbacks.append(callback)
+        else:
+            self._callbacks = self._callbacks or []
+            self._callbacks.append(callback)
         return True
+
+    def _run_when_fetched(self, callbacks: list[_Callback]) -> None:
+        if self.has_stored_result():
+            self._owner.run_elsewhere(lambda: self._run_callbacks(callbacks))
+        else:
+            self._run_callbacks(callbacks)
 
     def _run_callbacks(self, callbacks: list[_Callback]) -> None:
         self.prefetch()
@@ -381,8 +407,14 @@ class ScalerFuture(concurrent.futures.Future[Any]):
     def _run_callback(self, callback: _Callback) -> None:
         try:
             callback(self)
-        except Exception:  # user code; as in the standard library
+        except Exception as error:  # user code; as in the standard library
+            if is_interruption(error):
+                raise
             logger.exception("exception calling callback for %r", self)
+
+    def _describe_cancellation(self) -> str:
+        reason = f" because {self._result}" if self._result else ""
+        return f"task {self._task_id.hex()} was cancelled{reason}"
 
     def _describe_state(self) -> str:
         if self._state == RUNNING:
@@ -399,3 +431,8 @@ class ScalerFuture(concurrent.futures.Future[Any]):
             if self._outcome is not None
             else (f"state=finished returned {type(self._result).__name__}")
         )
+
+
+def _check_timeout(timeout: object) -> None:
+    if timeout is not None and not isinstance(timeout, numbers.Real):
+        raise TypeError(f"timeout must be a number of seconds or None, got {timeout!r}")

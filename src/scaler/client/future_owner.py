@@ -54,4 +54,7 @@ class FutureOwner(Protocol):
         """Let the result be deleted, soon. Never blocks; may be called from finalizers."""
 
     def run_elsewhere(self, job: Callable[[], None]) -> None:
-        """Run the job on another thread, which it may block."""
+        """Run the job, a fetch, on another thread."""
+
+    def call_back(self, job: Callable[[], None]) -> None:
+        """Run the job, users' callbacks, on another thread, which it may block for as long as it likes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -13,10 +14,12 @@ from scaler.client.function_cache import FunctionCache
 from scaler.client.function_record import FunctionRecord
 from scaler.client.future import ScalerFuture
 from scaler.client.graph.graph_builder import GraphBuilder
-from scaler.client.graph.graph_plan import GraphPlan
+from scaler.client.graph.graph_plan import Call, GraphPlan
 from scaler.client.new_object import NewObject
 from scaler.client.task_factory import NewTask, TaskFactory
 from scaler.client.task_options import TaskOptions
+from scaler.utility.interruption import is_interruption
+from scaler.utility.serialization import PICKLE_ERRORS
 from scaler.utility.standstill import standstill
 
 _CHUNK_TASKS: Final = 512
@@ -62,9 +65,7 @@ class Submission:
 
     def submit_graph(self, plan: GraphPlan, capabilities: dict[str, int] | None) -> dict[str, ScalerFuture]:
         """Send a graph, what it needs first; return the futures of the calls that were asked for."""
-        records = {key: self._functions.record(call.function) for key, call in plan.calls.items()}
-        for key, call in plan.calls.items():
-            records[key].signature.bind(call.takes, {})  # as many values as names
+        records = {key: self._record_of_node(key, call) for key, call in plan.calls.items()}
         counts = Counter([record.digest for record in records.values()])
         unique = {record.digest: record for record in records.values()}
         functions = {digest: self._agent.acquire_function(unique[digest], count) for digest, count in counts.items()}
@@ -81,6 +82,16 @@ class Submission:
         used = [(functions[digest], count) for digest, count in counts.items()]
         self._agent.start_graph(PendingGraph(new.graph_id, tuple(futures.values()), used, object_ids), new.frames)
         return futures
+
+    def _record_of_node(self, key: str, call: Call) -> FunctionRecord:
+        try:
+            record = self._functions.record(call.function)
+            record.signature.bind(call.takes, _NO_KEYWORDS)  # as many values as names
+        except (TypeError, pickle.PicklingError) as error:
+            if type(error) not in PICKLE_ERRORS or is_interruption(error):
+                raise
+            raise type(error)(f"node {key!r}: {error}") from error
+        return record
 
     def _start(
         self, record: FunctionRecord, calls: list[tuple[tuple[Any, ...], dict[str, Any]]], options: TaskOptions

@@ -14,7 +14,7 @@ from scaler.client.task_options import TaskOptions
 from scaler.protocol.codec import Argument, ArgumentType, Task
 from scaler.utility.exceptions import MissingObjects
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID, TaskIDGenerator
-from scaler.utility.serialization import INLINE_TASK_BYTES, INLINE_VALUE_BYTES, serialize
+from scaler.utility.serialization import INLINE_TASK_BYTES, INLINE_VALUE_BYTES, serialize, serialize_as
 
 _VALUE = int(ArgumentType.value)
 _OBJECT_ID = int(ArgumentType.objectID)
@@ -93,14 +93,14 @@ class TaskFactory:
             level=level,
         )
 
-    def make_object(self, value: Any, name: bytes = b"") -> NewObject:
-        """Serialize one value as an object of its own."""
-        return self._make_object(serialize(self._serializer, value), name)
+    def make_object(self, value: Any, name: bytes = b"", what: str = "the object") -> NewObject:
+        """Serialize one value, which errors call ``what``, as an object of its own."""
+        return self._make_object(serialize_as(what, self._serializer, value), name)
 
-    def checked(self, reference: ObjectReference) -> ObjectID:
+    def checked(self, reference: ObjectReference, what: str = "argument") -> ObjectID:
         """Return the id of a sent object. Raise MissingObjects when it was not sent by this client, or was cleared."""
         if not self._is_known_reference(reference.object_id):
-            raise MissingObjects(f"unknown object: {reference.object_id!r}")
+            raise MissingObjects(f"unknown object: {reference.object_id!r} ({what})")
         return reference.object_id
 
     def _encode(self, values: Iterable[Any], objects: list[NewObject]) -> list[Argument]:

@@ -10,6 +10,7 @@ from scaler.config.types.zmq import ZMQConfig, ZMQType
 from scaler.utility.network_util import MAXIMUM_PORT, advertised_host
 
 _LOCAL_HOST = "127.0.0.1"
+_MONITOR_ENDING = "_monitor"
 
 
 def own_storage_address(scheduler: ZMQConfig) -> ObjectStorageConfig:
@@ -25,8 +26,21 @@ def own_storage_address(scheduler: ZMQConfig) -> ObjectStorageConfig:
 def own_monitor_address(scheduler: ZMQConfig) -> ZMQConfig:
     """Return where a scheduler publishes its state: at the second port after its own, or any free one, as above."""
     if scheduler.type is not ZMQType.tcp:
-        return dataclasses.replace(scheduler, host=f"{scheduler.host}_monitor")
+        return dataclasses.replace(scheduler, host=scheduler.host + _MONITOR_ENDING)
     return ZMQConfig(ZMQType.tcp, scheduler.host, _port_after(scheduler, MONITOR_PORT_OFFSET))
+
+
+def monitor_taken_for_scheduler(address: str) -> str:
+    """Return what to tell who has connected to the monitor stream of a scheduler, and wanted the scheduler."""
+    text = f"what answers at {address} is the monitor stream of a scheduler, and not the scheduler"
+    monitor = ZMQConfig.from_string(address)
+    if monitor.type is ZMQType.tcp and monitor.port is not None and monitor.port > MONITOR_PORT_OFFSET:
+        scheduler = dataclasses.replace(monitor, port=monitor.port - MONITOR_PORT_OFFSET)
+    elif monitor.host.endswith(_MONITOR_ENDING):
+        scheduler = dataclasses.replace(monitor, host=monitor.host.removesuffix(_MONITOR_ENDING))
+    else:
+        return text
+    return f"{text}, which is probably at {scheduler.to_address()}"
 
 
 def advertised_scheduler_address(bound: ZMQConfig, advertised: ZMQConfig | None) -> ZMQConfig:

@@ -143,7 +143,12 @@ class Request:
         if response_type not in _EXPECTED[self._request_type]:
             raise ObjectStorageException(f"malformed answer: type {response_type} to {self.describe()}")
         if response_type == ResponseType.STORAGE_FULL:
-            self.fail(ObjectStorageFullError(f"object storage server is full: {self.describe()}"))
+            self.fail(
+                ObjectStorageFullError(
+                    f"object storage server is full: its memory_limit_bytes leaves no room for {self.describe()} of "
+                    f"{self.size_bytes} bytes"
+                )
+            )
         elif response_type == ResponseType.TIMED_OUT:
             self.fail(
                 ObjectStorageTimeoutError(f"object did not exist within {self._timeout_seconds:g} s: {self.describe()}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cloudpickle
 
 from scaler.utility.exceptions import UnserializableError
+from scaler.utility.interruption import is_interruption
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,9 @@ def deserialize_failure(payload: Buffer) -> BaseException:
     """Return the exception of a failed task. Never fails: what cannot be loaded becomes ``UnserializableError``."""
     try:
         exception = pickle.loads(memoryview(payload))
-    except Exception as error:  # code of the exception's own class, or a damaged payload
+    except BaseException as error:  # code of the exception's own class, or a damaged payload
+        if is_interruption(error):
+            raise
         return UnserializableError(f"the failure of the task could not be loaded: {_describe(error)}")
     if isinstance(exception, BaseException):
         return exception
@@ -66,7 +69,9 @@ def _restore_failure(inner: bytes, kind: str, text: str) -> BaseException:
         try:
             exception: BaseException = pickle.loads(inner)
             return exception
-        except Exception as error:  # for instance its module is missing here
+        except BaseException as error:  # for instance its module is missing here
+            if is_interruption(error):
+                raise
             reason = f"loading it failed: {_describe(error).splitlines()[-1]}"
     return UnserializableError(f"the task raised {kind} ({reason}):\n{text}", type_name=kind, traceback_text=text)
 

@@ -16,11 +16,11 @@ import pickle
 import struct
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import cloudpickle
-
 from scaler.client.serializer.default import DefaultSerializer
 from scaler.client.serializer.mixins import Serializer
 from scaler.utility.exceptions import DeserializeObjectError
+from scaler.utility.interruption import is_interruption
+from scaler.utility.pickler import Pickler
 from scaler.utility.shared_arrays import UnsharingPickler, shared_memory, writable
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ INLINE_VALUE_BYTES: Final = 32 * 1024
 
 INLINE_TASK_BYTES: Final = 128 * 1024
 """How many bytes of arguments one task message carries at most."""
+
+PICKLE_ERRORS: Final = (TypeError, pickle.PicklingError)
+"""What pickle raises about a value that it cannot serialize, besides what code of the value raises."""
 
 _PROTOCOL: Final = 5
 _OUT_OF_BAND_BYTES: Final = 64 * 1024  # below this, a copy costs less than a buffer of its own
@@ -53,13 +56,23 @@ def serialize(serializer: Serializer, value: Any) -> bytes | list[Buffer]:
     The buffers may be the value's own memory: send or copy them before the value may change.
     """
     if type(serializer) is not DefaultSerializer:
-        return serializer.serialize(value)
+        return _serialize_by(serializer, value)
     kind = type(value)
     if kind in _PICKLE_OF_BYTES and len(value) >= _OUT_OF_BAND_BYTES:
         return [_PICKLE_OF_BYTES[kind] + len(value).to_bytes(8, "little"), value, _PICKLE_END]
     if kind in _PLAIN_TYPES:
         return pickle.dumps(value, _PROTOCOL)
     return _serialize_with_buffers(value)
+
+
+def serialize_as(what: str, serializer: Serializer, value: Any, remedy: str = "") -> bytes | list[Buffer]:
+    """Return the value's payload. What pickle raises about it says what it is, and what would help."""
+    try:
+        return serialize(serializer, value)
+    except Exception as error:
+        if type(error) not in PICKLE_ERRORS or is_interruption(error):
+            raise
+        raise type(error)(f"{what} cannot be serialized: {error}{remedy}") from error
 
 
 def payload_size(payload: Buffer | Sequence[Buffer]) -> int:
@@ -82,6 +95,14 @@ def deserialize(serializer: Serializer, payload: Buffer, is_shared: bool = False
     return pickle.loads(view)
 
 
+def _serialize_by(serializer: Any, value: Any) -> bytes:  # a typed one would be checked here, with another error
+    payload = serializer.serialize(value)
+    if not isinstance(payload, (bytes, bytearray, memoryview)):
+        name = type(serializer).__name__
+        raise TypeError(f"serialize of the serializer {name} must return bytes, but returned {type(payload).__name__}")
+    return payload if type(payload) is bytes else bytes(payload)
+
+
 def _serialize_with_buffers(value: Any) -> bytes | list[Buffer]:
     buffers: list[memoryview] = []
     has_shared = False
@@ -99,7 +120,7 @@ def _serialize_with_buffers(value: Any) -> bytes | list[Buffer]:
         return False
 
     file = io.BytesIO()
-    cloudpickle.Pickler(file, protocol=_PROTOCOL, buffer_callback=take_buffer).dump(value)
+    Pickler(file, protocol=_PROTOCOL, buffer_callback=take_buffer).dump(value)
     if has_shared:  # rare, and a pickler that looks at every object is slower
         buffers.clear()
         file = io.BytesIO()

@@ -7,7 +7,7 @@ import pickle
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-import cloudpickle
+from scaler.utility.pickler import Pickler
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _PROTOCOL: Final = 5
 
 
-class UnsharingPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+class UnsharingPickler(Pickler):
     """Pickles an array that is read-only because tasks share it like one that can be written."""
 
     def reducer_override(self, obj: Any) -> Any:

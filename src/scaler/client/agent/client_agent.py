@@ -6,9 +6,10 @@ socket, which is thread-safe. ``_lock`` guards the core; it is never held while 
 nor while futures end, since these take their own locks. User code (callbacks) and fetches run on a small pool that is
 made when it is first needed.
 
-A step of receiving may be cut off anywhere by an exception of a signal handler, such as KeyboardInterrupt, when the
-main thread takes it. So a batch stays in ``_received`` until it has been handled completely, and an ending in the core
-until it has run; the next step, of whatever thread, repeats one that was cut off, which the core is prepared for.
+A step of receiving may be cut off anywhere by an exception of a signal handler, such as KeyboardInterrupt or that of an
+alarm, when the main thread takes it (``utility/interruption.py``). So a batch stays in ``_received`` until it has been
+handled completely, and an ending in the core until it has run; the next step, of whatever thread, repeats one that was
+cut off, which the core is prepared for.
 
 Order of a stop: the core stops and ends all futures; the disconnect message is queued; the thread leaves its loop,
 repeats a step that was cut off, ends what has still not ended, closes the socket (which writes what is queued within a
@@ -46,6 +47,7 @@ from scaler.io.ymq.reception import Reception
 from scaler.protocol import message
 from scaler.utility.exceptions import ClientQuitException, DisconnectedError
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
+from scaler.utility.interruption import is_interruption
 from scaler.utility.process_mark import ProcessMark
 from scaler.utility.process_meter import ProcessMeter
 from scaler.utility.standstill import standstill
@@ -85,7 +87,8 @@ class ClientAgent:
         self._core = ClientCore(identity, link.address, timeout_seconds, heartbeat_interval_seconds, time.monotonic())
         self._released: collections.deque[ObjectID] = collections.deque()  # appended to by finalizers, without a lock
         self._is_abandoned = False
-        self._pool = JobPool()
+        self._fetches = JobPool("scaler client fetches")
+        self._callbacks = JobPool("scaler client callbacks")
         self._storage = ClientStorage(identity)
         self._meter = ProcessMeter()
         self._dispatcher = Dispatcher(self._core, repr(identity), timeout_seconds, link.connect_failure)
@@ -171,10 +174,10 @@ class ClientAgent:
             PendingTask(ScalerFuture(task.task_id, self), function, tuple([item.object_id for item in task.objects]))
             for task in tasks
         ]
-        with self._lock:
-            for task in pending:
-                self._core.on_submit(task)
         try:
+            with self._lock:
+                for task in pending:
+                    self._core.on_submit(task)
             self._check_running()  # after the registration, so that a stop meanwhile ends these tasks too
             self._link.send_all([task.frame for task in tasks], self._is_stopping, may_wait=True)
         except BaseException:
@@ -189,9 +192,9 @@ class ClientAgent:
 
         Takes over the references to its functions, also when it raises.
         """
-        with self._lock:
-            self._core.on_graph_submit(graph)
         try:
+            with self._lock:
+                self._core.on_graph_submit(graph)
             self._check_running()  # after the registration, so that a stop meanwhile ends this graph too
             for frame in frames:
                 self._link.send_all([frame], self._is_stopping)
@@ -215,8 +218,12 @@ class ClientAgent:
         self._released.append(object_id)
 
     def run_elsewhere(self, job: Callable[[], None]) -> None:
-        """Run the job on the pool."""
-        self._pool.run(job)
+        """Run the job, a fetch, on the pool for these."""
+        self._fetches.run(job)
+
+    def call_back(self, job: Callable[[], None]) -> None:
+        """Run the job, users' callbacks, on the pool for these."""
+        self._callbacks.run(job)
 
     # --- the client's life, called by users' threads
 
@@ -242,7 +249,7 @@ class ClientAgent:
             self._core.on_shutdown_requested()
         self._link.send_all([message.encode("clientDisconnect", disconnectType="shutdown")], self._is_stopping)
         self._reception.call_thread()
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(lambda: self._core.shutdown_answer is not None or self.is_stopped, limit)
             answer = self._core.shutdown_answer
         if answer is None:
@@ -289,6 +296,8 @@ class ClientAgent:
         try:
             self._step(limit_seconds)
         except Exception as error:
+            if is_interruption(error):
+                raise
             if not self._is_stopping():  # when it is, the socket may be closed already
                 self._fail(error)
 
@@ -337,7 +346,7 @@ class ClientAgent:
     def _open_storage(self) -> None:
         """Wait for the scheduler's first echo, and connect to the storage that it names."""
         try:
-            with self._changed:
+            with self._lock:
                 self._changed.wait_for(
                     lambda: self._core.state is not ClientState.connecting, self._timeout_seconds + 1
                 )
@@ -356,7 +365,7 @@ class ClientAgent:
         standstill.put_off(lambda: self._change_now(change))
 
     def _change_now(self, change: Callable[[ClientCore], None]) -> None:
-        with self._changed:
+        with self._lock:
             change(self._core)
             self._changed.notify_all()
         self._outlet.flush()
@@ -378,7 +387,7 @@ class ClientAgent:
 
     def _leave(self) -> None:
         """Stop the core and tell the scheduler, unless it stopped by itself."""
-        with self._changed:
+        with self._lock:
             is_leaving = self._core.state is not ClientState.stopped and self._core.is_connected
             self._core.on_stop()
             self._changed.notify_all()
@@ -389,7 +398,8 @@ class ClientAgent:
     def _close(self) -> None:
         self._link.close()
         self._storage.close(has_to_delete=self._core.failure is not None)
-        self._pool.close()
+        self._fetches.close()
+        self._callbacks.close()
         self._reception.close()
         self._outlet.close()
         self._dispatcher.close()  # they refer to this object, which shall go with its last user, descriptors and all

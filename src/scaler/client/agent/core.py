@@ -20,6 +20,7 @@ from scaler.client.agent.pending_graph import PendingGraph
 from scaler.client.agent.pending_task import PendingTask
 from scaler.client.agent.printed_text import PrintedText
 from scaler.client.future import ScalerFuture
+from scaler.config.derived_addresses import monitor_taken_for_scheduler
 from scaler.protocol import codec
 from scaler.utility.exceptions import (
     ClientShutdownException,
@@ -29,10 +30,12 @@ from scaler.utility.exceptions import (
     WorkerDiedError,
 )
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID
+from scaler.utility.interruption import is_interruption
 
 logger = logging.getLogger(__name__)
 
 _DELETE_BATCH_OBJECTS: Final = 4096
+_CLIENT_HAS_LEFT: Final = "its client has left: get results before it is disconnected, or dropped"
 
 
 class ClientState(enum.Enum):
@@ -179,6 +182,10 @@ class ClientCore:
             self.failure = failure
             self.state = ClientState.stopped
             self._end_all()
+
+    def on_monitor_stream(self) -> None:
+        """End because what is connected to is not the scheduler, but the stream of its state."""
+        self.on_failure(DisconnectedError(monitor_taken_for_scheduler(self._scheduler_address)))
 
     def on_repetition(self) -> None:
         """Expect the messages of a batch again whose handling was cut off somewhere.
@@ -390,13 +397,13 @@ def _fail_together(futures: list[ScalerFuture], failure_id: ObjectID, metadata: 
         for future in others:
             _fail_with_copy(future, failure)
 
-    first.add_done_callback(pass_on)
+    first.when_fetched(pass_on)
     first.set_result_ready(failure_id, True, metadata)
 
 
 def _end_as_stopped(future: ScalerFuture, failure: BaseException | None) -> None:
     if failure is None:
-        future.set_canceled()
+        future.set_canceled(_CLIENT_HAS_LEFT)
     else:
         _fail_with_copy(future, failure)
 
@@ -405,7 +412,9 @@ def _fail_with_copy(future: ScalerFuture, failure: BaseException) -> None:
     """Give each future an exception of its own: every ``raise`` of a shared one would lengthen its traceback."""
     try:
         own = copy.copy(failure)
-    except Exception:  # code of the exception's own class, which may want other arguments
+    except Exception as error:  # code of the exception's own class, which may want other arguments
+        if is_interruption(error):
+            raise
         own = failure
     own.__cause__ = failure.__cause__
     _fail(future, own)

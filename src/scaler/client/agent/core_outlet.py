@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from scaler.client.agent.core import ClientCore
+from scaler.utility.interruption import is_interruption
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,9 @@ class CoreOutlet:
             ending()
         except concurrent.futures.InvalidStateError:  # somebody else has set the future's result
             self._core.counters["futures that had ended"] += 1
-        except Exception:  # outermost: such as of the stream that shows what tasks print
+        except Exception as error:  # outermost: such as of the stream that shows what tasks print
+            if is_interruption(error):
+                raise
             self._core.counters["failed endings"] += 1
             logger.exception("%s: the end of a task, or what it printed, could not be told", self._owner)
 

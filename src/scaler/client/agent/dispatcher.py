@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from scaler.client.agent.core import ClientCore
+from scaler.client.agent.core import ClientCore, ClientState
 from scaler.io.ymq.ymq import ErrorCode, PeerEvent
 from scaler.protocol import codec, message
+from scaler.utility.interruption import is_interruption
 
 logger = logging.getLogger(__name__)
+
+_STATE: Final = "state"
+"""How the names of the messages of the monitor stream begin."""
 
 
 class Dispatcher:
@@ -39,7 +43,7 @@ class Dispatcher:
         }
 
     def handle(self, item: Any, now_seconds: float) -> None:
-        """Handle a frame or an event; one that cannot be is counted and logged."""
+        """Handle a frame or an event; one that cannot be is counted and logged. Raise what signal handlers raise."""
         if isinstance(item, PeerEvent):
             self._handle_event(item, now_seconds)
             return
@@ -51,14 +55,21 @@ class Dispatcher:
                 self._hot_handlers[type(hot)](hot)
             else:
                 kind, body = message.decode(item)
-                self._cold_handlers[kind](body)
-        except Exception:  # outermost: one bad message must not end the client
+                self._find_cold_handler(kind)(body)
+        except Exception as error:  # outermost: one bad message must not end the client
+            if is_interruption(error):
+                raise
             self._core.counters["bad messages"] += 1
             logger.exception("%s: a message of the scheduler could not be handled", self._owner)
 
     def close(self) -> None:
         """Forget the handlers, which refer to this object, so that it goes with its last user."""
         self._cold_handlers.clear()
+
+    def _find_cold_handler(self, kind: str) -> Callable[[Any], None]:
+        if kind.startswith(_STATE) and self._core.state is not ClientState.ready:  # never once a scheduler has answered
+            return lambda _: self._core.on_monitor_stream()
+        return self._cold_handlers[kind]
 
     def _handle_event(self, event: PeerEvent, now_seconds: float) -> None:
         if event == PeerEvent.connected:

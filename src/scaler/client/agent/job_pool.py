@@ -1,4 +1,4 @@
-"""A few threads for what must not run on the thread that receives: users' callbacks, and fetches."""
+"""A few threads for what must not run on the thread that receives: one pool for users' callbacks, one for fetches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ _THREADS: Final = 4
 class JobPool:
     """Runs jobs on threads that are made when the first job comes. Its queue is bounded by the client's futures."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        """``name`` is that of the threads."""
+        self._name = name
         self._lock = threading.RLock()
         self._executor: ThreadPoolExecutor | None = None
         self._is_closed = False
@@ -22,7 +24,7 @@ class JobPool:
         """Run the job on a thread of the pool; after the end, on the caller's."""
         with self._lock:
             if self._executor is None and not self._is_closed:
-                self._executor = ThreadPoolExecutor(_THREADS, "scaler client pool")
+                self._executor = ThreadPoolExecutor(_THREADS, self._name)
             executor = self._executor
         if executor is not None:
             try:

@@ -74,8 +74,8 @@ class GraphBuilder:
 
     def _data_argument(self, key: str, value: Any, uses: int, objects: list[NewObject]) -> codec.Argument:
         if type(value) is ObjectReference:
-            return codec.Argument(_OBJECT_ID, self._tasks.checked(value))
-        item = self._tasks.make_object(value, key.encode(errors="replace"))
+            return codec.Argument(_OBJECT_ID, self._tasks.checked(value, f"node {key!r}"))
+        item = self._tasks.make_object(value, key.encode(errors="replace"), f"node {key!r}")
         payload = item.payload
         if type(payload) is bytes and (len(payload) <= _SMALL_BYTES or len(payload) * uses <= INLINE_VALUE_BYTES):
             return codec.Argument(_VALUE, payload)

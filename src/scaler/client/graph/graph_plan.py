@@ -31,8 +31,10 @@ class GraphPlan(NamedTuple):
         """Return the plan for some keys of a graph.
 
         Raise KeyError for a key or argument that is no node, or a key that is repeated, TypeError for an argument that
-        is not a name, and graphlib.CycleError when nodes need each other.
+        is not a name, or a text in the place of keys, and graphlib.CycleError when nodes need each other.
         """
+        if isinstance(keys, (str, bytes)):
+            raise TypeError(f"keys must be a list of names of nodes, but got the text {keys!r}: write [{keys!r}]")
         wanted = list(keys)
         repeated = [key for key, count in Counter(wanted).items() if count > 1]
         if repeated:

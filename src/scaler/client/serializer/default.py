@@ -5,9 +5,8 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-import cloudpickle
-
 from scaler.client.serializer.mixins import Serializer
+from scaler.utility.pickler import dumps
 
 
 class DefaultSerializer(Serializer):
@@ -16,8 +15,7 @@ class DefaultSerializer(Serializer):
     @staticmethod
     def serialize(obj: Any) -> bytes:
         """Return the object's pickle, which holds functions and classes of ``__main__`` by value."""
-        payload: bytes = cloudpickle.dumps(obj, protocol=pickle.HIGHEST_PROTOCOL)
-        return payload
+        return dumps(obj, pickle.HIGHEST_PROTOCOL)
 
     @staticmethod
     def deserialize(payload: bytes) -> Any:

@@ -180,7 +180,7 @@ class Agent:
         try:
             handler = self._from_scheduler.get(codec.which(frame))
             if handler is None:
-                logging.error("the scheduler sent a message of kind %d, which is not for workers", codec.which(frame))
+                self._patience.on_unexpected(codec.which(frame))
             else:
                 handler(frame)
         except codec.CodecError as error:

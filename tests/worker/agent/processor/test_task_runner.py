@@ -461,11 +461,12 @@ def test_what_cannot_be_decoded_is_named(bench, kind, where):
     assert bench.returned(add, 1) == 1
 
 
-def test_names_the_missing_module(bench):
+def test_names_the_missing_module_and_the_function(bench):
     function_id = bench.store(add)
     bench.storage.objects[function_id] = b"cno_such_module_anywhere\nfunction\n."
     error = bench.raised(function_id, cause=codec.TaskEndCause.objectUnavailable)
-    assert "no_such_module_anywhere" in str(error) and function_id.hex() in str(error)
+    assert "function no_such_module_anywhere.function could not be decoded" in str(error)
+    assert "No module named 'no_such_module_anywhere'" in str(error)
 
 
 def test_names_a_serializer_that_cannot_be_decoded(bench):

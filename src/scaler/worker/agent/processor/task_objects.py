@@ -223,9 +223,18 @@ def _decoded(
     try:
         return decode(payload)
     except BaseException as error:
-        names = [what, None if position is None else str(position), None if object_id is None else object_id.hex()]
+        which = _function_name(payload) if what == "function" else ""
+        if not which and object_id is not None:
+            which = object_id.hex()
+        names = [what, None if position is None else str(position), which]
         name = " ".join(filter(None, names))
         raise DeserializeObjectError(f"{name} could not be decoded: {type(error).__name__}: {_text(error)}") from error
+
+
+def _function_name(payload: Buffer) -> str:
+    from scaler.worker.agent.processor.pickled_name import pickled_name  # only needed where a task has failed
+
+    return pickled_name(payload)
 
 
 def _text(error: BaseException) -> str:
