@@ -57,10 +57,11 @@ public:
     // Listens, and returns what peers find the socket by. Throws std::system_error.
     std::string listen();
 
-    // Sends an answer. A large payload that is no file is answered by overTcp instead.
-    void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload);
+    // Sends an answer. A large payload that is no file is answered by overTcp instead. A connection for which there is
+    // no memory is closed.
+    void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) noexcept;
 
-    void close(ConnectionId connection, const std::string& reason);
+    void close(ConnectionId connection, const std::string& reason) noexcept;
 
     // No further request is read, of any connection.
     void pauseReading();

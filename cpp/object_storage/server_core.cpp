@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <span>
 #include <vector>
 
@@ -213,29 +214,48 @@ void ServerCore::wait(ConnectionId connection, const RequestHeader& header, cons
     waiting_.add({.connection = connection, .header = header, .awaited = awaited, .deadline = deadline});
 }
 
-// Answers what waits for an id, in the order of arrival; what waits for a copy comes right behind that copy. The stack
-// is explicit because peers decide how long a chain of copies is.
+// Answers what waits for an id, in the order of arrival; what waits for a copy comes right behind that copy. What is
+// still to be released is on a stack because peers decide how long a chain of copies is. Every request that is taken is
+// answered or costs its own connection: it is not that of the caller.
 void ServerCore::releaseWaiting(const ObjectId& id) {
-    std::vector<WaitingRequest> stack = waiting_.takeFor(id);
-    std::reverse(stack.begin(), stack.end());
-    while (!stack.empty()) {
-        const WaitingRequest request = stack.back();
-        stack.pop_back();
-        if (request.header.type == RequestType::getObject) {
-            answerGet(request.connection, request.header, *table_.find(request.awaited));
-        } else if (!table_.duplicate(request.awaited, request.header.objectId)) {
-            answer(request.connection, request.header, ResponseType::storageFull);
-        } else {
-            answer(request.connection, request.header, ResponseType::duplicateOk);
-            const std::vector<WaitingRequest> next = waiting_.takeFor(request.header.objectId);
-            stack.insert(stack.end(), next.rbegin(), next.rend());
+    ObjectId current = id;
+    std::vector<ObjectId> outer;
+    while (true) {
+        const std::optional<WaitingRequest> request = waiting_.takeNextFor(current);
+        if (request && request->header.type == RequestType::getObject) {
+            answerGet(request->connection, request->header, *table_.find(current));
+        } else if (request && releaseDuplicate(*request, outer)) {
+            current = request->header.objectId;
+        } else if (!request && outer.empty()) {
+            return;
+        } else if (!request) {
+            current = outer.back();
+            outer.pop_back();
         }
     }
 }
 
+// Returns whether there is a copy now; then what the request has waited for is on the stack.
+bool ServerCore::releaseDuplicate(const WaitingRequest& request, std::vector<ObjectId>& outer) {
+    const std::size_t depth = outer.size();
+    try {
+        outer.push_back(request.awaited);
+        if (table_.duplicate(request.awaited, request.header.objectId)) {
+            answer(request.connection, request.header, ResponseType::duplicateOk);
+            return true;
+        }
+        answer(request.connection, request.header, ResponseType::storageFull);
+    } catch (const std::bad_alloc&) {
+        onClosed(request.connection);
+        outbox_.close(request.connection, "out of memory");
+    }
+    outer.resize(depth);
+    return false;
+}
+
 void ServerCore::onTime(Time now) {
-    for (const WaitingRequest& request : waiting_.takeExpired(now)) {
-        answer(request.connection, request.header, ResponseType::timedOut);
+    while (const std::optional<WaitingRequest> request = waiting_.takeNextExpired(now)) {
+        answer(request->connection, request->header, ResponseType::timedOut);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "object_storage/header.h"
 #include "object_storage/object_table.h"
@@ -16,7 +17,8 @@
 
 namespace scaler::object_storage {
 
-// Where the core's decisions go. A call must not call back into the core.
+// Where the core's decisions go. A call must not call back into the core, and not throw: what fails costs the
+// connection that it is about.
 class Outbox {
 public:
     Outbox() = default;
@@ -116,6 +118,7 @@ private:
 
     void wait(ConnectionId connection, const RequestHeader& header, const ObjectId& awaited, Time now);
     void releaseWaiting(const ObjectId& id);
+    bool releaseDuplicate(const WaitingRequest& request, std::vector<ObjectId>& outer);
     void answer(ConnectionId connection, const RequestHeader& header, ResponseType type,
                 const ymq::Bytes& payload = ymq::Bytes());
     void answerGet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& bytes);

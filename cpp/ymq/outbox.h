@@ -34,7 +34,7 @@ public:
     static constexpr std::size_t kFirstChunkBytes = 4 * 1024;
     static constexpr std::size_t kChunkBytes = 64 * 1024;
 
-    explicit Outbox(Keep keep) noexcept : keep_(keep) {}
+    explicit Outbox(Keep keep) : keep_(keep) {}
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
 
