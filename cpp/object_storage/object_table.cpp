@@ -47,6 +47,7 @@ bool ObjectTable::set(const ObjectId& id, ymq::Bytes bytes) {
     if (isSmall) {
         share(contents_.begin());
     }
+    freeDroppedAboveLimit();
     return true;
 }
 
@@ -182,8 +183,29 @@ void ObjectTable::release(Contents::iterator content) noexcept {
         shareable_.erase(content->hash);
     }
     Contents released;
-    Contents& destination = content->bytes.size() >= kLargeBytes ? dropped_ : released;
+    const bool isLarge = content->bytes.size() >= kLargeBytes;
+    droppedBytes_ += isLarge ? content->bytes.size() : 0;
+    Contents& destination = isLarge ? dropped_ : released;
     destination.splice(destination.begin(), contents_, content);
+}
+
+void ObjectTable::freeOneDropped() noexcept {
+    droppedBytes_ -= dropped_.back().bytes.size();
+    dropped_.pop_back();
+}
+
+void ObjectTable::freeSomeDropped() noexcept {
+    const std::uint64_t before = droppedBytes_;
+    while (!dropped_.empty() && before - droppedBytes_ < kFreedAtOnceBytes) {
+        freeOneDropped();
+    }
+}
+
+void ObjectTable::freeDroppedAboveLimit() noexcept {
+    while (options_.memoryLimitBytes > 0 && !dropped_.empty() &&
+           contentBytes_ + droppedBytes_ > options_.memoryLimitBytes) {
+        freeOneDropped();
+    }
 }
 
 bool ObjectTable::check() const {

@@ -248,18 +248,20 @@ void Server::Shell::handle(ConnectionId connection, const Request& request) {
         log(LogLevel::warning, [&] { return std::string("cannot handle a request: ") + failure.what(); });
         close(connection, "out of memory");
     }
-    if (core_.hasIdleWork() && !isIdleWorkPosted_) {
-        postIdleWork();
-    }
+    postIdleWork();
 }
 
-// Behind the turn in which the transport writes.
+// Behind the turn in which the transport writes, and then behind what others have asked for meanwhile.
 void Server::Shell::postIdleWork() {
+    if (!core_.hasIdleWork() || isIdleWorkPosted_) {
+        return;
+    }
     const auto kept = [this](auto work) { return ymq::keptIn(idleMemory_, std::move(work)); };
     boost::asio::post(context_, kept([this, kept] {
                           boost::asio::post(context_, kept([this] {
                                                 isIdleWorkPosted_ = false;
                                                 core_.onIdle();
+                                                postIdleWork();
                                             }));
                       }));
     isIdleWorkPosted_ = true;

@@ -85,8 +85,9 @@ public:
     void onClosed(ConnectionId connection);
     void onTime(Time now);
 
-    // What can be done once the answers are on their way: large contents that were replaced or deleted are freed.
-    void onIdle() { table_.freeDropped(); }
+    // What can be done once the answers are on their way: some of the large contents that were replaced or deleted are
+    // freed.
+    void onIdle() { table_.freeSomeDropped(); }
     bool hasIdleWork() const { return table_.hasDropped(); }
 
     // Returns how long the next frame of the connection may be.
