@@ -89,11 +89,18 @@ public:
     void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) noexcept override;
     void close(ConnectionId connection, const std::string& reason) noexcept override;
     void closeAfterAnswers(ConnectionId connection, const std::string& reason) noexcept override;
+    void hold(ConnectionId connection) noexcept override;
+    void release(ConnectionId connection) noexcept override;
+    std::uint64_t receivedBytes(ConnectionId connection) const noexcept override {
+        return transport_.receivedBytes(connection);
+    }
 
 private:
     struct Peer {
         std::string identity;
+        // Each of these is a reason not to read.
         bool isPaused = false;
+        bool isHeld = false;
         bool isEnding = false;
     };
 
@@ -105,6 +112,7 @@ private:
     void armTimer();
     void beginStop();
     void stopWhenDrained(Clock::time_point limit);
+    void resume(ConnectionId connection, const Peer& peer);
     void send(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload);
     void endSoon(ConnectionId connection, const std::string& reason);
     // The text is made here, so that there need not be memory for it.
@@ -269,9 +277,28 @@ void Server::Shell::postIdleWork() {
 
 void Server::Shell::onWritten(ymq::ConnectionId connection, std::uint64_t outboundBytes) {
     const auto found = peers_.find(connection);
-    if (found != peers_.end() && found->second.isPaused && !found->second.isEnding && !isStopping_ &&
-        outboundBytes <= outboundBoundBytes_ / 2) {
+    if (found != peers_.end() && found->second.isPaused && outboundBytes <= outboundBoundBytes_ / 2) {
         found->second.isPaused = false;
+        resume(connection, found->second);
+    }
+}
+
+void Server::Shell::hold(ConnectionId connection) noexcept {
+    if (const auto found = peers_.find(connection); found != peers_.end()) {
+        found->second.isHeld = true;
+        transport_.pauseReading(connection);
+    }
+}
+
+void Server::Shell::release(ConnectionId connection) noexcept {
+    if (const auto found = peers_.find(connection); found != peers_.end()) {
+        found->second.isHeld = false;
+        resume(connection, found->second);
+    }
+}
+
+void Server::Shell::resume(ConnectionId connection, const Peer& peer) {
+    if (!peer.isPaused && !peer.isHeld && !peer.isEnding && !isStopping_) {
         transport_.resumeReading(connection);
     }
 }

@@ -9,16 +9,13 @@
 
 namespace scaler::object_storage {
 
-ServerCore::ServerCore(const Options& options, Outbox& outbox)
-    : options_(options), outbox_(outbox), table_(options.table), waiting_(options.table.hashKey) {}
-
 void ServerCore::onConnected(ConnectionId connection) { connections_.try_emplace(connection); }
 
 void ServerCore::onClosed(ConnectionId connection) {
     waiting_.dropConnection(connection);
     const auto found = connections_.find(connection);
     if (found != connections_.end()) {
-        endIncomplete(found->second);
+        endIncomplete(connection, found->second);
         connections_.erase(found);
     }
 }
@@ -40,19 +37,8 @@ void ServerCore::onFrame(ConnectionId connection, const ymq::Bytes& frame, Time 
         return;
     }
     const RequestHeader header = *state.incomplete;
-    endIncomplete(state);
+    endIncomplete(connection, state);
     onPayload(connection, header, frame, now);
-}
-
-bool ServerCore::isCounted(const RequestHeader& header) const {
-    return header.type == RequestType::setObject && header.payloadLength > options_.droppablePayloadBytes;
-}
-
-void ServerCore::endIncomplete(Connection& state) {
-    if (state.incomplete && isCounted(*state.incomplete)) {
-        announcedBytes_ -= state.incomplete->payloadLength;
-    }
-    state.incomplete.reset();
 }
 
 void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq::Bytes& frame, Time now) {
@@ -63,7 +49,7 @@ void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq:
     }
     count(*header);
     if (header->type == RequestType::setObject) {
-        beginSet(connection, state, *header);
+        beginSet(connection, state, *header, now);
     } else if (header->type != RequestType::duplicateObjectId) {
         onBareRequest(connection, *header, now);
     } else if (header->payloadLength != kObjectIdMessageBytes) {
@@ -113,22 +99,6 @@ void ServerCore::onBareRequest(ConnectionId connection, const RequestHeader& hea
             break;  // these have payloads
     }
     refuse(connection, "unknown request type " + std::to_string(static_cast<unsigned>(header.type)));
-}
-
-void ServerCore::beginSet(ConnectionId connection, Connection& state, const RequestHeader& header) {
-    if (header.payloadLength > options_.payloadLimitBytes) {
-        refusePayload(connection, header);
-    } else if (isCounted(header) && !table_.canEverHold(announcedBytes_ + header.payloadLength)) {
-        // Taking the payload in only to drop it would break the limit, and there is no other way around it.
-        answer(connection, header, ResponseType::storageFull);
-        ++counts_.refusedConnections;
-        onClosed(connection);
-        outbox_.closeAfterAnswers(connection, "set of " + std::to_string(header.payloadLength) +
-                                                  " bytes, more than the memory limit leaves room for");
-    } else {
-        announcedBytes_ += isCounted(header) ? header.payloadLength : 0;
-        state.incomplete = header;
-    }
 }
 
 void ServerCore::onPayload(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload, Time now) {
@@ -256,6 +226,9 @@ bool ServerCore::releaseDuplicate(const WaitingRequest& request, std::vector<Obj
 void ServerCore::onTime(Time now) {
     while (const std::optional<WaitingRequest> request = waiting_.takeNextExpired(now)) {
         answer(request->connection, request->header, ResponseType::timedOut);
+    }
+    if (nextStallCheck_ && *nextStallCheck_ <= now) {
+        endStalledArrivals(now);
     }
 }
 

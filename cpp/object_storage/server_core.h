@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "object_storage/arrival_room.h"
 #include "object_storage/header.h"
 #include "object_storage/object_table.h"
 #include "object_storage/waiting_requests.h"
@@ -35,6 +36,13 @@ public:
 
     // Ends a connection once its peer has had time to read the answers; nothing more is read from it.
     virtual void closeAfterAnswers(ConnectionId connection, const std::string& reason) = 0;
+
+    // Nothing more is read from a connection, until it is released.
+    virtual void hold(ConnectionId connection) = 0;
+    virtual void release(ConnectionId connection) = 0;
+
+    // Returns how much has come of the frame that is on its way.
+    virtual std::uint64_t receivedBytes(ConnectionId connection) const = 0;
 };
 
 // Every frame is handled at once and completely, in the order of the calls, so an operation is atomic and visible to
@@ -50,6 +58,8 @@ public:
         // Payloads up to this are received even when there is no room, so that their refusal does not cost the
         // connection.
         std::uint64_t droppablePayloadBytes = 8ULL << 20U;
+        // A payload of which nothing comes for so long loses its room when somebody else needs it.
+        std::chrono::seconds stallPatience{10};
         // A connection that has more requests waiting is closed, or one peer could fill the memory with them.
         std::size_t waitingLimitPerConnection = 1U << 18U;
     };
@@ -95,16 +105,21 @@ public:
     // Returns the size of the largest object there could ever be room for.
     std::uint64_t largestObjectBytes() const { return table_.largestObjectBytes(); }
     // Returns when onTime has something to do.
-    std::optional<Time> nextDeadline() const { return waiting_.nextDeadline(); }
+    std::optional<Time> nextDeadline() const;
 
     Gauges gauges() const;
     // Returns whether everything the core keeps agrees; for tests.
-    bool check() const { return table_.check() && waiting_.check(); }
+    bool check() const { return table_.check() && waiting_.check() && checkArrivals(); }
 
 private:
     struct Connection {
         // The request whose payload is the next frame.
         std::optional<RequestHeader> incomplete;
+        // Whether the payload of a set may come; who has an incomplete one otherwise waits for room.
+        bool hasRoom = false;
+        // How much had come of it when somebody who waits for its room last saw a change.
+        std::uint64_t seenBytes = 0;
+        std::optional<Time> seenAt{};
     };
 
     void onHeader(ConnectionId connection, Connection& state, const ymq::Bytes& frame, Time now);
@@ -127,18 +142,26 @@ private:
     void refuse(ConnectionId connection, const std::string& reason);
     void refuseHeader(ConnectionId connection, const ymq::Bytes& frame);
     void refusePayload(ConnectionId connection, const RequestHeader& header);
-    bool isCounted(const RequestHeader& header) const;
-    void endIncomplete(Connection& state);
-    void beginSet(ConnectionId connection, Connection& state, const RequestHeader& header);
+    void beginSet(ConnectionId connection, Connection& state, const RequestHeader& header, Time now);
+    void endIncomplete(ConnectionId connection, Connection& state);
+    ArrivalRoom& roomFor(const RequestHeader& header);
+    void admitWaiting(ArrivalRoom& room);
+    bool isRoomAwaited() const { return largeArrivals_.isAwaited() || smallArrivals_.isAwaited(); }
+    void endStalledArrivals(Time now);
+    std::optional<ConnectionId> findStalled(const ArrivalRoom& room, Time now);
+    bool checkArrivals() const;
 
     Options options_;
     Outbox& outbox_;
     ObjectTable table_;
     WaitingRequests waiting_;
     std::unordered_map<ConnectionId, Connection> connections_;
-    // What is being received for large sets. It is bounded as the table is, so that both together stay below twice the
-    // limit.
-    std::uint64_t announcedBytes_ = 0;
+    // The payloads of sets on their way. Large ones have as much room as the table, small ones, which come by
+    // themselves so that they need not wait behind large ones, a quarter of it.
+    ArrivalRoom largeArrivals_;
+    ArrivalRoom smallArrivals_;
+    // While somebody waits for such room.
+    std::optional<Time> nextStallCheck_{};
     Counts counts_{};
 };
 

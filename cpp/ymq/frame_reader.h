@@ -46,6 +46,9 @@ public:
     // Drops bytes that were seen through buffered().
     void discard(std::size_t size) noexcept { begin_ += size; }
 
+    // Returns how much has arrived and was not taken yet.
+    std::size_t receivedBytes() const noexcept { return large_.active() ? large_.filled() : end_ - begin_; }
+
     // Tells whether a frame has been received in part.
     bool insideFrame() const noexcept { return large_.active() || begin_ != end_; }
 

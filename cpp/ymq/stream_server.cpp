@@ -414,6 +414,11 @@ void StreamServer::pauseReading(ConnectionId number) {
 
 void StreamServer::resumeReading(ConnectionId number) { shared_->resume(number); }
 
+std::uint64_t StreamServer::receivedBytes(ConnectionId number) const noexcept {
+    const auto connection = shared_->find(number);
+    return connection == nullptr ? 0 : connection->reader.receivedBytes();
+}
+
 std::uint64_t StreamServer::outboundBytes(ConnectionId number) const noexcept {
     const auto connection = shared_->find(number);
     return connection == nullptr ? 0 : connection->outbox.unwrittenBytes();

@@ -81,6 +81,9 @@ public:
     void pauseReading(ConnectionId connection);
     void resumeReading(ConnectionId connection);
 
+    // Bytes that have come of a frame that is not complete; 0 for a connection that is gone.
+    std::uint64_t receivedBytes(ConnectionId connection) const noexcept;
+
     // Bytes that are queued and not written; 0 for a connection that is gone.
     std::uint64_t outboundBytes(ConnectionId connection) const noexcept;
 

@@ -20,6 +20,10 @@ public:
     void close(ConnectionId connection, const std::string&) override { isClosed.at(connection) = true; }
     void closeAfterAnswers(ConnectionId connection, const std::string& reason) override { close(connection, reason); }
 
+    void hold(ConnectionId) override {}
+    void release(ConnectionId) override {}
+    std::uint64_t receivedBytes(ConnectionId) const override { return 0; }
+
     std::array<int, kConnections> answers{};
     std::array<bool, kConnections> isClosed{};
 };

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <ostream>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,7 +54,16 @@ public:
         closedAfterAnswers[connection] = reason;
     }
 
+    void hold(ConnectionId connection) override { held.insert(connection); }
+    void release(ConnectionId connection) override { EXPECT_EQ(held.erase(connection), 1U); }
+    std::uint64_t receivedBytes(ConnectionId connection) const override {
+        const auto found = received.find(connection);
+        return found == received.end() ? 0 : found->second;
+    }
+
     std::vector<Answer> answers;
+    std::set<ConnectionId> held;
+    std::map<ConnectionId, std::uint64_t> received;
     std::map<ConnectionId, std::string> closed;
     std::map<ConnectionId, std::string> closedAfterAnswers;
 };
