@@ -68,6 +68,8 @@ struct Connection {
     const ConnectionId id;
     asio::posix::stream_descriptor descriptor;
     std::deque<Answer> unsent{};
+    // Since when nothing could be sent; while there is unsent what could not be.
+    std::chrono::steady_clock::time_point blockedSince{};
     bool isReading = false;
     bool isWriting = false;
     bool isClosed = false;
@@ -233,7 +235,9 @@ void LocalServer::Shared::attempt(const ConnectionPointer& connection, const Wor
 
 void LocalServer::Shared::answer(const ConnectionPointer& connection, const HeaderBytes& header,
                                  const ymq::Bytes& payload) {
-    if (connection->unsent.size() >= kUnsentAnswersLimit) {
+    // A burst of answers is more than a socket takes in one turn: the peer has had time to read.
+    if (connection->isWriting && connection->unsent.size() >= kUnsentAnswersLimit &&
+        std::chrono::steady_clock::now() - connection->blockedSince >= kUnsentPatience) {
         warn([] { return std::string("closing a local connection that does not read its answers"); });
         close(connection, "the peer does not read its answers");
         return;
@@ -263,6 +267,7 @@ void LocalServer::Shared::writeSome(const ConnectionPointer& connection) noexcep
 
 void LocalServer::Shared::waitForRoom(const ConnectionPointer& connection) {
     connection->isWriting = true;
+    connection->blockedSince = std::chrono::steady_clock::now();
     connection->descriptor.async_wait(
         asio::posix::descriptor_base::wait_write,
         ymq::keptIn(connection->writeMemory, [self = shared_from_this(), connection](const error_code& failure) {

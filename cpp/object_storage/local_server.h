@@ -8,6 +8,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -46,8 +47,10 @@ class LocalServer {
 public:
     // Connections have numbers from here on.
     static constexpr ConnectionId kFirstConnection = ConnectionId{1} << 63U;
-    // A peer that leaves more answers unread is closed; its requests are not read while any is unsent.
+    // A peer to which more answers than this cannot be sent, and none could for so long, is closed when there is one
+    // more. Its requests are not read while any answer is unsent, so those are bounded by what it may wait for.
     static constexpr std::size_t kUnsentAnswersLimit = 1024;
+    static constexpr std::chrono::seconds kUnsentPatience{10};
 
     LocalServer(boost::asio::io_context& context, LocalHandler& handler, std::size_t keptFilesLimit, ymq::Log log);
     ~LocalServer();

@@ -169,6 +169,17 @@ TEST_F(LocalServerTest, LackOfMemoryForAnswersEndsOneConnectionAndNothingElse) {
     }
 }
 
+TEST_F(LocalServerTest, BurstOfAnswersIsNoFaultOfThePeer) {
+    listen(10);
+    handler_.answersForEach = 5 * static_cast<int>(LocalServer::kUnsentAnswersLimit);
+    const ymq::Descriptor peer = connect();
+    sendBareHeader(peer);
+    context_.poll();
+    EXPECT_EQ(readAnswers(peer), handler_.answersForEach);
+    EXPECT_FALSE(hasEnded(peer));
+    EXPECT_TRUE(handler_.reasons.empty());
+}
+
 TEST_F(LocalServerTest, ObjectForWhichThereIsNeverRoomIsNotCopied) {
     listen(0);
     const ymq::Descriptor peer = connect();
