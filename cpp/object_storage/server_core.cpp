@@ -170,9 +170,23 @@ void ServerCore::onInfo(ConnectionId connection, const RequestHeader& header) {
     answer(connection, header, ResponseType::infoGetTotalOk, ymq::Bytes::copy(std::as_bytes(std::span(figures))));
 }
 
+std::size_t ServerCore::waitingLimitOf(const Options& options) {
+    constexpr std::uint64_t kLeast = 1U << 13U;
+    const std::uint64_t limitBytes = options.table.memoryLimitBytes;
+    if (limitBytes == 0) {
+        return options.waitingLimit;
+    }
+    const std::uint64_t share = std::max(limitBytes / 4 / WaitingRequests::kBytesPerRequest, kLeast);
+    return static_cast<std::size_t>(std::min<std::uint64_t>(share, options.waitingLimit));
+}
+
 void ServerCore::wait(ConnectionId connection, const RequestHeader& header, const ObjectId& awaited, Time now) {
     if (waiting_.countOf(connection) >= options_.waitingLimitPerConnection) {
         refuse(connection, "more than " + std::to_string(options_.waitingLimitPerConnection) + " waiting requests");
+        return;
+    }
+    if (waiting_.size() >= waitingLimit_) {
+        refuse(connection, "more than " + std::to_string(waitingLimit_) + " waiting requests of all connections");
         return;
     }
     std::optional<Time> deadline;

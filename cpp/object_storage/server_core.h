@@ -62,6 +62,9 @@ public:
         std::chrono::seconds stallPatience{10};
         // A connection that has more requests waiting is closed, or one peer could fill the memory with them.
         std::size_t waitingLimitPerConnection = 1U << 18U;
+        // The same for all connections together: who asks for more is closed. With a memory limit it is less, so that
+        // waiting requests take a quarter of it at most, but never less than some thousand.
+        std::size_t waitingLimit = 1U << 19U;
     };
 
     // What has happened since the start.
@@ -151,10 +154,13 @@ private:
     std::optional<ConnectionId> findStalled(const ArrivalRoom& room, Time now);
     bool checkArrivals() const;
 
+    static std::size_t waitingLimitOf(const Options& options);
+
     Options options_;
     Outbox& outbox_;
     ObjectTable table_;
     WaitingRequests waiting_;
+    std::size_t waitingLimit_;
     std::unordered_map<ConnectionId, Connection> connections_;
     // The payloads of sets on their way. Large ones have as much room as the table, small ones, which come by
     // themselves so that they need not wait behind large ones, a quarter of it.

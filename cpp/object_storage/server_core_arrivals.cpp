@@ -23,6 +23,7 @@ ServerCore::ServerCore(const Options& options, Outbox& outbox)
       outbox_(outbox),
       table_(options.table),
       waiting_(options.table.hashKey),
+      waitingLimit_(waitingLimitOf(options)),
       largeArrivals_(table_.largestObjectBytes()),
       smallArrivals_(smallRoomBytes(table_, options.droppablePayloadBytes)) {}
 

@@ -30,6 +30,9 @@ struct WaitingRequest {
 // ends. The class keeps one index for each, and is the one owner of all of them.
 class WaitingRequests {
 public:
+    // What one takes about, with its entries in the indexes.
+    static constexpr std::size_t kBytesPerRequest = 512;
+
     explicit WaitingRequests(const SipHashKey& hashKey) : byObject_(0, ObjectIdHash{hashKey}) {}
 
     void add(const WaitingRequest& request);
