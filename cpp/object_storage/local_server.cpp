@@ -331,6 +331,16 @@ void LocalServer::close(ConnectionId number, const std::string& reason) noexcept
 
 void LocalServer::pauseReading() { shared_->isPaused = true; }
 
+std::uint64_t LocalServer::unsentBytes(ConnectionId number) const noexcept {
+    std::uint64_t sumBytes = 0;
+    if (const auto connection = shared_->find(number)) {
+        for (const Connection::Answer& answer : connection->unsent) {
+            sumBytes += answer.payload.size();
+        }
+    }
+    return sumBytes;
+}
+
 bool LocalServer::isDrained() const {
     for (const auto& [number, connection] : shared_->connections) {
         if (!connection->unsent.empty()) {

@@ -69,6 +69,9 @@ public:
     // No further request is read, of any connection.
     void pauseReading();
 
+    // The size of the payloads of answers that are not sent; 0 for a connection that is gone.
+    std::uint64_t unsentBytes(ConnectionId connection) const noexcept;
+
     // Whether every answer has been sent.
     bool isDrained() const;
 

@@ -2,6 +2,7 @@
 #include "object_storage/object_table.h"
 
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <span>
 #include <utility>
@@ -182,11 +183,31 @@ void ObjectTable::release(Contents::iterator content) noexcept {
     if (content->isShareable) {
         shareable_.erase(content->hash);
     }
-    Contents released;
-    const bool isLarge = content->bytes.size() >= kLargeBytes;
-    droppedBytes_ += isLarge ? content->bytes.size() : 0;
-    Contents& destination = isLarge ? dropped_ : released;
-    destination.splice(destination.begin(), contents_, content);
+    const std::size_t sizeBytes = content->bytes.size();
+    if (sizeBytes < kLargeBytes) {
+        contents_.erase(content);
+    } else if (options_.memoryLimitBytes > 0 && content->bytes.isShared()) {
+        unsentBytes_ += sizeBytes;
+        unsent_.splice(unsent_.begin(), contents_, content);
+    } else {
+        drop(contents_, content);
+    }
+}
+
+void ObjectTable::drop(Contents& from, Contents::iterator content) noexcept {
+    droppedBytes_ += content->bytes.size();
+    dropped_.splice(dropped_.begin(), from, content);
+}
+
+void ObjectTable::reclaimUnsent() noexcept {
+    for (auto content = unsent_.begin(); content != unsent_.end();) {
+        const auto next = std::next(content);
+        if (!content->bytes.isShared()) {
+            unsentBytes_ -= content->bytes.size();
+            drop(unsent_, content);
+        }
+        content = next;
+    }
 }
 
 void ObjectTable::freeOneDropped() noexcept {

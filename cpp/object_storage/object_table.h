@@ -67,6 +67,11 @@ public:
     void freeSomeDropped() noexcept;
     bool hasDropped() const { return !dropped_.empty(); }
 
+    // Large contents that nothing names any more, and that others still refer to: answers that are not sent yet. They
+    // are looked for, and counted, only when there is a memory limit; reclaimUnsent() drops those that are sent by now.
+    std::uint64_t unsentBytes() const { return unsentBytes_; }
+    void reclaimUnsent() noexcept;
+
     Totals totals() const;
 
     // Returns the size of the largest object that could be held if the table were empty.
@@ -102,6 +107,7 @@ private:
     void assign(const ObjectId& id, Contents::iterator content);
     void share(Contents::iterator content) noexcept;
     void release(Contents::iterator content) noexcept;
+    void drop(Contents& from, Contents::iterator content) noexcept;
     void freeOneDropped() noexcept;
     void freeDroppedAboveLimit() noexcept;
     void link(Entry& entry);
@@ -118,6 +124,8 @@ private:
     // What is to be freed, the last one first.
     Contents dropped_;
     std::uint64_t droppedBytes_ = 0;
+    Contents unsent_;
+    std::uint64_t unsentBytes_ = 0;
 };
 
 }  // namespace scaler::object_storage

@@ -94,6 +94,9 @@ public:
     std::uint64_t receivedBytes(ConnectionId connection) const noexcept override {
         return transport_.receivedBytes(connection);
     }
+    std::uint64_t unsentBytes(ConnectionId connection) const noexcept override {
+        return isLocal(connection) ? local_.unsentBytes(connection) : transport_.outboundBytes(connection);
+    }
 
 private:
     struct Peer {

@@ -27,6 +27,16 @@ std::uint64_t ServerCore::frameLimit(ConnectionId connection) const {
 }
 
 void ServerCore::onFrame(ConnectionId connection, const ymq::Bytes& frame, Time now) {
+    handleFrame(connection, frame, now);
+    planCheck(now);
+}
+
+void ServerCore::onRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload, Time now) {
+    handleRequest(connection, header, payload, now);
+    planCheck(now);
+}
+
+void ServerCore::handleFrame(ConnectionId connection, const ymq::Bytes& frame, Time now) {
     const auto found = connections_.find(connection);
     if (found == connections_.end()) {
         return;  // refused before; the transport still had a frame of it
@@ -49,7 +59,7 @@ void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq:
     }
     count(*header);
     if (header->type == RequestType::setObject) {
-        beginSet(connection, state, *header, now);
+        beginSet(connection, state, *header);
     } else if (header->type != RequestType::duplicateObjectId) {
         onBareRequest(connection, *header, now);
     } else if (header->payloadLength != kObjectIdMessageBytes) {
@@ -59,7 +69,7 @@ void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq:
     }
 }
 
-void ServerCore::onRequest(ConnectionId connection, const ymq::Bytes& frame, const ymq::Bytes& payload, Time now) {
+void ServerCore::handleRequest(ConnectionId connection, const ymq::Bytes& frame, const ymq::Bytes& payload, Time now) {
     if (!connections_.contains(connection)) {
         return;
     }
@@ -69,9 +79,13 @@ void ServerCore::onRequest(ConnectionId connection, const ymq::Bytes& frame, con
         return;
     }
     count(*header);
-    if (header->type == RequestType::setObject && payload.isNull() && !table_.canEverHold(header->payloadLength)) {
+    const bool isSet = header->type == RequestType::setObject;
+    if (isSet && payload.isNull() && !table_.canEverHold(header->payloadLength)) {
         answer(connection, *header, ResponseType::storageFull);
-    } else if (header->type == RequestType::setObject || header->type == RequestType::duplicateObjectId) {
+    } else if (isSet && isUnsentAboveLimit()) {
+        isSetRefusedForUnsent_ = true;
+        answer(connection, *header, ResponseType::storageFull);
+    } else if (isSet || header->type == RequestType::duplicateObjectId) {
         onPayload(connection, *header, payload, now);
     } else if (!payload.isNull()) {
         refuse(connection, "a payload behind a request that has none");
@@ -241,8 +255,8 @@ void ServerCore::onTime(Time now) {
     while (const std::optional<WaitingRequest> request = waiting_.takeNextExpired(now)) {
         answer(request->connection, request->header, ResponseType::timedOut);
     }
-    if (nextStallCheck_ && *nextStallCheck_ <= now) {
-        endStalledArrivals(now);
+    if (nextCheck_ && *nextCheck_ <= now) {
+        check(now);
     }
 }
 

@@ -43,6 +43,9 @@ public:
 
     // Returns how much has come of the frame that is on its way.
     virtual std::uint64_t receivedBytes(ConnectionId connection) const = 0;
+
+    // Returns how much of its answers a connection has not taken yet.
+    virtual std::uint64_t unsentBytes(ConnectionId connection) const = 0;
 };
 
 // Every frame is handled at once and completely, in the order of the calls, so an operation is atomic and visible to
@@ -58,7 +61,8 @@ public:
         // Payloads up to this are received even when there is no room, so that their refusal does not cost the
         // connection.
         std::uint64_t droppablePayloadBytes = 8ULL << 20U;
-        // A payload of which nothing comes for so long loses its room when somebody else needs it.
+        // A payload of which nothing comes for so long loses its room when somebody else needs it; so do answers of
+        // which nothing is read.
         std::chrono::seconds stallPatience{10};
         // A connection that has more requests waiting is closed, or one peer could fill the memory with them.
         std::size_t waitingLimitPerConnection = 1U << 18U;
@@ -123,8 +127,13 @@ private:
         // How much had come of it when somebody who waits for its room last saw a change.
         std::uint64_t seenBytes = 0;
         std::optional<Time> seenAt{};
+        // How much of its answers was left when somebody who waits for their room last saw less than before.
+        std::uint64_t seenUnsentBytes = 0;
+        std::optional<Time> seenReadingAt{};
     };
 
+    void handleFrame(ConnectionId connection, const ymq::Bytes& frame, Time now);
+    void handleRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload, Time now);
     void onHeader(ConnectionId connection, Connection& state, const ymq::Bytes& frame, Time now);
     void onBareRequest(ConnectionId connection, const RequestHeader& header, Time now);
     void onPayload(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload, Time now);
@@ -145,13 +154,18 @@ private:
     void refuse(ConnectionId connection, const std::string& reason);
     void refuseHeader(ConnectionId connection, const ymq::Bytes& frame);
     void refusePayload(ConnectionId connection, const RequestHeader& header);
-    void beginSet(ConnectionId connection, Connection& state, const RequestHeader& header, Time now);
+    void beginSet(ConnectionId connection, Connection& state, const RequestHeader& header);
     void endIncomplete(ConnectionId connection, Connection& state);
     ArrivalRoom& roomFor(const RequestHeader& header);
     void admitWaiting(ArrivalRoom& room);
     bool isRoomAwaited() const { return largeArrivals_.isAwaited() || smallArrivals_.isAwaited(); }
+    bool isUnsentAboveLimit();
+    void planCheck(Time now);
+    void check(Time now);
     void endStalledArrivals(Time now);
     std::optional<ConnectionId> findStalled(const ArrivalRoom& room, Time now);
+    void endStalledReaders(Time now);
+    std::optional<ConnectionId> findStalledReader(Time now);
     bool checkArrivals() const;
 
     static std::size_t waitingLimitOf(const Options& options);
@@ -166,8 +180,10 @@ private:
     // themselves so that they need not wait behind large ones, a quarter of it.
     ArrivalRoom largeArrivals_;
     ArrivalRoom smallArrivals_;
-    // While somebody waits for such room.
-    std::optional<Time> nextStallCheck_{};
+    // While somebody waits for such room, or answers keep what is deleted.
+    std::optional<Time> nextCheck_{};
+    // Whether there was no room for a whole set because of such answers, which then nothing shows that waits.
+    bool isSetRefusedForUnsent_ = false;
     Counts counts_{};
 };
 

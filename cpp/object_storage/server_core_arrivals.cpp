@@ -1,4 +1,4 @@
-// Payloads on their way: who may send one now, who waits for room, and who has to make room.
+// Payloads on their way, in and out: who may send one now, who waits for room, and who has to make room.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -9,7 +9,10 @@ namespace scaler::object_storage {
 namespace {
 
 // Room is looked for so often while somebody waits for it.
-constexpr std::chrono::seconds kStallCheckInterval{1};
+constexpr std::chrono::seconds kCheckInterval{1};
+
+// Who has fewer answers to read keeps no large content.
+constexpr std::uint64_t kFewBytes = 64 * 1024;
 
 // A quarter of the limit is much for payloads that mostly arrive as a whole; one always fits.
 std::uint64_t smallRoomBytes(const ObjectTable& table, std::uint64_t largestSmallBytes) {
@@ -31,7 +34,7 @@ ArrivalRoom& ServerCore::roomFor(const RequestHeader& header) {
     return header.payloadLength > options_.droppablePayloadBytes ? largeArrivals_ : smallArrivals_;
 }
 
-void ServerCore::beginSet(ConnectionId connection, Connection& state, const RequestHeader& header, Time now) {
+void ServerCore::beginSet(ConnectionId connection, Connection& state, const RequestHeader& header) {
     if (header.payloadLength > options_.payloadLimitBytes) {
         refusePayload(connection, header);
         return;
@@ -48,16 +51,13 @@ void ServerCore::beginSet(ConnectionId connection, Connection& state, const Requ
     state.incomplete = header;
     state.seenAt.reset();
     ArrivalRoom& room = roomFor(header);
-    if (!room.isAwaited() && room.isRoomFor(header.payloadLength)) {
+    if (!room.isAwaited() && room.isRoomFor(header.payloadLength) && !isUnsentAboveLimit()) {
         room.take(header.payloadLength);
         state.hasRoom = true;
         return;
     }
     room.await(connection);
     outbox_.hold(connection);
-    if (!nextStallCheck_) {
-        nextStallCheck_ = now + kStallCheckInterval;
-    }
 }
 
 void ServerCore::endIncomplete(ConnectionId connection, Connection& state) {
@@ -77,16 +77,26 @@ void ServerCore::endIncomplete(ConnectionId connection, Connection& state) {
     if (room.isAwaited()) {
         admitWaiting(room);
     }
-    if (nextStallCheck_ && !isRoomAwaited()) {
-        nextStallCheck_.reset();
+    if (nextCheck_ && !isRoomAwaited() && table_.unsentBytes() == 0) {
+        nextCheck_.reset();
     }
+}
+
+// Tells whether answers that nobody reads keep so much of what is deleted that nothing may be added.
+bool ServerCore::isUnsentAboveLimit() {
+    const std::uint64_t limitBytes = table_.largestObjectBytes();
+    if (table_.unsentBytes() <= limitBytes) {
+        return false;
+    }
+    table_.reclaimUnsent();
+    return table_.unsentBytes() > limitBytes;
 }
 
 void ServerCore::admitWaiting(ArrivalRoom& room) {
     while (room.isAwaited()) {
         const ConnectionId connection = room.firstWaiting();
         Connection& state = connections_.at(connection);
-        if (!room.isRoomFor(state.incomplete->payloadLength)) {
+        if (!room.isRoomFor(state.incomplete->payloadLength) || isUnsentAboveLimit()) {
             return;
         }
         room.stopWaiting(connection);
@@ -94,6 +104,22 @@ void ServerCore::admitWaiting(ArrivalRoom& room) {
         state.hasRoom = true;
         outbox_.release(connection);
     }
+}
+
+void ServerCore::planCheck(Time now) {
+    if (!nextCheck_ && (isRoomAwaited() || table_.unsentBytes() > 0)) {
+        nextCheck_ = now + kCheckInterval;
+    }
+}
+
+void ServerCore::check(Time now) {
+    table_.reclaimUnsent();
+    admitWaiting(largeArrivals_);
+    admitWaiting(smallArrivals_);
+    endStalledArrivals(now);
+    endStalledReaders(now);
+    nextCheck_.reset();
+    planCheck(now);
 }
 
 // A peer may be stopped for minutes, and keeps its room as long as nobody else needs it.
@@ -108,7 +134,6 @@ void ServerCore::endStalledArrivals(Time now) {
                                  " seconds, and others need the room");
         }
     }
-    nextStallCheck_ = isRoomAwaited() ? std::optional(now + kStallCheckInterval) : std::nullopt;
 }
 
 std::optional<ConnectionId> ServerCore::findStalled(const ArrivalRoom& room, Time now) {
@@ -127,6 +152,43 @@ std::optional<ConnectionId> ServerCore::findStalled(const ArrivalRoom& room, Tim
     return std::nullopt;
 }
 
+// As above: nobody who does not read loses anything by it before somebody else needs the room.
+void ServerCore::endStalledReaders(Time now) {
+    if (!isUnsentAboveLimit()) {
+        isSetRefusedForUnsent_ = false;
+        return;
+    }
+    // What the connections keep that end here goes with them, in a moment.
+    std::uint64_t endingBytes = 0;
+    while ((isRoomAwaited() || isSetRefusedForUnsent_) &&
+           table_.unsentBytes() > table_.largestObjectBytes() + endingBytes) {
+        const std::optional<ConnectionId> stalled = findStalledReader(now);
+        if (!stalled) {
+            return;
+        }
+        endingBytes += outbox_.unsentBytes(*stalled);
+        refuse(*stalled, "it has read nothing of its answers for " + std::to_string(options_.stallPatience.count()) +
+                             " seconds, and others need the room of what they keep");
+    }
+}
+
+std::optional<ConnectionId> ServerCore::findStalledReader(Time now) {
+    for (auto& [connection, state] : connections_) {
+        const std::uint64_t unsentBytes = outbox_.unsentBytes(connection);
+        if (unsentBytes < kFewBytes) {
+            state.seenReadingAt.reset();
+            continue;
+        }
+        if (!state.seenReadingAt || unsentBytes < state.seenUnsentBytes) {
+            state.seenReadingAt = now;
+        } else if (now - *state.seenReadingAt >= options_.stallPatience) {
+            return connection;
+        }
+        state.seenUnsentBytes = unsentBytes;
+    }
+    return std::nullopt;
+}
+
 bool ServerCore::checkArrivals() const {
     std::uint64_t sumBytes = 0;
     for (const auto& [connection, state] : connections_) {
@@ -137,7 +199,7 @@ bool ServerCore::checkArrivals() const {
 
 std::optional<Time> ServerCore::nextDeadline() const {
     const std::optional<Time> next = waiting_.nextDeadline();
-    return next && nextStallCheck_ ? std::min(next, nextStallCheck_) : next ? next : nextStallCheck_;
+    return next && nextCheck_ ? std::min(next, nextCheck_) : next ? next : nextCheck_;
 }
 
 }  // namespace scaler::object_storage

@@ -23,6 +23,7 @@ public:
     void hold(ConnectionId) override {}
     void release(ConnectionId) override {}
     std::uint64_t receivedBytes(ConnectionId) const override { return 0; }
+    std::uint64_t unsentBytes(ConnectionId) const override { return 0; }
 
     std::array<int, kConnections> answers{};
     std::array<bool, kConnections> isClosed{};

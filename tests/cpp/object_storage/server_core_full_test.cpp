@@ -195,5 +195,103 @@ TEST_F(Arrivals, SetThatComesSlowlyKeepsItsRoom) {
     EXPECT_EQ(outbox_.held, (Connections{2}));
 }
 
+// Deleted contents that answers to peers that do not read keep, with a limit of a little more than one of them.
+class Unread : public Arrivals {
+protected:
+    static constexpr std::size_t kSizeBytes = 100'000;
+
+    Unread() : core_{options(), outbox_} {}
+    static ServerCore::Options options() {
+        ServerCore::Options result;
+        result.table.memoryLimitBytes = kSizeBytes * 3 / 2;
+        return result;
+    }
+    void SetUp() override {
+        for (ConnectionId connection = 1; connection <= 5; ++connection) {
+            core_.onConnected(connection);
+        }
+    }
+    void TearDown() override { EXPECT_TRUE(core_.check()); }
+    void request(ConnectionId connection, RequestType type, std::uint64_t length, const std::string& payload = "") {
+        core_.onFrame(connection,
+                      ymq::Bytes::copy(writeRequestHeader({.objectId = id(1), .payloadLength = length, .type = type})),
+                      now_);
+        if (!payload.empty()) {
+            core_.onFrame(connection, ymq::Bytes::copy(payload), now_);
+        }
+    }
+    // Lets a peer ask for an object that then is deleted, and not read it.
+    void keep(ConnectionId reader) {
+        outbox_.unsent[reader] = ymq::Bytes();
+        request(1, RequestType::setObject, kSizeBytes, std::string(kSizeBytes, 'x'));
+        request(reader, RequestType::getObject, kAll);
+        request(1, RequestType::deleteObject, 0);
+    }
+    void pass(std::chrono::seconds time) {
+        const Time end = now_ + time;
+        while (core_.nextDeadline() && *core_.nextDeadline() <= end) {
+            now_ = *core_.nextDeadline();
+            core_.onTime(now_);
+        }
+        now_ = end;
+    }
+
+    ServerCore core_;
+};
+
+TEST_F(Unread, AnswersGiveWayWhenTheirRoomIsNeeded) {
+    keep(2);
+    keep(3);
+    pass(std::chrono::hours(1));
+    request(4, RequestType::setObject, 10);
+    EXPECT_EQ(outbox_.held, (Connections{4}));
+    pass(std::chrono::seconds(5));
+    outbox_.unsent[3] = outbox_.unsent[3].slice(0, kSizeBytes - 1);  // reads a little at times
+    pass(std::chrono::seconds(4));
+    EXPECT_TRUE(outbox_.closed.empty());
+    pass(std::chrono::seconds(3));
+    ASSERT_EQ(outbox_.closed.size(), 1U);
+    EXPECT_NE(outbox_.closed[2].find("read nothing"), std::string::npos);
+    pass(std::chrono::seconds(1));
+    EXPECT_TRUE(outbox_.held.empty());
+}
+
+TEST_F(Unread, WholeSetIsRefusedUntilAnswersHaveGivenWay) {
+    const auto set = [this] {
+        core_.onRequest(4, ymq::Bytes::copy(writeRequestHeader({.objectId = id(5), .payloadLength = 3})),
+                        ymq::Bytes::copy(std::string_view("abc")), now_);
+        return lastType();
+    };
+    keep(2);
+    keep(3);
+    pass(std::chrono::hours(1));
+    EXPECT_EQ(set(), ResponseType::storageFull);
+    pass(std::chrono::seconds(12));
+    ASSERT_EQ(outbox_.closed.size(), 1U);
+    EXPECT_EQ(set(), ResponseType::setOk);
+}
+
+TEST_F(Unread, AnswersThatAreReadMakeRoomByThemselves) {
+    keep(2);
+    keep(3);
+    request(4, RequestType::setObject, 10);
+    EXPECT_EQ(outbox_.held, (Connections{4}));
+    outbox_.unsent.clear();
+    pass(std::chrono::seconds(1));
+    EXPECT_TRUE(outbox_.held.empty());
+    EXPECT_TRUE(core_.hasIdleWork());
+    EXPECT_EQ(core_.nextDeadline(), std::nullopt);
+    EXPECT_TRUE(outbox_.closed.empty());
+}
+
+TEST_F(Unread, AnswersWithinTheLimitAreKeptAsLongAsTheyAreNotRead) {
+    keep(2);
+    pass(std::chrono::hours(1));
+    request(4, RequestType::setObject, 3, "abc");
+    pass(std::chrono::hours(1));
+    EXPECT_TRUE(outbox_.held.empty());
+    EXPECT_TRUE(outbox_.closed.empty());
+}
+
 }  // namespace
 }  // namespace scaler::object_storage

@@ -32,6 +32,7 @@ public:
     void hold(ConnectionId connection) override { EXPECT_TRUE(held.insert(connection).second); }
     void release(ConnectionId connection) override { EXPECT_EQ(held.erase(connection), 1U); }
     std::uint64_t receivedBytes(ConnectionId) const override { return 0; }
+    std::uint64_t unsentBytes(ConnectionId) const override { return 0; }
 
     std::set<ConnectionId> held;
     std::set<std::pair<ConnectionId, std::uint64_t>> open;
