@@ -86,8 +86,14 @@ class LocalServer::Shared : public std::enable_shared_from_this<Shared> {
 public:
     using ConnectionPointer = std::shared_ptr<Connection>;
 
-    Shared(asio::io_context& io_context, LocalHandler& user, std::size_t keptFilesLimit, ymq::Log logger)
-        : context(io_context), handler(&user), files(keptFilesLimit), log(std::move(logger)), listening(io_context) {}
+    Shared(asio::io_context& io_context, LocalHandler& user, std::size_t keptFilesLimit, ymq::Log logger,
+           std::chrono::milliseconds patience)
+        : context(io_context),
+          handler(&user),
+          files(keptFilesLimit),
+          log(std::move(logger)),
+          unsentPatience(patience),
+          listening(io_context) {}
 
     void waitForPeers();
     void acceptSome();
@@ -118,6 +124,7 @@ public:
     LocalHandler* handler;
     SealedFiles files;
     const ymq::Log log;
+    const std::chrono::milliseconds unsentPatience;
     asio::posix::stream_descriptor listening;
     std::unordered_map<ConnectionId, ConnectionPointer> connections{};
     bool isPaused = false;
@@ -237,7 +244,7 @@ void LocalServer::Shared::answer(const ConnectionPointer& connection, const Head
                                  const ymq::Bytes& payload) {
     // A burst of answers is more than a socket takes in one turn: the peer has had time to read.
     if (connection->isWriting && connection->unsent.size() >= kUnsentAnswersLimit &&
-        std::chrono::steady_clock::now() - connection->blockedSince >= kUnsentPatience) {
+        std::chrono::steady_clock::now() - connection->blockedSince >= unsentPatience) {
         warn([] { return std::string("closing a local connection that does not read its answers"); });
         close(connection, "the peer does not read its answers");
         return;
@@ -301,8 +308,9 @@ LocalServer::Shared::ConnectionPointer LocalServer::Shared::find(ConnectionId nu
     return found == connections.end() ? nullptr : found->second;
 }
 
-LocalServer::LocalServer(asio::io_context& context, LocalHandler& handler, std::size_t keptFilesLimit, ymq::Log log)
-    : shared_(std::make_shared<Shared>(context, handler, keptFilesLimit, std::move(log))) {}
+LocalServer::LocalServer(asio::io_context& context, LocalHandler& handler, std::size_t keptFilesLimit, ymq::Log log,
+                         std::chrono::milliseconds unsentPatience)
+    : shared_(std::make_shared<Shared>(context, handler, keptFilesLimit, std::move(log), unsentPatience)) {}
 
 LocalServer::~LocalServer() {
     shared_->handler = nullptr;

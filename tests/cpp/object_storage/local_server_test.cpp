@@ -50,8 +50,8 @@ public:
 
 class LocalServerTest : public testing::Test {
 protected:
-    void listen(std::size_t keptFilesLimit) {
-        server_.emplace(context_, handler_, keptFilesLimit, ymq::Log());
+    void listen(std::size_t keptFilesLimit, std::chrono::milliseconds unsentPatience = LocalServer::kUnsentPatience) {
+        server_.emplace(context_, handler_, keptFilesLimit, ymq::Log(), unsentPatience);
         handler_.server = &*server_;
         name_ = server_->listen();
         context_.poll();
@@ -178,6 +178,19 @@ TEST_F(LocalServerTest, BurstOfAnswersIsNoFaultOfThePeer) {
     EXPECT_EQ(readAnswers(peer), handler_.answersForEach);
     EXPECT_FALSE(hasEnded(peer));
     EXPECT_TRUE(handler_.reasons.empty());
+}
+
+TEST_F(LocalServerTest, WhoHasHadTimeToReadManyAnswersAndHasNotIsClosed) {
+    listen(10, std::chrono::milliseconds(0));
+    const ymq::Descriptor peer = connect();
+    // A socket takes some hundred answers, and as many as the limit may wait behind those.
+    handler_.answersForEach = 5 * static_cast<int>(LocalServer::kUnsentAnswersLimit);
+    sendBareHeader(peer);
+    context_.poll();
+    EXPECT_LT(readAnswers(peer), handler_.answersForEach);
+    EXPECT_TRUE(hasEnded(peer));
+    ASSERT_EQ(handler_.reasons.size(), 1U);
+    EXPECT_NE(handler_.reasons[0].find("does not read"), std::string::npos);
 }
 
 TEST_F(LocalServerTest, ObjectForWhichThereIsNeverRoomIsNotCopied) {
