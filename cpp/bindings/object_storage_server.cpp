@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -126,7 +127,11 @@ void run(ServerHost& serverHost, const std::string& host, int port, const std::s
 }
 
 void waitUntilReady(ServerHost& serverHost, std::optional<double> timeoutSeconds) {
-    const std::chrono::duration<double> timeout(std::min(timeoutSeconds.value_or(kMaximumSeconds), kMaximumSeconds));
+    const double seconds = timeoutSeconds.value_or(kMaximumSeconds);
+    if (std::isnan(seconds)) {
+        throw nb::value_error("the time-out must be a number of seconds");
+    }
+    const std::chrono::duration<double> timeout(std::clamp(seconds, 0.0, kMaximumSeconds));
     const auto limit = ServerHost::Clock::now() + std::chrono::duration_cast<ServerHost::Clock::duration>(timeout);
     ServerHost::Readiness readiness{};
     std::string failure;

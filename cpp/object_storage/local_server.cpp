@@ -20,6 +20,8 @@
 
 #include "object_storage/local_packet.h"
 #include "object_storage/random_bytes.h"
+#include "ymq/handler_memory.h"
+#include "ymq/reason.h"
 #include "ymq/stream_socket.h"
 
 namespace scaler::object_storage {
@@ -66,9 +68,15 @@ struct Connection {
     const ConnectionId id;
     asio::posix::stream_descriptor descriptor;
     std::deque<Answer> unsent{};
+    // Since when nothing could be sent; while there is unsent what could not be.
+    std::chrono::steady_clock::time_point blockedSince{};
     bool isReading = false;
     bool isWriting = false;
     bool isClosed = false;
+    // What the connection needs to go on and to end, also when there is no other memory.
+    ymq::HandlerMemory readMemory{};
+    ymq::HandlerMemory writeMemory{};
+    ymq::HandlerMemory closeMemory{};
 };
 
 }  // namespace
@@ -78,23 +86,33 @@ class LocalServer::Shared : public std::enable_shared_from_this<Shared> {
 public:
     using ConnectionPointer = std::shared_ptr<Connection>;
 
-    Shared(asio::io_context& io_context, LocalHandler& user, std::size_t keptFilesLimit, ymq::Log logger)
-        : context(io_context), handler(&user), files(keptFilesLimit), log(std::move(logger)), listening(io_context) {}
+    Shared(asio::io_context& io_context, LocalHandler& user, std::size_t keptFilesLimit, ymq::Log logger,
+           std::chrono::milliseconds patience)
+        : context(io_context),
+          handler(&user),
+          files(keptFilesLimit),
+          log(std::move(logger)),
+          unsentPatience(patience),
+          listening(io_context) {}
 
     void waitForPeers();
     void acceptSome();
     void accept(ymq::Descriptor accepted);
-    void read(const ConnectionPointer& connection);
+    void read(const ConnectionPointer& connection) noexcept;
     void readSome(const ConnectionPointer& connection);
     void answer(const ConnectionPointer& connection, const HeaderBytes& header, const ymq::Bytes& payload);
-    void writeSome(const ConnectionPointer& connection);
+    void writeSome(const ConnectionPointer& connection) noexcept;
     void waitForRoom(const ConnectionPointer& connection);
-    void close(const ConnectionPointer& connection, const std::string& reason);
+    void close(const ConnectionPointer& connection, std::string reason) noexcept;
+    // Does a part of the work for a connection; what fails ends that connection, and nothing else.
+    template <typename Work>
+    void attempt(const ConnectionPointer& connection, const Work& work) noexcept;
     ConnectionPointer find(ConnectionId number) const;
-    void warn(const std::string& text) const noexcept {
+    template <typename Text>
+    void warn(const Text& text) const noexcept {
         try {
             if (log) {
-                log(ymq::LogLevel::warning, text);
+                log(ymq::LogLevel::warning, text());
             }
         } catch (const std::exception&) {
             // Out of memory; the line is lost.
@@ -106,23 +124,26 @@ public:
     LocalHandler* handler;
     SealedFiles files;
     const ymq::Log log;
+    const std::chrono::milliseconds unsentPatience;
     asio::posix::stream_descriptor listening;
     std::unordered_map<ConnectionId, ConnectionPointer> connections{};
     bool isPaused = false;
 
 private:
     asio::steady_timer backOff_{context};
+    ymq::HandlerMemory acceptMemory_{};
+    ymq::HandlerMemory backOffMemory_{};
     std::vector<std::byte> scratch_ = std::vector<std::byte>(kPacketBytes);
     ConnectionId nextConnection_ = kFirstConnection;
 };
 
 void LocalServer::Shared::waitForPeers() {
     listening.async_wait(asio::posix::descriptor_base::wait_read,
-                         [self = shared_from_this()](const error_code& failure) {
+                         ymq::keptIn(acceptMemory_, [self = shared_from_this()](const error_code& failure) {
                              if (!failure && self->handler != nullptr) {
                                  self->acceptSome();
                              }
-                         });
+                         }));
 }
 
 void LocalServer::Shared::acceptSome() {
@@ -130,14 +151,14 @@ void LocalServer::Shared::acceptSome() {
     for (int count = 0; count < kAcceptsPerWakeUp && listening.is_open(); ++count) {
         const int number = ::accept4(listening.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (number < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-            warn("cannot accept local connections for now: " + ymq::errorText(errno));
+            warn([failure = errno] { return "cannot accept local connections for now: " + ymq::errorText(failure); });
             listening.cancel();
             backOff_.expires_after(kAcceptBackOff);
-            backOff_.async_wait([self = shared_from_this()](const error_code& cancelled) {
+            backOff_.async_wait(ymq::keptIn(backOffMemory_, [self = shared_from_this()](const error_code& cancelled) {
                 if (!cancelled && self->handler != nullptr) {
                     self->acceptSome();
                 }
-            });
+            }));
             return;
         }
         if (number < 0) {
@@ -147,7 +168,7 @@ void LocalServer::Shared::acceptSome() {
             accept(ymq::Descriptor(number));
         } catch (const std::exception& failure) {
             // Out of memory; the peer sees its connection end, and the others are still served.
-            warn(failure.what());
+            warn([&] { return std::string(failure.what()); });
         }
     }
 }
@@ -162,64 +183,69 @@ void LocalServer::Shared::accept(ymq::Descriptor accepted) {
     }
     (void)accepted.release();
     connections.emplace(connection->id, connection);
-    try {
-        handler->onLocalConnected(connection->id, name);
-        read(connection);
-    } catch (const std::exception& reason) {
-        close(connection, reason.what());
-    }
+    attempt(connection, [&] { handler->onLocalConnected(connection->id, name); });
+    read(connection);
 }
 
-void LocalServer::Shared::read(const ConnectionPointer& connection) {
+void LocalServer::Shared::read(const ConnectionPointer& connection) noexcept {
     if (connection->isClosed || connection->isReading || isPaused || !connection->unsent.empty()) {
         return;
     }
-    connection->isReading = true;
-    connection->descriptor.async_wait(asio::posix::descriptor_base::wait_read,
-                                      [self = shared_from_this(), connection](const error_code& failure) {
-                                          connection->isReading = false;
-                                          if (!failure && self->handler != nullptr) {
-                                              self->readSome(connection);
-                                          }
-                                      });
+    attempt(connection, [&] {
+        connection->isReading = true;
+        connection->descriptor.async_wait(
+            asio::posix::descriptor_base::wait_read,
+            ymq::keptIn(connection->readMemory, [self = shared_from_this(), connection](const error_code& failure) {
+                connection->isReading = false;
+                if (!failure && self->handler != nullptr) {
+                    self->attempt(connection, [&] { self->readSome(connection); });
+                    self->read(connection);
+                }
+            }));
+    });
 }
 
+// Handles some packets, and leaves the others for after those of other connections.
 void LocalServer::Shared::readSome(const ConnectionPointer& connection) {
     for (int count = 0; count < kPacketsPerWakeUp; ++count) {
         if (connection->isClosed || isPaused || !connection->unsent.empty()) {
             return;
         }
-        ReceivedPacket packet;
-        try {
-            packet =
-                receivePacket(connection->descriptor.native_handle(), scratch_, files, handler->largestObjectBytes());
-        } catch (const std::exception& failure) {
-            close(connection, std::string("cannot take a request: ") + failure.what());
-            return;
-        }
+        const ReceivedPacket packet =
+            receivePacket(connection->descriptor.native_handle(), scratch_, files, handler->largestObjectBytes());
         switch (packet.kind) {
             case ReceivedPacket::Kind::request:
                 handler->onLocalRequest(connection->id, packet.request.header, packet.request.payload);
                 break;
             case ReceivedPacket::Kind::none:
-                read(connection);
                 return;
             case ReceivedPacket::Kind::ended:
                 close(connection, "closed by the peer");
                 return;
             case ReceivedPacket::Kind::refused:
-                warn("refused a local request: " + packet.reason);
+                warn([&] { return "refused a local request: " + packet.reason; });
                 close(connection, packet.reason);
                 return;
         }
     }
-    read(connection);
+}
+
+template <typename Work>
+void LocalServer::Shared::attempt(const ConnectionPointer& connection, const Work& work) noexcept {
+    try {
+        work();
+    } catch (const std::exception& failure) {
+        warn([&] { return std::string("closing a local connection that could not be served: ") + failure.what(); });
+        close(connection, "out of memory");
+    }
 }
 
 void LocalServer::Shared::answer(const ConnectionPointer& connection, const HeaderBytes& header,
                                  const ymq::Bytes& payload) {
-    if (connection->unsent.size() >= kUnsentAnswersLimit) {
-        warn("closing a local connection that does not read its answers");
+    // A burst of answers is more than a socket takes in one turn: the peer has had time to read.
+    if (connection->isWriting && connection->unsent.size() >= kUnsentAnswersLimit &&
+        std::chrono::steady_clock::now() - connection->blockedSince >= unsentPatience) {
+        warn([] { return std::string("closing a local connection that does not read its answers"); });
         close(connection, "the peer does not read its answers");
         return;
     }
@@ -229,7 +255,7 @@ void LocalServer::Shared::answer(const ConnectionPointer& connection, const Head
     }
 }
 
-void LocalServer::Shared::writeSome(const ConnectionPointer& connection) {
+void LocalServer::Shared::writeSome(const ConnectionPointer& connection) noexcept {
     while (!connection->isClosed && !connection->unsent.empty()) {
         const Connection::Answer& next = connection->unsent.front();
         switch (sendPacket(connection->descriptor.native_handle(), next.header, next.payload)) {
@@ -237,7 +263,7 @@ void LocalServer::Shared::writeSome(const ConnectionPointer& connection) {
                 connection->unsent.pop_front();
                 break;
             case SendOutcome::wouldBlock:
-                waitForRoom(connection);
+                attempt(connection, [&] { waitForRoom(connection); });
                 return;
             case SendOutcome::failed:
                 close(connection, "closed by the peer");
@@ -248,30 +274,33 @@ void LocalServer::Shared::writeSome(const ConnectionPointer& connection) {
 
 void LocalServer::Shared::waitForRoom(const ConnectionPointer& connection) {
     connection->isWriting = true;
-    connection->descriptor.async_wait(asio::posix::descriptor_base::wait_write,
-                                      [self = shared_from_this(), connection](const error_code& failure) {
-                                          connection->isWriting = false;
-                                          if (failure) {
-                                              return;
-                                          }
-                                          self->writeSome(connection);
-                                          self->read(connection);
-                                      });
+    connection->blockedSince = std::chrono::steady_clock::now();
+    connection->descriptor.async_wait(
+        asio::posix::descriptor_base::wait_write,
+        ymq::keptIn(connection->writeMemory, [self = shared_from_this(), connection](const error_code& failure) {
+            connection->isWriting = false;
+            if (failure) {
+                return;
+            }
+            self->writeSome(connection);
+            self->read(connection);
+        }));
 }
 
-void LocalServer::Shared::close(const ConnectionPointer& connection, const std::string& reason) {
+void LocalServer::Shared::close(const ConnectionPointer& connection, std::string reason) noexcept {
     if (std::exchange(connection->isClosed, true)) {
         return;
     }
     connections.erase(connection->id);
     error_code ignored;
     connection->descriptor.close(ignored);
-    asio::post(context, [self = shared_from_this(), connection, reason] {
-        connection->unsent.clear();
-        if (self->handler != nullptr) {
-            self->handler->onLocalClosed(connection->id, reason);
-        }
-    });
+    ymq::HandlerMemory& memory = connection->closeMemory;
+    asio::post(context, ymq::keptIn(memory, [self = shared_from_this(), connection, why = std::move(reason)] {
+                   connection->unsent.clear();
+                   if (self->handler != nullptr) {
+                       self->handler->onLocalClosed(connection->id, why);
+                   }
+               }));
 }
 
 LocalServer::Shared::ConnectionPointer LocalServer::Shared::find(ConnectionId number) const {
@@ -279,8 +308,9 @@ LocalServer::Shared::ConnectionPointer LocalServer::Shared::find(ConnectionId nu
     return found == connections.end() ? nullptr : found->second;
 }
 
-LocalServer::LocalServer(asio::io_context& context, LocalHandler& handler, std::size_t keptFilesLimit, ymq::Log log)
-    : shared_(std::make_shared<Shared>(context, handler, keptFilesLimit, std::move(log))) {}
+LocalServer::LocalServer(asio::io_context& context, LocalHandler& handler, std::size_t keptFilesLimit, ymq::Log log,
+                         std::chrono::milliseconds unsentPatience)
+    : shared_(std::make_shared<Shared>(context, handler, keptFilesLimit, std::move(log), unsentPatience)) {}
 
 LocalServer::~LocalServer() {
     shared_->handler = nullptr;
@@ -295,19 +325,29 @@ std::string LocalServer::listen() {
     return name;
 }
 
-void LocalServer::answer(ConnectionId number, const HeaderBytes& header, const ymq::Bytes& payload) {
+void LocalServer::answer(ConnectionId number, const HeaderBytes& header, const ymq::Bytes& payload) noexcept {
     if (const auto connection = shared_->find(number)) {
-        shared_->answer(connection, header, payload);
+        shared_->attempt(connection, [&] { shared_->answer(connection, header, payload); });
     }
 }
 
-void LocalServer::close(ConnectionId number, const std::string& reason) {
+void LocalServer::close(ConnectionId number, const std::string& reason) noexcept {
     if (const auto connection = shared_->find(number)) {
-        shared_->close(connection, reason);
+        shared_->close(connection, ymq::copyOfReason(reason));
     }
 }
 
 void LocalServer::pauseReading() { shared_->isPaused = true; }
+
+std::uint64_t LocalServer::unsentBytes(ConnectionId number) const noexcept {
+    std::uint64_t sumBytes = 0;
+    if (const auto connection = shared_->find(number)) {
+        for (const Connection::Answer& answer : connection->unsent) {
+            sumBytes += answer.payload.size();
+        }
+    }
+    return sumBytes;
+}
 
 bool LocalServer::isDrained() const {
     for (const auto& [number, connection] : shared_->connections) {
@@ -328,7 +368,7 @@ void LocalServer::stop(const std::string& reason) {
         all.push_back(connection);
     }
     for (const auto& connection : all) {
-        shared_->close(connection, reason);
+        shared_->close(connection, ymq::copyOfReason(reason));
     }
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -46,10 +47,13 @@ class LocalServer {
 public:
     // Connections have numbers from here on.
     static constexpr ConnectionId kFirstConnection = ConnectionId{1} << 63U;
-    // A peer that leaves more answers unread is closed; its requests are not read while any is unsent.
+    // A peer to which more answers than this cannot be sent, and none could for so long, is closed when there is one
+    // more. Its requests are not read while any answer is unsent, so those are bounded by what it may wait for.
     static constexpr std::size_t kUnsentAnswersLimit = 1024;
+    static constexpr std::chrono::seconds kUnsentPatience{10};
 
-    LocalServer(boost::asio::io_context& context, LocalHandler& handler, std::size_t keptFilesLimit, ymq::Log log);
+    LocalServer(boost::asio::io_context& context, LocalHandler& handler, std::size_t keptFilesLimit, ymq::Log log,
+                std::chrono::milliseconds unsentPatience = kUnsentPatience);
     ~LocalServer();
     LocalServer(const LocalServer&) = delete;
     LocalServer& operator=(const LocalServer&) = delete;
@@ -57,13 +61,17 @@ public:
     // Listens, and returns what peers find the socket by. Throws std::system_error.
     std::string listen();
 
-    // Sends an answer. A large payload that is no file is answered by overTcp instead.
-    void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload);
+    // Sends an answer. A large payload that is no file is answered by overTcp instead. A connection for which there is
+    // no memory is closed.
+    void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) noexcept;
 
-    void close(ConnectionId connection, const std::string& reason);
+    void close(ConnectionId connection, const std::string& reason) noexcept;
 
     // No further request is read, of any connection.
     void pauseReading();
+
+    // The size of the payloads of answers that are not sent; 0 for a connection that is gone.
+    std::uint64_t unsentBytes(ConnectionId connection) const noexcept;
 
     // Whether every answer has been sent.
     bool isDrained() const;

@@ -2,6 +2,7 @@
 #include "object_storage/object_table.h"
 
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <span>
 #include <utility>
@@ -47,6 +48,7 @@ bool ObjectTable::set(const ObjectId& id, ymq::Bytes bytes) {
     if (isSmall) {
         share(contents_.begin());
     }
+    freeDroppedAboveLimit();
     return true;
 }
 
@@ -181,9 +183,50 @@ void ObjectTable::release(Contents::iterator content) noexcept {
     if (content->isShareable) {
         shareable_.erase(content->hash);
     }
-    Contents released;
-    Contents& destination = content->bytes.size() >= kLargeBytes ? dropped_ : released;
-    destination.splice(destination.begin(), contents_, content);
+    const std::size_t sizeBytes = content->bytes.size();
+    if (sizeBytes < kLargeBytes) {
+        contents_.erase(content);
+    } else if (options_.memoryLimitBytes > 0 && content->bytes.isShared()) {
+        unsentBytes_ += sizeBytes;
+        unsent_.splice(unsent_.begin(), contents_, content);
+    } else {
+        drop(contents_, content);
+    }
+}
+
+void ObjectTable::drop(Contents& from, Contents::iterator content) noexcept {
+    droppedBytes_ += content->bytes.size();
+    dropped_.splice(dropped_.begin(), from, content);
+}
+
+void ObjectTable::reclaimUnsent() noexcept {
+    for (auto content = unsent_.begin(); content != unsent_.end();) {
+        const auto next = std::next(content);
+        if (!content->bytes.isShared()) {
+            unsentBytes_ -= content->bytes.size();
+            drop(unsent_, content);
+        }
+        content = next;
+    }
+}
+
+void ObjectTable::freeOneDropped() noexcept {
+    droppedBytes_ -= dropped_.back().bytes.size();
+    dropped_.pop_back();
+}
+
+void ObjectTable::freeSomeDropped() noexcept {
+    const std::uint64_t before = droppedBytes_;
+    while (!dropped_.empty() && before - droppedBytes_ < kFreedAtOnceBytes) {
+        freeOneDropped();
+    }
+}
+
+void ObjectTable::freeDroppedAboveLimit() noexcept {
+    while (options_.memoryLimitBytes > 0 && !dropped_.empty() &&
+           contentBytes_ + droppedBytes_ > options_.memoryLimitBytes) {
+        freeOneDropped();
+    }
 }
 
 bool ObjectTable::check() const {

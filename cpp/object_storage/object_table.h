@@ -40,6 +40,8 @@ public:
 
     // What one id is counted with against the memory limit, so that ids of empty objects are bounded too.
     static constexpr std::uint64_t kBytesPerId = 160;
+    // How much freeSomeDropped() frees about, if that is more than one content.
+    static constexpr std::uint64_t kFreedAtOnceBytes = std::uint64_t{8} << 20U;
 
     explicit ObjectTable(const Options& options);
 
@@ -59,10 +61,16 @@ public:
     // Returns nullptr when nothing has the id; the result is valid until the next change of the table.
     const ymq::Bytes* find(const ObjectId& id) const;
 
-    // Gives the memory of large contents back that nothing names any more. The system takes a tenth of a millisecond
-    // for each MiB, which no answer should have to wait for; so it is not done before somebody calls this.
-    void freeDropped() { dropped_.clear(); }
+    // Gives the memory of some large contents back that nothing names any more. The system takes a tenth of a
+    // millisecond for each MiB, which no answer should have to wait for; so it is not done before somebody calls this,
+    // and of many contents not at once. Only when they and the others are above the memory limit they go before.
+    void freeSomeDropped() noexcept;
     bool hasDropped() const { return !dropped_.empty(); }
+
+    // Large contents that nothing names any more, and that others still refer to: answers that are not sent yet. They
+    // are looked for, and counted, only when there is a memory limit; reclaimUnsent() drops those that are sent by now.
+    std::uint64_t unsentBytes() const { return unsentBytes_; }
+    void reclaimUnsent() noexcept;
 
     Totals totals() const;
 
@@ -99,6 +107,9 @@ private:
     void assign(const ObjectId& id, Contents::iterator content);
     void share(Contents::iterator content) noexcept;
     void release(Contents::iterator content) noexcept;
+    void drop(Contents& from, Contents::iterator content) noexcept;
+    void freeOneDropped() noexcept;
+    void freeDroppedAboveLimit() noexcept;
     void link(Entry& entry);
     void unlink(Entry& entry);
     bool checkOwners() const;
@@ -110,7 +121,11 @@ private:
     std::unordered_map<OwnerHash, Entry*, ObjectIdHash> owners_;
     std::unordered_map<SipHashValue, Contents::iterator, HashOfHash> shareable_;
     std::uint64_t contentBytes_ = 0;
+    // What is to be freed, the last one first.
     Contents dropped_;
+    std::uint64_t droppedBytes_ = 0;
+    Contents unsent_;
+    std::uint64_t unsentBytes_ = 0;
 };
 
 }  // namespace scaler::object_storage

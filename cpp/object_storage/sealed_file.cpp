@@ -20,6 +20,8 @@ namespace scaler::object_storage {
 namespace {
 
 constexpr std::uint64_t kBlockBytes = 512;  // the unit of st_blocks
+// Where the system gives a file huge pages, the last one may reach behind its end.
+constexpr std::uint64_t kHugePageBytes = std::uint64_t{2} << 20U;
 
 // A file that is kept open, and mapped to be sent to who cannot take its descriptor. Pages that are not touched through
 // the mapping cost nothing.
@@ -54,8 +56,9 @@ private:
 
 void release(void* owner) noexcept { delete static_cast<SealedFile*>(owner); }
 
-// Returns what is wrong with a file; nullptr when its bytes are there, and stay as they are.
-const char* faultOf(int descriptor, std::uint64_t sizeBytes) {
+// Returns what is wrong with a file; nullptr when its bytes are there, and stay as they are. Tells how much memory it
+// has.
+const char* faultOf(int descriptor, std::uint64_t sizeBytes, std::uint64_t& heldBytes) {
     const int seals = ::fcntl(descriptor, F_GET_SEALS);
     if (seals < 0 || (seals & ymq::kMemoryFileSeals) != ymq::kMemoryFileSeals) {
         return "a descriptor that is not a sealed memory file";
@@ -73,8 +76,13 @@ const char* faultOf(int descriptor, std::uint64_t sizeBytes) {
         return "a memory file of another size than was announced";
     }
     // Reading a hole would take memory that nobody has accounted for.
-    if (static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes < sizeBytes) {
+    heldBytes = static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes;
+    if (heldBytes < sizeBytes) {
         return "a memory file with holes";
+    }
+    // It may have pages behind its end, which nobody has accounted for either.
+    if (heldBytes > (sizeBytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes) {
+        return "a memory file of more memory than its size";
     }
     return nullptr;
 }
@@ -103,11 +111,13 @@ ymq::Result<ymq::Bytes> copyUpTo(std::uint64_t limitBytes, int descriptor, std::
 
 ymq::Result<ymq::Bytes> SealedFiles::take(ymq::Descriptor descriptor, std::uint64_t sizeBytes,
                                           std::uint64_t copyLimitBytes) {
-    if (const char* const fault = faultOf(descriptor.get(), sizeBytes)) {
+    std::uint64_t heldBytes = 0;
+    if (const char* const fault = faultOf(descriptor.get(), sizeBytes, heldBytes)) {
         return ymq::Error{.context = fault};
     }
     const auto size = static_cast<std::size_t>(sizeBytes);
-    if (size < kSmallestKeptBytes || kept() >= keptLimit_) {
+    // A small one in a huge page would keep much more than it is counted with.
+    if (size < kSmallestKeptBytes || heldBytes / 2 > sizeBytes || kept() >= keptLimit_) {
         return copyUpTo(copyLimitBytes, descriptor.get(), size);
     }
     auto file = std::make_unique<SealedFile>(std::move(descriptor), size, kept_);

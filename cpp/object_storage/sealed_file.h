@@ -16,7 +16,7 @@ namespace scaler::object_storage {
 // is ordinary bytes to everybody; who wants to pass it on asks for its descriptor.
 class SealedFiles {
 public:
-    // Smaller files are not worth a descriptor: they are copied.
+    // Smaller files are not worth a descriptor: they are copied. So are those that take more than twice their size.
     static constexpr std::size_t kSmallestKeptBytes = 64 * 1024;
 
     explicit SealedFiles(std::size_t keptLimit) : keptLimit_(keptLimit) {}

@@ -19,6 +19,8 @@
 #include "object_storage/local_server.h"
 #include "object_storage/random_bytes.h"
 #include "object_storage/sealed_file.h"
+#include "ymq/handler_memory.h"
+#include "ymq/reason.h"
 #include "ymq/stream_server.h"
 
 namespace scaler::object_storage {
@@ -84,14 +86,24 @@ public:
     std::uint64_t largestObjectBytes() const override { return core_.largestObjectBytes(); }
     void onLocalClosed(ConnectionId connection, const std::string& reason) override { onClosed(connection, reason); }
 
-    void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) override;
-    void close(ConnectionId connection, const std::string& reason) override;
-    void closeAfterAnswers(ConnectionId connection, const std::string& reason) override;
+    void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) noexcept override;
+    void close(ConnectionId connection, const std::string& reason) noexcept override;
+    void closeAfterAnswers(ConnectionId connection, const std::string& reason) noexcept override;
+    void hold(ConnectionId connection) noexcept override;
+    void release(ConnectionId connection) noexcept override;
+    std::uint64_t receivedBytes(ConnectionId connection) const noexcept override {
+        return transport_.receivedBytes(connection);
+    }
+    std::uint64_t unsentBytes(ConnectionId connection) const noexcept override {
+        return isLocal(connection) ? local_.unsentBytes(connection) : transport_.outboundBytes(connection);
+    }
 
 private:
     struct Peer {
         std::string identity;
+        // Each of these is a reason not to read.
         bool isPaused = false;
+        bool isHeld = false;
         bool isEnding = false;
     };
 
@@ -99,12 +111,28 @@ private:
     std::string offerLocalChannel(const Options& options);
     template <typename Request>
     void handle(ConnectionId connection, const Request& request);
+    void postIdleWork();
     void armTimer();
     void beginStop();
     void stopWhenDrained(Clock::time_point limit);
-    void log(LogLevel level, const std::string& text) const { logger_->log(level, "ObjectStorageServer: " + text); }
+    void resume(ConnectionId connection, const Peer& peer);
+    void send(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload);
+    void endSoon(ConnectionId connection, const std::string& reason);
+    // The text is made here, so that there need not be memory for it.
+    template <typename Text>
+    void log(LogLevel level, const Text& text) const noexcept {
+        try {
+            logger_->log(level, "ObjectStorageServer: " + text());
+        } catch (const std::exception&) {
+            // Out of memory; the line is lost.
+        }
+    }
+    void log(LogLevel level, const char* text) const noexcept {
+        log(level, [text] { return std::string(text); });
+    }
     ymq::Log transportLog() {
-        return [this](ymq::LogLevel level, const std::string& text) { log(fromTransport(level), text); };
+        return
+            [this](ymq::LogLevel level, const std::string& text) { log(fromTransport(level), [&] { return text; }); };
     }
     std::string nameOf(ConnectionId connection) const;
 
@@ -122,6 +150,10 @@ private:
     // Nothing that is posted is done any more.
     std::atomic<bool> hasEnded_ = false;
     bool isIdleWorkPosted_ = false;
+    // So that what is due later is done also when there is no other memory.
+    ymq::HandlerMemory idleMemory_{};
+    ymq::HandlerMemory deadlineMemory_{};
+    ymq::HandlerMemory drainMemory_{};
     ymq::Address address_{};
     LocalServer local_;
     ymq::StreamServer transport_;
@@ -148,29 +180,31 @@ std::string Server::Shell::offerLocalChannel(const Options& options) {
     try {
         return "|local=" + local_.listen();
     } catch (const std::system_error& failure) {
-        log(LogLevel::warning, std::string("goes without shared memory: ") + failure.what());
+        log(LogLevel::warning, [&] { return std::string("goes without shared memory: ") + failure.what(); });
         return "";
     }
 }
 
 void Server::Shell::run() {
     log(LogLevel::info, "started");
-    log(LogLevel::info, "listening on " + address_.toString());
+    log(LogLevel::info, [this] { return "listening on " + address_.toString(); });
     bool isRunning = true;
     while (isRunning) {
         try {
             context_.run();
             isRunning = false;
         } catch (const std::exception& failure) {
-            // Out of memory outside the handling of a frame; what could not be done is lost, the server goes on.
-            log(LogLevel::error, std::string("unexpected failure: ") + failure.what());
+            // Of what belongs to no connection; it is lost, the server goes on.
+            log(LogLevel::error, [&] { return std::string("unexpected failure: ") + failure.what(); });
         }
     }
     hasEnded_ = true;
     const ServerCore::Gauges gauges = core_.gauges();
-    log(LogLevel::info, "stopped with " + std::to_string(gauges.totals.ids) + " objects of " +
-                            std::to_string(gauges.totals.contentBytes) + " bytes and " +
-                            std::to_string(gauges.waitingRequests) + " waiting requests");
+    log(LogLevel::info, [&] {
+        return "stopped with " + std::to_string(gauges.totals.ids) + " objects of " +
+               std::to_string(gauges.totals.contentBytes) + " bytes and " + std::to_string(gauges.waitingRequests) +
+               " waiting requests";
+    });
 }
 
 void Server::Shell::shutdown() {
@@ -218,44 +252,80 @@ template <typename Request>
 void Server::Shell::handle(ConnectionId connection, const Request& request) {
     try {
         request();
+        armTimer();
     } catch (const std::exception& failure) {
         // A request that could not be completed, for want of memory, costs its connection and nothing else.
         core_.onClosed(connection);
-        close(connection, std::string("cannot handle a request: ") + failure.what());
+        log(LogLevel::warning, [&] { return std::string("cannot handle a request: ") + failure.what(); });
+        close(connection, "out of memory");
     }
-    armTimer();
-    if (core_.hasIdleWork() && !std::exchange(isIdleWorkPosted_, true)) {
-        // Behind the turn in which the transport writes.
-        boost::asio::post(context_, [this] {
-            boost::asio::post(context_, [this] {
-                isIdleWorkPosted_ = false;
-                core_.onIdle();
-            });
-        });
+    postIdleWork();
+}
+
+// Behind the turn in which the transport writes, and then behind what others have asked for meanwhile.
+void Server::Shell::postIdleWork() {
+    if (!core_.hasIdleWork() || isIdleWorkPosted_) {
+        return;
     }
+    const auto kept = [this](auto work) { return ymq::keptIn(idleMemory_, std::move(work)); };
+    boost::asio::post(context_, kept([this, kept] {
+                          boost::asio::post(context_, kept([this] {
+                                                isIdleWorkPosted_ = false;
+                                                core_.onIdle();
+                                                postIdleWork();
+                                            }));
+                      }));
+    isIdleWorkPosted_ = true;
 }
 
 void Server::Shell::onWritten(ymq::ConnectionId connection, std::uint64_t outboundBytes) {
     const auto found = peers_.find(connection);
-    if (found != peers_.end() && found->second.isPaused && !found->second.isEnding && !isStopping_ &&
-        outboundBytes <= outboundBoundBytes_ / 2) {
+    if (found != peers_.end() && found->second.isPaused && outboundBytes <= outboundBoundBytes_ / 2) {
         found->second.isPaused = false;
+        resume(connection, found->second);
+    }
+}
+
+void Server::Shell::hold(ConnectionId connection) noexcept {
+    if (const auto found = peers_.find(connection); found != peers_.end()) {
+        found->second.isHeld = true;
+        transport_.pauseReading(connection);
+    }
+}
+
+void Server::Shell::release(ConnectionId connection) noexcept {
+    if (const auto found = peers_.find(connection); found != peers_.end()) {
+        found->second.isHeld = false;
+        resume(connection, found->second);
+    }
+}
+
+void Server::Shell::resume(ConnectionId connection, const Peer& peer) {
+    if (!peer.isPaused && !peer.isHeld && !peer.isEnding && !isStopping_) {
         transport_.resumeReading(connection);
     }
 }
 
 void Server::Shell::onClosed(ymq::ConnectionId connection, const std::string& reason) {
-    log(LogLevel::debug, "connection of " + nameOf(connection) + " ended: " + reason);
     core_.onClosed(connection);
+    log(LogLevel::debug, [&] { return "connection of " + nameOf(connection) + " ended: " + reason; });
     peers_.erase(connection);
     armTimer();
 }
 
-void Server::Shell::answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) {
+void Server::Shell::answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) noexcept {
     if (isLocal(connection)) {
         local_.answer(connection, header, payload);
         return;
     }
+    try {
+        send(connection, header, payload);
+    } catch (const std::exception&) {
+        close(connection, "out of memory");  // the core learns of it when the connection has gone
+    }
+}
+
+void Server::Shell::send(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) {
     const std::array<ymq::Bytes, 2> frames{ymq::Bytes::copy(header), payload};
     transport_.send(connection, std::span(frames).first(payload.isNull() ? 1 : 2));
     const auto found = peers_.find(connection);
@@ -266,25 +336,37 @@ void Server::Shell::answer(ConnectionId connection, const HeaderBytes& header, c
     }
 }
 
-void Server::Shell::close(ConnectionId connection, const std::string& reason) {
-    log(LogLevel::warning, "closing the connection of " + nameOf(connection) + ": " + reason);
+void Server::Shell::close(ConnectionId connection, const std::string& reason) noexcept {
+    log(LogLevel::warning, [&] { return "closing the connection of " + nameOf(connection) + ": " + reason; });
     if (isLocal(connection)) {
         local_.close(connection, reason);
     } else {
-        transport_.close(connection, reason);
+        transport_.close(connection, ymq::copyOfReason(reason));
     }
 }
 
-void Server::Shell::closeAfterAnswers(ConnectionId connection, const std::string& reason) {
+void Server::Shell::closeAfterAnswers(ConnectionId connection, const std::string& reason) noexcept {
     if (isLocal(connection)) {  // its answers can be read also when it is closed
         close(connection, reason);
         return;
     }
-    log(LogLevel::warning, "ending the connection of " + nameOf(connection) + ": " + reason);
-    peers_[connection].isEnding = true;
+    log(LogLevel::warning, [&] { return "ending the connection of " + nameOf(connection) + ": " + reason; });
+    try {
+        endSoon(connection, reason);
+    } catch (const std::exception&) {
+        close(connection, "out of memory");
+    }
+}
+
+void Server::Shell::endSoon(ConnectionId connection, const std::string& reason) {
     transport_.pauseReading(connection);
+    if (const auto found = peers_.find(connection); found != peers_.end()) {
+        found->second.isEnding = true;
+    }
     auto timer = std::make_shared<boost::asio::steady_timer>(context_, kLastAnswersTime);
-    timer->async_wait([this, timer, connection, reason](const error_code&) { transport_.close(connection, reason); });
+    timer->async_wait([this, timer, connection, reason](const error_code&) {
+        transport_.close(connection, ymq::copyOfReason(reason));
+    });
 }
 
 void Server::Shell::armTimer() {
@@ -292,20 +374,21 @@ void Server::Shell::armTimer() {
     if (next == armedFor_) {
         return;
     }
-    armedFor_ = next;
+    armedFor_.reset();
+    deadlineTimer_.cancel();
     if (!next) {
-        deadlineTimer_.cancel();
         return;
     }
     deadlineTimer_.expires_at(*next);
-    deadlineTimer_.async_wait([this](const error_code& cancelled) {
+    deadlineTimer_.async_wait(ymq::keptIn(deadlineMemory_, [this](const error_code& cancelled) {
         if (cancelled) {
             return;
         }
         armedFor_.reset();
         core_.onTime(Clock::now());
         armTimer();
-    });
+    }));
+    armedFor_ = next;
 }
 
 void Server::Shell::beginStop() {
@@ -328,11 +411,11 @@ void Server::Shell::stopWhenDrained(Clock::time_point limit) {
         transport_.stop("the server stops");
         local_.stop("the server stops");
         deadlineTimer_.cancel();
-        boost::asio::post(context_, [this] { context_.stop(); });
+        boost::asio::post(context_, ymq::keptIn(drainMemory_, [this] { context_.stop(); }));
         return;
     }
     drainTimer_.expires_after(kDrainCheckInterval);
-    drainTimer_.async_wait([this, limit](const error_code&) { stopWhenDrained(limit); });
+    drainTimer_.async_wait(ymq::keptIn(drainMemory_, [this, limit](const error_code&) { stopWhenDrained(limit); }));
 }
 
 std::string Server::Shell::nameOf(ConnectionId connection) const {

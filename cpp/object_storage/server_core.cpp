@@ -3,13 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <span>
 #include <vector>
 
 namespace scaler::object_storage {
-
-ServerCore::ServerCore(const Options& options, Outbox& outbox)
-    : options_(options), outbox_(outbox), table_(options.table), waiting_(options.table.hashKey) {}
 
 void ServerCore::onConnected(ConnectionId connection) { connections_.try_emplace(connection); }
 
@@ -17,7 +15,7 @@ void ServerCore::onClosed(ConnectionId connection) {
     waiting_.dropConnection(connection);
     const auto found = connections_.find(connection);
     if (found != connections_.end()) {
-        endIncomplete(found->second);
+        endIncomplete(connection, found->second);
         connections_.erase(found);
     }
 }
@@ -29,6 +27,16 @@ std::uint64_t ServerCore::frameLimit(ConnectionId connection) const {
 }
 
 void ServerCore::onFrame(ConnectionId connection, const ymq::Bytes& frame, Time now) {
+    handleFrame(connection, frame, now);
+    planCheck(now);
+}
+
+void ServerCore::onRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload, Time now) {
+    handleRequest(connection, header, payload, now);
+    planCheck(now);
+}
+
+void ServerCore::handleFrame(ConnectionId connection, const ymq::Bytes& frame, Time now) {
     const auto found = connections_.find(connection);
     if (found == connections_.end()) {
         return;  // refused before; the transport still had a frame of it
@@ -39,19 +47,8 @@ void ServerCore::onFrame(ConnectionId connection, const ymq::Bytes& frame, Time 
         return;
     }
     const RequestHeader header = *state.incomplete;
-    endIncomplete(state);
+    endIncomplete(connection, state);
     onPayload(connection, header, frame, now);
-}
-
-bool ServerCore::isCounted(const RequestHeader& header) const {
-    return header.type == RequestType::setObject && header.payloadLength > options_.droppablePayloadBytes;
-}
-
-void ServerCore::endIncomplete(Connection& state) {
-    if (state.incomplete && isCounted(*state.incomplete)) {
-        announcedBytes_ -= state.incomplete->payloadLength;
-    }
-    state.incomplete.reset();
 }
 
 void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq::Bytes& frame, Time now) {
@@ -72,7 +69,7 @@ void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq:
     }
 }
 
-void ServerCore::onRequest(ConnectionId connection, const ymq::Bytes& frame, const ymq::Bytes& payload, Time now) {
+void ServerCore::handleRequest(ConnectionId connection, const ymq::Bytes& frame, const ymq::Bytes& payload, Time now) {
     if (!connections_.contains(connection)) {
         return;
     }
@@ -82,9 +79,13 @@ void ServerCore::onRequest(ConnectionId connection, const ymq::Bytes& frame, con
         return;
     }
     count(*header);
-    if (header->type == RequestType::setObject && payload.isNull() && !table_.canEverHold(header->payloadLength)) {
+    const bool isSet = header->type == RequestType::setObject;
+    if (isSet && payload.isNull() && !table_.canEverHold(header->payloadLength)) {
         answer(connection, *header, ResponseType::storageFull);
-    } else if (header->type == RequestType::setObject || header->type == RequestType::duplicateObjectId) {
+    } else if (isSet && isUnsentAboveLimit()) {
+        isSetRefusedForUnsent_ = true;
+        answer(connection, *header, ResponseType::storageFull);
+    } else if (isSet || header->type == RequestType::duplicateObjectId) {
         onPayload(connection, *header, payload, now);
     } else if (!payload.isNull()) {
         refuse(connection, "a payload behind a request that has none");
@@ -112,22 +113,6 @@ void ServerCore::onBareRequest(ConnectionId connection, const RequestHeader& hea
             break;  // these have payloads
     }
     refuse(connection, "unknown request type " + std::to_string(static_cast<unsigned>(header.type)));
-}
-
-void ServerCore::beginSet(ConnectionId connection, Connection& state, const RequestHeader& header) {
-    if (header.payloadLength > options_.payloadLimitBytes) {
-        refusePayload(connection, header);
-    } else if (isCounted(header) && !table_.canEverHold(announcedBytes_ + header.payloadLength)) {
-        // Taking the payload in only to drop it would break the limit, and there is no other way around it.
-        answer(connection, header, ResponseType::storageFull);
-        ++counts_.refusedConnections;
-        onClosed(connection);
-        outbox_.closeAfterAnswers(connection, "set of " + std::to_string(header.payloadLength) +
-                                                  " bytes, more than the memory limit leaves room for");
-    } else {
-        announcedBytes_ += isCounted(header) ? header.payloadLength : 0;
-        state.incomplete = header;
-    }
 }
 
 void ServerCore::onPayload(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload, Time now) {
@@ -199,9 +184,23 @@ void ServerCore::onInfo(ConnectionId connection, const RequestHeader& header) {
     answer(connection, header, ResponseType::infoGetTotalOk, ymq::Bytes::copy(std::as_bytes(std::span(figures))));
 }
 
+std::size_t ServerCore::waitingLimitOf(const Options& options) {
+    constexpr std::uint64_t kLeast = 1U << 13U;
+    const std::uint64_t limitBytes = options.table.memoryLimitBytes;
+    if (limitBytes == 0) {
+        return options.waitingLimit;
+    }
+    const std::uint64_t share = std::max(limitBytes / 4 / WaitingRequests::kBytesPerRequest, kLeast);
+    return static_cast<std::size_t>(std::min<std::uint64_t>(share, options.waitingLimit));
+}
+
 void ServerCore::wait(ConnectionId connection, const RequestHeader& header, const ObjectId& awaited, Time now) {
     if (waiting_.countOf(connection) >= options_.waitingLimitPerConnection) {
         refuse(connection, "more than " + std::to_string(options_.waitingLimitPerConnection) + " waiting requests");
+        return;
+    }
+    if (waiting_.size() >= waitingLimit_) {
+        refuse(connection, "more than " + std::to_string(waitingLimit_) + " waiting requests of all connections");
         return;
     }
     std::optional<Time> deadline;
@@ -213,29 +212,51 @@ void ServerCore::wait(ConnectionId connection, const RequestHeader& header, cons
     waiting_.add({.connection = connection, .header = header, .awaited = awaited, .deadline = deadline});
 }
 
-// Answers what waits for an id, in the order of arrival; what waits for a copy comes right behind that copy. The stack
-// is explicit because peers decide how long a chain of copies is.
+// Answers what waits for an id, in the order of arrival; what waits for a copy comes right behind that copy. What is
+// still to be released is on a stack because peers decide how long a chain of copies is. Every request that is taken is
+// answered or costs its own connection: it is not that of the caller.
 void ServerCore::releaseWaiting(const ObjectId& id) {
-    std::vector<WaitingRequest> stack = waiting_.takeFor(id);
-    std::reverse(stack.begin(), stack.end());
-    while (!stack.empty()) {
-        const WaitingRequest request = stack.back();
-        stack.pop_back();
-        if (request.header.type == RequestType::getObject) {
-            answerGet(request.connection, request.header, *table_.find(request.awaited));
-        } else if (!table_.duplicate(request.awaited, request.header.objectId)) {
-            answer(request.connection, request.header, ResponseType::storageFull);
-        } else {
-            answer(request.connection, request.header, ResponseType::duplicateOk);
-            const std::vector<WaitingRequest> next = waiting_.takeFor(request.header.objectId);
-            stack.insert(stack.end(), next.rbegin(), next.rend());
+    ObjectId current = id;
+    std::vector<ObjectId> outer;
+    while (true) {
+        const std::optional<WaitingRequest> request = waiting_.takeNextFor(current);
+        if (request && request->header.type == RequestType::getObject) {
+            answerGet(request->connection, request->header, *table_.find(current));
+        } else if (request && releaseDuplicate(*request, outer)) {
+            current = request->header.objectId;
+        } else if (!request && outer.empty()) {
+            return;
+        } else if (!request) {
+            current = outer.back();
+            outer.pop_back();
         }
     }
 }
 
+// Returns whether there is a copy now; then what the request has waited for is on the stack.
+bool ServerCore::releaseDuplicate(const WaitingRequest& request, std::vector<ObjectId>& outer) {
+    const std::size_t depth = outer.size();
+    try {
+        outer.push_back(request.awaited);
+        if (table_.duplicate(request.awaited, request.header.objectId)) {
+            answer(request.connection, request.header, ResponseType::duplicateOk);
+            return true;
+        }
+        answer(request.connection, request.header, ResponseType::storageFull);
+    } catch (const std::bad_alloc&) {
+        onClosed(request.connection);
+        outbox_.close(request.connection, "out of memory");
+    }
+    outer.resize(depth);
+    return false;
+}
+
 void ServerCore::onTime(Time now) {
-    for (const WaitingRequest& request : waiting_.takeExpired(now)) {
-        answer(request.connection, request.header, ResponseType::timedOut);
+    while (const std::optional<WaitingRequest> request = waiting_.takeNextExpired(now)) {
+        answer(request->connection, request->header, ResponseType::timedOut);
+    }
+    if (nextCheck_ && *nextCheck_ <= now) {
+        check(now);
     }
 }
 

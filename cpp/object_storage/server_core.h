@@ -8,7 +8,9 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
+#include "object_storage/arrival_room.h"
 #include "object_storage/header.h"
 #include "object_storage/object_table.h"
 #include "object_storage/waiting_requests.h"
@@ -16,7 +18,8 @@
 
 namespace scaler::object_storage {
 
-// Where the core's decisions go. A call must not call back into the core.
+// Where the core's decisions go. A call must not call back into the core, and not throw: what fails costs the
+// connection that it is about.
 class Outbox {
 public:
     Outbox() = default;
@@ -33,6 +36,16 @@ public:
 
     // Ends a connection once its peer has had time to read the answers; nothing more is read from it.
     virtual void closeAfterAnswers(ConnectionId connection, const std::string& reason) = 0;
+
+    // Nothing more is read from a connection, until it is released.
+    virtual void hold(ConnectionId connection) = 0;
+    virtual void release(ConnectionId connection) = 0;
+
+    // Returns how much has come of the frame that is on its way.
+    virtual std::uint64_t receivedBytes(ConnectionId connection) const = 0;
+
+    // Returns how much of its answers a connection has not taken yet.
+    virtual std::uint64_t unsentBytes(ConnectionId connection) const = 0;
 };
 
 // Every frame is handled at once and completely, in the order of the calls, so an operation is atomic and visible to
@@ -48,8 +61,14 @@ public:
         // Payloads up to this are received even when there is no room, so that their refusal does not cost the
         // connection.
         std::uint64_t droppablePayloadBytes = 8ULL << 20U;
+        // A payload of which nothing comes for so long loses its room when somebody else needs it; so do answers of
+        // which nothing is read.
+        std::chrono::seconds stallPatience{10};
         // A connection that has more requests waiting is closed, or one peer could fill the memory with them.
         std::size_t waitingLimitPerConnection = 1U << 18U;
+        // The same for all connections together: who asks for more is closed. With a memory limit it is less, so that
+        // waiting requests take a quarter of it at most, but never less than some thousand.
+        std::size_t waitingLimit = 1U << 19U;
     };
 
     // What has happened since the start.
@@ -83,8 +102,9 @@ public:
     void onClosed(ConnectionId connection);
     void onTime(Time now);
 
-    // What can be done once the answers are on their way: large contents that were replaced or deleted are freed.
-    void onIdle() { table_.freeDropped(); }
+    // What can be done once the answers are on their way: some of the large contents that were replaced or deleted are
+    // freed.
+    void onIdle() { table_.freeSomeDropped(); }
     bool hasIdleWork() const { return table_.hasDropped(); }
 
     // Returns how long the next frame of the connection may be.
@@ -92,18 +112,28 @@ public:
     // Returns the size of the largest object there could ever be room for.
     std::uint64_t largestObjectBytes() const { return table_.largestObjectBytes(); }
     // Returns when onTime has something to do.
-    std::optional<Time> nextDeadline() const { return waiting_.nextDeadline(); }
+    std::optional<Time> nextDeadline() const;
 
     Gauges gauges() const;
     // Returns whether everything the core keeps agrees; for tests.
-    bool check() const { return table_.check() && waiting_.check(); }
+    bool check() const { return table_.check() && waiting_.check() && checkArrivals(); }
 
 private:
     struct Connection {
         // The request whose payload is the next frame.
         std::optional<RequestHeader> incomplete;
+        // Whether the payload of a set may come; who has an incomplete one otherwise waits for room.
+        bool hasRoom = false;
+        // How much had come of it when somebody who waits for its room last saw a change.
+        std::uint64_t seenBytes = 0;
+        std::optional<Time> seenAt{};
+        // How much of its answers was left when somebody who waits for their room last saw less than before.
+        std::uint64_t seenUnsentBytes = 0;
+        std::optional<Time> seenReadingAt{};
     };
 
+    void handleFrame(ConnectionId connection, const ymq::Bytes& frame, Time now);
+    void handleRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload, Time now);
     void onHeader(ConnectionId connection, Connection& state, const ymq::Bytes& frame, Time now);
     void onBareRequest(ConnectionId connection, const RequestHeader& header, Time now);
     void onPayload(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload, Time now);
@@ -116,6 +146,7 @@ private:
 
     void wait(ConnectionId connection, const RequestHeader& header, const ObjectId& awaited, Time now);
     void releaseWaiting(const ObjectId& id);
+    bool releaseDuplicate(const WaitingRequest& request, std::vector<ObjectId>& outer);
     void answer(ConnectionId connection, const RequestHeader& header, ResponseType type,
                 const ymq::Bytes& payload = ymq::Bytes());
     void answerGet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& bytes);
@@ -123,18 +154,36 @@ private:
     void refuse(ConnectionId connection, const std::string& reason);
     void refuseHeader(ConnectionId connection, const ymq::Bytes& frame);
     void refusePayload(ConnectionId connection, const RequestHeader& header);
-    bool isCounted(const RequestHeader& header) const;
-    void endIncomplete(Connection& state);
     void beginSet(ConnectionId connection, Connection& state, const RequestHeader& header);
+    void endIncomplete(ConnectionId connection, Connection& state);
+    ArrivalRoom& roomFor(const RequestHeader& header);
+    void admitWaiting(ArrivalRoom& room);
+    bool isRoomAwaited() const { return largeArrivals_.isAwaited() || smallArrivals_.isAwaited(); }
+    bool isUnsentAboveLimit();
+    void planCheck(Time now);
+    void check(Time now);
+    void endStalledArrivals(Time now);
+    std::optional<ConnectionId> findStalled(const ArrivalRoom& room, Time now);
+    void endStalledReaders(Time now);
+    std::optional<ConnectionId> findStalledReader(Time now);
+    bool checkArrivals() const;
+
+    static std::size_t waitingLimitOf(const Options& options);
 
     Options options_;
     Outbox& outbox_;
     ObjectTable table_;
     WaitingRequests waiting_;
+    std::size_t waitingLimit_;
     std::unordered_map<ConnectionId, Connection> connections_;
-    // What is being received for large sets. It is bounded as the table is, so that both together stay below twice the
-    // limit.
-    std::uint64_t announcedBytes_ = 0;
+    // The payloads of sets on their way. Large ones have as much room as the table, small ones, which come by
+    // themselves so that they need not wait behind large ones, a quarter of it.
+    ArrivalRoom largeArrivals_;
+    ArrivalRoom smallArrivals_;
+    // While somebody waits for such room, or answers keep what is deleted.
+    std::optional<Time> nextCheck_{};
+    // Whether there was no room for a whole set because of such answers, which then nothing shows that waits.
+    bool isSetRefusedForUnsent_ = false;
     Counts counts_{};
 };
 

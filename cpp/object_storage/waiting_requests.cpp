@@ -1,8 +1,6 @@
 // Keeping the indexes of the waiting requests in step.
 #include "object_storage/waiting_requests.h"
 
-#include <iterator>
-#include <limits>
 #include <new>
 
 namespace scaler::object_storage {
@@ -37,31 +35,17 @@ void WaitingRequests::add(const WaitingRequest& request) {
     }
 }
 
-std::vector<WaitingRequest> WaitingRequests::takeFor(const ObjectId& awaited) {
-    std::vector<WaitingRequest> taken;
+std::optional<WaitingRequest> WaitingRequests::takeNextFor(const ObjectId& awaited) noexcept {
     const auto found = byObject_.find(awaited);
-    if (found == byObject_.end()) {
-        return taken;
-    }
-    std::size_t left = found->second.size();
-    taken.reserve(left);  // nothing is taken unless there is room for all of it
-    for (; left > 0; --left) {
-        taken.push_back(take(*found->second.begin()));
-    }
-    return taken;
+    return found == byObject_.end() ? std::nullopt : std::optional(take(*found->second.begin()));
 }
 
-std::vector<WaitingRequest> WaitingRequests::takeExpired(Time now) {
-    std::vector<WaitingRequest> taken;
-    const auto end = byDeadline_.upper_bound({now, std::numeric_limits<Serial>::max()});
-    taken.reserve(static_cast<std::size_t>(std::distance(byDeadline_.begin(), end)));
-    while (!byDeadline_.empty() && byDeadline_.begin()->first <= now) {
-        taken.push_back(take(byDeadline_.begin()->second));
-    }
-    return taken;
+std::optional<WaitingRequest> WaitingRequests::takeNextExpired(Time now) noexcept {
+    const bool isOneExpired = !byDeadline_.empty() && byDeadline_.begin()->first <= now;
+    return isOneExpired ? std::optional(take(byDeadline_.begin()->second)) : std::nullopt;
 }
 
-void WaitingRequests::dropConnection(ConnectionId connection) {
+void WaitingRequests::dropConnection(ConnectionId connection) noexcept {
     while (true) {
         const auto found = byConnection_.find(connection);
         if (found == byConnection_.end()) {
@@ -80,7 +64,7 @@ std::size_t WaitingRequests::countOf(ConnectionId connection) const {
     return found == byConnection_.end() ? 0 : found->second.size();
 }
 
-WaitingRequest WaitingRequests::take(Serial serial) {
+WaitingRequest WaitingRequests::take(Serial serial) noexcept {
     const auto found = requests_.find(serial);
     const WaitingRequest request = found->second;
     requests_.erase(found);

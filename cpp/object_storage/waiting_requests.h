@@ -9,7 +9,6 @@
 #include <set>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "object_storage/header.h"
 #include "object_storage/object_id.h"
@@ -31,14 +30,18 @@ struct WaitingRequest {
 // ends. The class keeps one index for each, and is the one owner of all of them.
 class WaitingRequests {
 public:
+    // What one takes about, with its entries in the indexes.
+    static constexpr std::size_t kBytesPerRequest = 512;
+
     explicit WaitingRequests(const SipHashKey& hashKey) : byObject_(0, ObjectIdHash{hashKey}) {}
 
     void add(const WaitingRequest& request);
 
-    // Each of these removes what it returns; in the order of arrival, except expired ones: in the order of deadlines.
-    std::vector<WaitingRequest> takeFor(const ObjectId& awaited);
-    std::vector<WaitingRequest> takeExpired(Time now);
-    void dropConnection(ConnectionId connection);
+    // Each of these removes what it returns, one request at a time, for which no memory is needed: that which has
+    // waited longest for an object, and that whose deadline has passed first.
+    std::optional<WaitingRequest> takeNextFor(const ObjectId& awaited) noexcept;
+    std::optional<WaitingRequest> takeNextExpired(Time now) noexcept;
+    void dropConnection(ConnectionId connection) noexcept;
 
     std::optional<Time> nextDeadline() const;
     std::size_t size() const { return requests_.size(); }
@@ -50,7 +53,7 @@ public:
 private:
     using Serial = std::uint64_t;
 
-    WaitingRequest take(Serial serial);
+    WaitingRequest take(Serial serial) noexcept;
 
     Serial nextSerial_ = 0;
     std::unordered_map<Serial, WaitingRequest> requests_;

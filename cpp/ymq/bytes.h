@@ -81,6 +81,11 @@ public:
         return block_ != nullptr && block_->release == release ? block_->owner : nullptr;
     }
 
+    // Whether there is another handle of the buffer, or of a part of it.
+    bool isShared() const noexcept {
+        return block_ != nullptr && block_->references.load(std::memory_order_acquire) > 1;
+    }
+
     bool isNull() const noexcept { return block_ == nullptr; }
     bool empty() const noexcept { return size_ == 0; }
     const std::byte* data() const noexcept { return data_; }

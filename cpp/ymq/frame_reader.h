@@ -49,6 +49,9 @@ public:
     // What has arrived of a large frame that is not complete.
     std::size_t largeBytes() const noexcept { return large_.filled(); }
 
+    // Returns how much has arrived and was not taken yet.
+    std::size_t receivedBytes() const noexcept { return large_.active() ? large_.filled() : end_ - begin_; }
+
     // Tells whether a frame has been received in part.
     bool insideFrame() const noexcept { return large_.active() || begin_ != end_; }
 

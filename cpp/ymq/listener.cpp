@@ -71,7 +71,7 @@ void Listener::start() {
     try {
         watched_.assign(listening_);
     } catch (const boost::system::system_error& error) {
-        if (log_) log_(LogLevel::warning, "cannot accept connections for now: " + error.code().message());
+        warn([&] { return "cannot accept connections for now: " + error.code().message(); });
         back_off_timer_.expires_after(kBackOff);
         back_off_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
             if (!cancelled) self->start();
@@ -91,10 +91,19 @@ void Listener::close() {
     back_off_timer_.cancel();
 }
 
+template <typename Text>
+void Listener::warn(const Text& text) const noexcept {
+    try {
+        if (log_) log_(LogLevel::warning, text());
+    } catch (const std::exception&) {
+        // Out of memory; the line is lost.
+    }
+}
+
 void Listener::waitForNext() {
-    watched_.waitReadable([self = shared_from_this()](const boost::system::error_code& failure) {
+    watched_.waitReadable(keptIn(wait_memory_, [self = shared_from_this()](const boost::system::error_code& failure) {
         if (!failure && !self->closed_) self->acceptSome();
-    });
+    }));
 }
 
 void Listener::acceptSome() {
@@ -118,7 +127,7 @@ void Listener::acceptSome() {
             socket.non_blocking(true, failure);
             on_accept_(std::move(socket), std::move(peer));
         } catch (const std::exception& error) {
-            if (log_) log_(LogLevel::warning, std::string("dropped a new connection: ") + error.what());
+            warn([&] { return std::string("dropped a new connection: ") + error.what(); });
         }
         if (closed_) return;
     }
@@ -126,11 +135,12 @@ void Listener::acceptSome() {
 }
 
 void Listener::backOff(int failure) {
-    if (log_) log_(LogLevel::warning, "cannot accept connections for now: " + errorText(failure));
+    warn([&] { return "cannot accept connections for now: " + errorText(failure); });
     back_off_timer_.expires_after(kBackOff);
-    back_off_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& cancelled) {
-        if (!cancelled && !self->closed_) self->acceptSome();
-    });
+    back_off_timer_.async_wait(
+        keptIn(back_off_memory_, [self = shared_from_this()](const boost::system::error_code& cancelled) {
+            if (!cancelled && !self->closed_) self->acceptSome();
+        }));
 }
 
 }  // namespace scaler::ymq

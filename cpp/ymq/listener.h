@@ -9,6 +9,7 @@
 
 #include "ymq/address.h"
 #include "ymq/error.h"
+#include "ymq/handler_memory.h"
 #include "ymq/log.h"
 #include "ymq/socket_file.h"
 #include "ymq/stream_socket.h"
@@ -43,6 +44,8 @@ private:
     void waitForNext();
     void acceptSome();
     void backOff(int failure);
+    template <typename Text>
+    void warn(const Text& text) const noexcept;
 
     static constexpr int kAcceptsPerWakeUp = 64;
 
@@ -50,6 +53,9 @@ private:
     OnAccept on_accept_;
     Log log_;
     WatchedSocket watched_;
+    // Of the wait for the next peer, so that none is missed for want of memory.
+    HandlerMemory wait_memory_{};
+    HandlerMemory back_off_memory_{};
     boost::asio::steady_timer back_off_timer_;
     IpcSocketFile file_{};
     Descriptor listening_{};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 namespace scaler::ymq {
 
@@ -11,21 +12,45 @@ void Outbox::append(std::span<const MessagePart> parts, std::uint64_t token) {
 }
 
 void Outbox::appendFrame(FrameKind kind, std::span<const MessagePart> parts, std::uint64_t token) {
+    const Mark before = mark();
     std::uint64_t length = 0;
     for (const MessagePart& part : parts) length += part.data.size();
-    const FrameHeader header = encodeHeader(kind, length);
-    copyIn(header);
-    for (const MessagePart& part : parts) {
-        if (part.data.size() >= kReferredBytes && !part.owner.isNull()) {
-            refer(part);
-        } else {
-            copyIn(part.data);
+    try {
+        copyIn(encodeHeader(kind, length));
+        for (const MessagePart& part : parts) {
+            if (part.data.size() >= kReferredBytes && !part.owner.isNull()) {
+                refer(part);
+            } else {
+                copyIn(part.data);
+            }
         }
+        frame_sizes_.push_back(kHeaderBytes + length);
+        if (token != 0) tokens_.emplace_back(appendedFrames(), token);
+    } catch (const std::bad_alloc&) {
+        goBackTo(before);
+        throw;
     }
-    frame_sizes_.push_back(kHeaderBytes + length);
     bytes_ += kHeaderBytes + length;
     unwritten_bytes_ += kHeaderBytes + length;
-    if (token != 0) tokens_.emplace_back(appendedFrames(), token);
+}
+
+Outbox::Mark Outbox::mark() const noexcept {
+    return {.frames = frame_sizes_.size(),
+            .segments = segments_.size(),
+            .last_segment_bytes = segments_.empty() ? 0 : segments_.back().size,
+            .chunk_number = chunk_number_,
+            .chunk_used = chunk_used_,
+            .chunk_is_last = chunk_is_last_};
+}
+
+void Outbox::goBackTo(const Mark& before) noexcept {
+    while (frame_sizes_.size() > before.frames) frame_sizes_.pop_back();
+    while (segments_.size() > before.segments) segments_.pop_back();
+    if (!segments_.empty()) segments_.back().size = before.last_segment_bytes;
+    // Of a chunk that is new nothing is used any more.
+    const bool is_same_chunk = chunk_number_ == before.chunk_number;
+    chunk_used_ = is_same_chunk ? before.chunk_used : 0;
+    chunk_is_last_ = is_same_chunk && before.chunk_is_last;
 }
 
 void Outbox::copyIn(std::span<const std::byte> data) {
@@ -33,13 +58,13 @@ void Outbox::copyIn(std::span<const std::byte> data) {
     if (chunk_capacity_ - chunk_used_ < data.size()) openChunk(data.size());
     std::byte* target = chunk_memory_ + chunk_used_;
     std::memcpy(target, data.data(), data.size());
-    chunk_used_ += data.size();
     if (chunk_is_last_) {
         segments_.back().size += data.size();
     } else {
         segments_.push_back({chunk_, target, data.size()});
         chunk_is_last_ = true;
     }
+    chunk_used_ += data.size();
 }
 
 void Outbox::refer(const MessagePart& part) {
@@ -49,8 +74,10 @@ void Outbox::refer(const MessagePart& part) {
 
 void Outbox::openChunk(std::size_t least) {
     const std::size_t usual = segments_.empty() ? kFirstChunkBytes : kChunkBytes;
-    chunk_capacity_ = std::max(usual, least);
-    chunk_ = Bytes::allocate(chunk_capacity_, chunk_memory_);
+    const std::size_t capacity = std::max(usual, least);
+    chunk_ = Bytes::allocate(capacity, chunk_memory_);
+    chunk_capacity_ = capacity;
+    ++chunk_number_;
     chunk_used_ = 0;
     chunk_is_last_ = false;
 }

@@ -34,11 +34,12 @@ public:
     static constexpr std::size_t kFirstChunkBytes = 4 * 1024;
     static constexpr std::size_t kChunkBytes = 64 * 1024;
 
-    explicit Outbox(Keep keep) noexcept : keep_(keep) {}
+    explicit Outbox(Keep keep) : keep_(keep) {}
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
 
     // Appends one data frame of these parts. A token other than 0 is given back by advance() once the frame is written.
+    // Throws std::bad_alloc, and appends nothing, when there is no memory.
     void append(std::span<const MessagePart> parts, std::uint64_t token = 0);
 
     // Appends the frame that ends a session on purpose; nothing may be appended behind it.
@@ -85,6 +86,18 @@ private:
         std::size_t size;
     };
 
+    // The end of what has been appended.
+    struct Mark {
+        std::size_t frames;
+        std::size_t segments;
+        std::size_t last_segment_bytes;
+        std::uint64_t chunk_number;
+        std::size_t chunk_used;
+        bool chunk_is_last;
+    };
+
+    Mark mark() const noexcept;
+    void goBackTo(const Mark& before) noexcept;
     void copyIn(std::span<const std::byte> data);
     void refer(const MessagePart& part);
     void openChunk(std::size_t least);
@@ -111,6 +124,7 @@ private:
     std::byte* chunk_memory_{nullptr};
     std::size_t chunk_capacity_{0};
     std::size_t chunk_used_{0};
+    std::uint64_t chunk_number_{0};
     bool chunk_is_last_{false};
 };
 

@@ -10,6 +10,9 @@
 
 #include "ymq/frame_reader.h"
 #include "ymq/greeting_kind.h"
+#include "ymq/handler_memory.h"
+#include "ymq/linked_queue.h"
+#include "ymq/reason.h"
 #include "ymq/stream_writer.h"
 
 namespace scaler::ymq {
@@ -17,7 +20,8 @@ namespace scaler::ymq {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-// One accepted peer. `reading` and `waiting` tell which asynchronous operation is under way.
+// One accepted peer. `reading` and `waiting` tell which asynchronous operation is under way. What its operations need
+// to go on is reserved here, so that lack of memory elsewhere never leaves a connection unread, unwritten or unclosed.
 class StreamServer::Connection {
 public:
     enum class State { magic, identity, open, closed };
@@ -45,7 +49,14 @@ public:
     bool processing{false};
     bool waiting{false};
     bool dirty{false};
+    bool to_read{false};
     bool paused{false};
+    // Behind it in a queue of each kind.
+    std::shared_ptr<Connection> next_dirty{};
+    std::shared_ptr<Connection> next_to_read{};
+    HandlerMemory read_memory{};
+    HandlerMemory wait_memory{};
+    HandlerMemory close_memory{};
 };
 
 // What outlives the server object until its last asynchronous operation has ended.
@@ -58,22 +69,34 @@ public:
 
     void accept(StreamSocket socket, std::string peer);
     void startGreetingTimer(const ConnectionPointer& connection);
-    void read(const ConnectionPointer& connection);
+    void read(const ConnectionPointer& connection) noexcept;
+    void startRead(const ConnectionPointer& connection);
     void onRead(const ConnectionPointer& connection, const error_code& failure, std::size_t size);
     void readLater(const ConnectionPointer& connection);
-    void process(const ConnectionPointer& connection);
+    void process(const ConnectionPointer& connection) noexcept;
     bool processGreeting(const ConnectionPointer& connection);
     void processFrames(const ConnectionPointer& connection);
     void markDirty(const ConnectionPointer& connection);
-    void flush();
-    void write(const ConnectionPointer& connection);
+    void flush() noexcept;
+    void write(const ConnectionPointer& connection) noexcept;
+    void startWrite(const ConnectionPointer& connection);
     void waitForRoom(const ConnectionPointer& connection);
-    void close(ConnectionPointer connection, std::string reason);
+    void close(ConnectionPointer connection, std::string reason) noexcept;
     void closeAll(const std::string& reason);
     void resume(ConnectionId number);
     ConnectionPointer find(ConnectionId number) const;
-    void log(LogLevel level, const std::string& text) const {
-        if (options.log) options.log(level, text);
+    void warn(const Connection& connection, const char* what, const std::string& reason) const noexcept;
+
+    // Does a part of the work for a connection; what fails ends that connection, and nothing else.
+    template <typename Work>
+    void attempt(const ConnectionPointer& connection, const Work& work) noexcept {
+        try {
+            work();
+        } catch (const std::exception& error) {
+            std::string reason = reasonOf([&] { return std::string("it could not be served: ") + error.what(); });
+            if (connection->state == Connection::State::open) warn(*connection, "closing the connection of", reason);
+            close(connection, std::move(reason));
+        }
     }
 
     asio::io_context& context;
@@ -83,21 +106,36 @@ public:
     std::unordered_map<ConnectionId, ConnectionPointer> connections{};
 
 private:
+    using DirtyQueue = LinkedQueue<Connection, &Connection::next_dirty>;
+    using ReadQueue = LinkedQueue<Connection, &Connection::next_to_read>;
+
     ConnectionId last_id_{0};
-    std::vector<ConnectionPointer> dirty_{};
-    std::vector<ConnectionPointer> to_read_{};
-    std::vector<ConnectionPointer> writing_{};
+    DirtyQueue dirty_{};
+    ReadQueue to_read_{};
+    HandlerMemory flush_memory_{};
+    HandlerMemory read_memory_{};
     std::vector<std::uint64_t> no_tokens_{};
     bool flush_posted_{false};
 };
+
+void StreamServer::Shared::warn(const Connection& connection, const char* what,
+                                const std::string& reason) const noexcept {
+    try {
+        if (options.log) options.log(LogLevel::warning, std::string(what) + " " + connection.peer + ": " + reason);
+    } catch (const std::exception&) {
+        // Out of memory; the line is lost.
+    }
+}
 
 void StreamServer::Shared::accept(StreamSocket socket, std::string peer) {
     if (handler == nullptr) return;
     auto connection = std::make_shared<Connection>(++last_id_, std::move(socket), std::move(peer));
     connections.emplace(connection->id, connection);
-    connection->writer.appendControlFrame(FrameKind::data, std::as_bytes(std::span(options.identity)));
+    attempt(connection, [&] {
+        connection->writer.appendControlFrame(FrameKind::data, std::as_bytes(std::span(options.identity)));
+        startGreetingTimer(connection);
+    });
     markDirty(connection);
-    startGreetingTimer(connection);
     read(connection);
 }
 
@@ -106,11 +144,16 @@ void StreamServer::Shared::startGreetingTimer(const ConnectionPointer& connectio
     connection->greeting_timer.expires_at(
         std::min(now + options.greeting_progress, connection->accepted_at + options.greeting_total));
     connection->greeting_timer.async_wait([self = shared_from_this(), connection](const error_code& cancelled) {
-        if (!cancelled && connection->state < Connection::State::open) self->close(connection, "no greeting in time");
+        if (cancelled || connection->state == Connection::State::open) return;
+        self->close(connection, reasonOf([] { return std::string("no greeting in time"); }));
     });
 }
 
-void StreamServer::Shared::read(const ConnectionPointer& connection) {
+void StreamServer::Shared::read(const ConnectionPointer& connection) noexcept {
+    attempt(connection, [&] { startRead(connection); });
+}
+
+void StreamServer::Shared::startRead(const ConnectionPointer& connection) {
     if (connection->state == Connection::State::closed || connection->reading || connection->paused) return;
     const std::span<std::byte> memory = connection->reader.prepare();
     if (memory.empty()) {
@@ -120,16 +163,19 @@ void StreamServer::Shared::read(const ConnectionPointer& connection) {
     connection->reading = true;
     connection->socket.async_read_some(
         asio::buffer(memory.data(), memory.size()),
-        [self = shared_from_this(), connection](const error_code& failure, std::size_t size) {
-            self->onRead(connection, failure, size);
-        });
+        keptIn(connection->read_memory,
+               [self = shared_from_this(), connection](const error_code& failure, std::size_t size) {
+                   self->onRead(connection, failure, size);
+               }));
 }
 
 void StreamServer::Shared::onRead(const ConnectionPointer& connection, const error_code& failure, std::size_t size) {
     connection->reading = false;
     if (connection->state == Connection::State::closed) return;
     if (failure) {
-        close(connection, failure == asio::error::eof ? "closed by the peer" : failure.message());
+        close(connection, reasonOf([&] {
+                  return failure == asio::error::eof ? std::string("closed by the peer") : failure.message();
+              }));
         return;
     }
     connection->reader.commit(size);
@@ -144,26 +190,27 @@ void StreamServer::Shared::onRead(const ConnectionPointer& connection, const err
 
 // Behind the other connections that can be read: until then its peer may have the answer, and have sent more.
 void StreamServer::Shared::readLater(const ConnectionPointer& connection) {
-    to_read_.push_back(connection);
-    if (to_read_.size() > 1) return;
-    asio::post(context, [self = shared_from_this()] {
-        std::vector<ConnectionPointer> waiting;
-        waiting.swap(self->to_read_);
-        for (const ConnectionPointer& each : waiting) self->read(each);
-    });
+    if (connection->to_read) return;
+    connection->to_read = true;
+    const bool is_posted = !to_read_.empty();
+    to_read_.push(connection);
+    if (is_posted) return;
+    asio::post(context, keptIn(read_memory_, [self = shared_from_this()] {
+                   ReadQueue round = std::move(self->to_read_);
+                   while (const ConnectionPointer next = round.pop()) {
+                       next->to_read = false;
+                       self->read(next);
+                   }
+               }));
 }
 
-void StreamServer::Shared::process(const ConnectionPointer& connection) {
+void StreamServer::Shared::process(const ConnectionPointer& connection) noexcept {
     if (connection->processing) return;
     connection->processing = true;
-    std::string failure;
-    try {
+    attempt(connection, [&] {
         if (connection->state == Connection::State::open || processGreeting(connection)) processFrames(connection);
-    } catch (const std::exception& error) {
-        failure = error.what();
-    }
+    });
     connection->processing = false;
-    if (!failure.empty()) close(connection, "it could not be served: " + failure);
 }
 
 bool StreamServer::Shared::processGreeting(const ConnectionPointer& connection) {
@@ -218,27 +265,29 @@ void StreamServer::Shared::processFrames(const ConnectionPointer& connection) {
 void StreamServer::Shared::markDirty(const ConnectionPointer& connection) {
     if (connection->dirty || connection->waiting || connection->state == Connection::State::closed) return;
     connection->dirty = true;
-    dirty_.push_back(connection);
+    dirty_.push(connection);
     if (flush_posted_) return;
     flush_posted_ = true;
-    asio::post(context, [self = shared_from_this()] {
-        self->flush_posted_ = false;
-        self->flush();
-    });
+    asio::post(context, keptIn(flush_memory_, [self = shared_from_this()] {
+                   self->flush_posted_ = false;
+                   self->flush();
+               }));
 }
 
-void StreamServer::Shared::flush() {
-    // One round only: what a budget or a callback leaves behind is written in the turn that markDirty() posts.
-    if (dirty_.empty() || !writing_.empty()) return;
-    writing_.swap(dirty_);
-    for (const ConnectionPointer& connection : writing_) {
+// One round only: what a budget or a callback leaves behind is written in the turn that markDirty() posts.
+void StreamServer::Shared::flush() noexcept {
+    DirtyQueue round = std::move(dirty_);
+    while (const ConnectionPointer connection = round.pop()) {
         connection->dirty = false;
         write(connection);
     }
-    writing_.clear();
 }
 
-void StreamServer::Shared::write(const ConnectionPointer& connection) {
+void StreamServer::Shared::write(const ConnectionPointer& connection) noexcept {
+    attempt(connection, [&] { startWrite(connection); });
+}
+
+void StreamServer::Shared::startWrite(const ConnectionPointer& connection) {
     if (connection->state == Connection::State::closed) return;
     const std::uint64_t before = connection->outbox.unwrittenBytes();
     const StreamWriter::Status status = connection->writer.write(no_tokens_);
@@ -252,7 +301,7 @@ void StreamServer::Shared::write(const ConnectionPointer& connection) {
             waitForRoom(connection);
             break;
         case StreamWriter::Status::failed:
-            close(connection, errorText(connection->writer.failure()));
+            close(connection, reasonOf([&] { return errorText(connection->writer.failure()); }));
             return;
     }
     const std::uint64_t after = connection->outbox.unwrittenBytes();
@@ -264,15 +313,16 @@ void StreamServer::Shared::write(const ConnectionPointer& connection) {
 void StreamServer::Shared::waitForRoom(const ConnectionPointer& connection) {
     if (connection->waiting) return;
     connection->waiting = true;
-    connection->socket.async_wait(StreamSocket::wait_write,
-                                  [self = shared_from_this(), connection](const error_code& failure) {
-                                      connection->waiting = false;
-                                      if (!failure) self->write(connection);
-                                      self->flush();
-                                  });
+    connection->socket.async_wait(
+        StreamSocket::wait_write,
+        keptIn(connection->wait_memory, [self = shared_from_this(), connection](const error_code& failure) {
+            connection->waiting = false;
+            if (!failure) self->write(connection);
+            self->flush();
+        }));
 }
 
-void StreamServer::Shared::close(ConnectionPointer connection, std::string reason) {
+void StreamServer::Shared::close(ConnectionPointer connection, std::string reason) noexcept {
     if (connection->state == Connection::State::closed) return;
     const bool announced = connection->state == Connection::State::open;
     // Who only looks whether somebody listens has sent nothing.
@@ -284,32 +334,34 @@ void StreamServer::Shared::close(ConnectionPointer connection, std::string reaso
     error_code ignored;
     connection->socket.close(ignored);
     if (!announced) {
-        if (is_probe) return;
-        log(LogLevel::warning, "refused a connection from " + connection->peer + ": " + reason);
+        if (!is_probe) warn(*connection, "refused a connection from", reason);
         return;
     }
-    asio::post(context, [self = shared_from_this(), connection, why = std::move(reason)] {
-        (void)connection->outbox.clear();
-        if (self->handler != nullptr) self->handler->onClosed(connection->id, why);
-        self->flush();
-    });
+    HandlerMemory& memory = connection->close_memory;
+    asio::post(context, keptIn(memory, [self = shared_from_this(), connection, why = std::move(reason)] {
+                   (void)connection->outbox.clear();
+                   if (self->handler != nullptr) self->handler->onClosed(connection->id, why);
+                   self->flush();
+               }));
 }
 
 void StreamServer::Shared::closeAll(const std::string& reason) {
     std::vector<ConnectionPointer> all;
     for (const auto& [number, connection] : connections) all.push_back(connection);
-    for (const ConnectionPointer& connection : all) close(connection, reason);
+    for (const ConnectionPointer& connection : all) close(connection, copyOfReason(reason));
 }
 
 void StreamServer::Shared::resume(ConnectionId number) {
     const ConnectionPointer connection = find(number);
     if (connection == nullptr || !connection->paused) return;
     connection->paused = false;
-    asio::post(context, [self = shared_from_this(), connection] {
-        if (connection->state == Connection::State::closed || self->handler == nullptr) return;
-        self->process(connection);
-        self->read(connection);
-        self->flush();
+    attempt(connection, [&] {
+        asio::post(context, [self = shared_from_this(), connection] {
+            if (connection->state == Connection::State::closed || self->handler == nullptr) return;
+            self->process(connection);
+            self->read(connection);
+            self->flush();
+        });
     });
 }
 
@@ -340,27 +392,19 @@ Result<Address> StreamServer::listen(const Address& address) {
     return real;
 }
 
-void StreamServer::send(ConnectionId number, std::span<const Bytes> frames) {
+void StreamServer::send(ConnectionId number, std::span<const Bytes> frames) noexcept {
     const auto connection = shared_->find(number);
     if (connection == nullptr) return;
-    for (const Bytes& frame : frames) {
-        const MessagePart part(frame);
-        connection->outbox.append(std::span(&part, 1));
-    }
+    shared_->attempt(connection, [&] {
+        for (const Bytes& frame : frames) {
+            const MessagePart part(frame);
+            connection->outbox.append(std::span(&part, 1));
+        }
+    });
     shared_->markDirty(connection);
 }
 
-void StreamServer::sendFrame(ConnectionId number, std::span<const Bytes> parts) {
-    const auto connection = shared_->find(number);
-    if (connection == nullptr) return;
-    std::vector<MessagePart> pieces;
-    pieces.reserve(parts.size());
-    for (const Bytes& part : parts) pieces.emplace_back(part);
-    connection->outbox.append(pieces);
-    shared_->markDirty(connection);
-}
-
-void StreamServer::close(ConnectionId number, std::string reason) {
+void StreamServer::close(ConnectionId number, std::string reason) noexcept {
     if (const auto connection = shared_->find(number)) shared_->close(connection, std::move(reason));
 }
 
@@ -370,12 +414,15 @@ void StreamServer::pauseReading(ConnectionId number) {
 
 void StreamServer::resumeReading(ConnectionId number) { shared_->resume(number); }
 
+std::uint64_t StreamServer::receivedBytes(ConnectionId number) const noexcept {
+    const auto connection = shared_->find(number);
+    return connection == nullptr ? 0 : connection->reader.receivedBytes();
+}
+
 std::uint64_t StreamServer::outboundBytes(ConnectionId number) const noexcept {
     const auto connection = shared_->find(number);
     return connection == nullptr ? 0 : connection->outbox.unwrittenBytes();
 }
-
-std::size_t StreamServer::connections() const noexcept { return shared_->connections.size(); }
 
 void StreamServer::stop(const std::string& reason) {
     for (const auto& listener : listeners_) listener->close();

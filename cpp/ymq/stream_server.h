@@ -70,23 +70,22 @@ public:
     Result<Address> listen(const Address& address);
 
     // Queues frames behind each other; they are written together at the end of the current turn of the io context.
-    // Large buffers are referred to, not copied. A connection that is gone is ignored.
-    void send(ConnectionId connection, std::span<const Bytes> frames);
-
-    // Queues one frame made of these parts.
-    void sendFrame(ConnectionId connection, std::span<const Bytes> parts);
+    // Large buffers are referred to, not copied. A connection that is gone is ignored, and one for which there is no
+    // memory is closed.
+    void send(ConnectionId connection, std::span<const Bytes> frames) noexcept;
 
     // Closes a connection at once; queued frames are dropped. onClosed follows.
-    void close(ConnectionId connection, std::string reason);
+    void close(ConnectionId connection, std::string reason) noexcept;
 
     // Stops reading a connection: no onFrame follows, also not of what has been received already.
     void pauseReading(ConnectionId connection);
     void resumeReading(ConnectionId connection);
 
+    // Bytes that have come of a frame that is not complete; 0 for a connection that is gone.
+    std::uint64_t receivedBytes(ConnectionId connection) const noexcept;
+
     // Bytes that are queued and not written; 0 for a connection that is gone.
     std::uint64_t outboundBytes(ConnectionId connection) const noexcept;
-
-    std::size_t connections() const noexcept;
 
     // Stops listening and closes all connections; onClosed follows for each when the context still runs.
     void stop(const std::string& reason);

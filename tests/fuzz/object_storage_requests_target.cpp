@@ -130,7 +130,7 @@ private:
     }
 
     void frame(ConnectionId connection, const ymq::Bytes& bytes) {
-        if (!model_.isOpen(connection)) {
+        if (!model_.isOpen(connection) || model_.isHeld(connection)) {
             return;
         }
         if (bytes.size() > core_.frameLimit(connection)) {
@@ -215,7 +215,8 @@ private:
             core_.onConnected(connection);
             const RequestHeader header{.payloadLength = std::min(largest, options_.payloadLimitBytes)};
             deliverHeader(connection, ymq::Bytes::copy(writeRequestHeader(header)));
-            require(model_.isOpen(connection), "the room of payloads that never came is given back");
+            require(model_.isOpen(connection) && !model_.isHeld(connection),
+                    "the room of payloads that never came is given back");
         }
     }
 

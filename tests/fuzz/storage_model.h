@@ -36,8 +36,11 @@ public:
 
     void connect(ConnectionId connection) { open_.insert(connection); }
     bool isOpen(ConnectionId connection) const { return open_.contains(connection); }
+    // Whether the transport delivers nothing of it.
+    bool isHeld(ConnectionId connection) const { return held_.contains(connection); }
     void disconnect(ConnectionId connection) {
         open_.erase(connection);
+        held_.erase(connection);
         std::erase_if(requests_, [&](const auto& entry) { return entry.second.connection == connection; });
     }
 
@@ -95,6 +98,22 @@ public:
         disconnect(connection);
     }
     void closeAfterAnswers(ConnectionId connection, const std::string& reason) override { close(connection, reason); }
+    void hold(ConnectionId connection) override {
+        require(open_.contains(connection), "only open connections are held");
+        require(held_.insert(connection).second, "a connection is held once");
+        require(incomplete(connection).has_value(), "who is held has a payload to send");
+    }
+    void release(ConnectionId connection) override {
+        require(held_.erase(connection) == 1, "only who is held is released");
+    }
+    std::uint64_t unsentBytes(ConnectionId connection) const override {
+        require(open_.contains(connection), "only open connections are looked at");
+        return 0;
+    }
+    std::uint64_t receivedBytes(ConnectionId connection) const override {
+        require(open_.contains(connection) && !held_.contains(connection), "only who may send is looked at");
+        return 0;
+    }
 
 private:
     struct Answered {
@@ -183,7 +202,8 @@ private:
         }
         require(core.gauges().connections == open_.size(), "every open connection is known, and no other");
         require(core.gauges().waitingRequests == waiting, "what is not answered waits");
-        require(core.nextDeadline() == nextDeadline(), "the next deadline is that of what waits");
+        require(core.nextDeadline() == nextDeadline() || (!held_.empty() && core.nextDeadline()),
+                "the next deadline is that of what waits");
     }
 
     std::optional<Time> nextDeadline() const {
@@ -220,6 +240,7 @@ private:
     std::vector<Answered> answers_{};
     std::optional<std::string> info_{};
     std::set<ConnectionId> open_{};
+    std::set<ConnectionId> held_{};
     std::map<std::uint64_t, Request> requests_{};
     std::map<ObjectId, std::string> objects_{};
 };

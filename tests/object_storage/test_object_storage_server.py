@@ -96,6 +96,17 @@ def test_waiting_for_a_server_that_never_runs_ends_in_time():
         ObjectStorageServer().wait_until_ready(0.05)
 
 
+@pytest.mark.parametrize("seconds", [-1, -1e300, float("-inf")])
+def test_negative_time_to_wait_is_none(seconds):
+    with pytest.raises(TimeoutError):
+        ObjectStorageServer().wait_until_ready(seconds)
+
+
+def test_time_to_wait_that_is_not_a_number_is_refused():
+    with pytest.raises(ValueError, match="number of seconds"):
+        ObjectStorageServer().wait_until_ready(float("nan"))
+
+
 def test_shutdown_before_run_ends_the_run():
     server = ObjectStorageServer()
     server.shutdown()

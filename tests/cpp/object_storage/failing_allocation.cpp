@@ -1,4 +1,4 @@
-// Replaces the operators of the whole program; they are the ordinary ones unless a FailingAllocation lives.
+// Replaces what gives memory to the whole program; it is as usual unless a FailingAllocation lives.
 #include "object_storage/failing_allocation.h"
 
 #include <cstdlib>
@@ -13,11 +13,33 @@ thread_local bool hasFailedHere = false;
 
 }  // namespace
 
-void* operator new(std::size_t size) {
-    if (successesLeft >= 0 && successesLeft-- == 0) {
-        hasFailedHere = true;
-        throw std::bad_alloc();
+// The linker lets all calls of malloc and aligned_alloc end here.
+extern "C" {
+void* __real_malloc(std::size_t size);
+void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
+}
+
+namespace {
+
+bool isToFail() noexcept {
+    if (successesLeft < 0 || successesLeft-- > 0) {
+        return false;
     }
+    hasFailedHere = true;
+    return true;
+}
+
+}  // namespace
+
+extern "C" {
+void* __wrap_malloc(std::size_t size) { return isToFail() ? nullptr : __real_malloc(size); }
+
+void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
+    return isToFail() ? nullptr : __real_aligned_alloc(alignment, size);
+}
+}
+
+void* operator new(std::size_t size) {
     void* const memory = std::malloc(size);
     if (memory == nullptr) {
         throw std::bad_alloc();

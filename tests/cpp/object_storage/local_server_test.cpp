@@ -32,12 +32,17 @@ public:
     RecordingHandler() { connected.reserve(100); }
 
     void onLocalConnected(ConnectionId connection, const std::string&) override { connected.push_back(connection); }
-    void onLocalRequest(ConnectionId, const ymq::Bytes& header, const ymq::Bytes& payload) override {
+    void onLocalRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload) override {
         requests.push_back({header.size(), payload});
+        for (int count = 0; count < answersForEach; ++count) {
+            server->answer(connection, HeaderBytes{}, ymq::Bytes());
+        }
     }
     std::uint64_t largestObjectBytes() const override { return kLargestObjectBytes; }
     void onLocalClosed(ConnectionId, const std::string& reason) override { reasons.push_back(reason); }
 
+    LocalServer* server = nullptr;
+    int answersForEach = 0;
     std::vector<ConnectionId> connected;
     std::vector<Request> requests;
     std::vector<std::string> reasons;
@@ -45,8 +50,9 @@ public:
 
 class LocalServerTest : public testing::Test {
 protected:
-    void listen(std::size_t keptFilesLimit) {
-        server_.emplace(context_, handler_, keptFilesLimit, ymq::Log());
+    void listen(std::size_t keptFilesLimit, std::chrono::milliseconds unsentPatience = LocalServer::kUnsentPatience) {
+        server_.emplace(context_, handler_, keptFilesLimit, ymq::Log(), unsentPatience);
+        handler_.server = &*server_;
         name_ = server_->listen();
         context_.poll();
     }
@@ -62,6 +68,20 @@ protected:
         return socket;
     }
 
+    // Reads while the server writes, until neither has anything to do.
+    int readAnswers(const ymq::Descriptor& socket) {
+        int count = 0;
+        HeaderBytes header;
+        for (bool isAny = true; isAny; context_.poll()) {
+            isAny = false;
+            while (::recv(socket.get(), header.data(), header.size(), MSG_DONTWAIT) > 0) {
+                isAny = true;
+                ++count;
+            }
+        }
+        return count;
+    }
+
     boost::asio::io_context context_{1};
     RecordingHandler handler_;
     std::optional<LocalServer> server_;
@@ -72,6 +92,11 @@ protected:
 bool hasEnded(const ymq::Descriptor& socket) {
     char byte = 0;
     return ::recv(socket.get(), &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+void sendBareHeader(const ymq::Descriptor& socket) {
+    const HeaderBytes header = writeRequestHeader({});
+    ASSERT_EQ(::send(socket.get(), header.data(), header.size(), 0), static_cast<ssize_t>(header.size()));
 }
 
 // Sends a set of an object whose content is a file.
@@ -115,6 +140,57 @@ TEST_F(LocalServerTest, LackOfMemoryEndsOneConnectionAndNothingElse) {
         context_.poll();
         EXPECT_EQ(handler_.connected.size(), 1U);
     }
+}
+
+TEST_F(LocalServerTest, LackOfMemoryForAnswersEndsOneConnectionAndNothingElse) {
+    listen(10);
+    // As many as no socket takes at once, so that some are left for when there is room.
+    handler_.answersForEach = 1000;
+    bool hasFailed = true;
+    for (int successes = 0; hasFailed; ++successes) {
+        SCOPED_TRACE("allocation " + std::to_string(successes));
+        const std::array peers{connect(), connect(), connect()};
+        context_.poll();
+        for (const ymq::Descriptor& peer : peers) {
+            sendBareHeader(peer);
+        }
+        {
+            const FailingAllocation failing(successes);
+            EXPECT_NO_THROW(context_.poll());
+            hasFailed = failing.hasFailed();
+        }
+        int ended = 0;
+        for (const ymq::Descriptor& peer : peers) {
+            const int answers = readAnswers(peer);
+            ended += answers < handler_.answersForEach ? 1 : 0;
+            EXPECT_TRUE(answers == handler_.answersForEach || hasEnded(peer));
+        }
+        EXPECT_LE(ended, 1);
+    }
+}
+
+TEST_F(LocalServerTest, BurstOfAnswersIsNoFaultOfThePeer) {
+    listen(10);
+    handler_.answersForEach = 5 * static_cast<int>(LocalServer::kUnsentAnswersLimit);
+    const ymq::Descriptor peer = connect();
+    sendBareHeader(peer);
+    context_.poll();
+    EXPECT_EQ(readAnswers(peer), handler_.answersForEach);
+    EXPECT_FALSE(hasEnded(peer));
+    EXPECT_TRUE(handler_.reasons.empty());
+}
+
+TEST_F(LocalServerTest, WhoHasHadTimeToReadManyAnswersAndHasNotIsClosed) {
+    listen(10, std::chrono::milliseconds(0));
+    const ymq::Descriptor peer = connect();
+    // A socket takes some hundred answers, and as many as the limit may wait behind those.
+    handler_.answersForEach = 5 * static_cast<int>(LocalServer::kUnsentAnswersLimit);
+    sendBareHeader(peer);
+    context_.poll();
+    EXPECT_LT(readAnswers(peer), handler_.answersForEach);
+    EXPECT_TRUE(hasEnded(peer));
+    ASSERT_EQ(handler_.reasons.size(), 1U);
+    EXPECT_NE(handler_.reasons[0].find("does not read"), std::string::npos);
 }
 
 TEST_F(LocalServerTest, ObjectForWhichThereIsNeverRoomIsNotCopied) {

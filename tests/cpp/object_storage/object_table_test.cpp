@@ -37,6 +37,54 @@ TEST(ObjectTable, CountsIdsContentsAndBytes) {
     EXPECT_TRUE(table.check());
 }
 
+// A content of this size that counts how many of its kind are left. Nobody reads it.
+ymq::Bytes counted(std::size_t sizeBytes, int& left) {
+    ++left;
+    return ymq::Bytes::external(
+        nullptr, sizeBytes, [](void* owner) noexcept { --*static_cast<int*>(owner); }, &left);
+}
+
+TEST(ObjectTable, ManyDroppedContentsAreFreedAFewAtATime) {
+    constexpr std::size_t kSizeBytes = std::size_t{1} << 20U;
+    constexpr int kCount = 20;
+    int left = 0;
+    ObjectTable table({});
+    for (std::uint64_t number = 0; number < kCount; ++number) {
+        table.set(id(4 * number), counted(kSizeBytes, left));
+    }
+    table.eraseOwner(ownerOf(id(0)));
+    EXPECT_EQ(table.totals(), Totals());
+    EXPECT_EQ(left, kCount);
+    int turns = 0;
+    while (table.hasDropped()) {
+        const int before = left;
+        table.freeSomeDropped();
+        EXPECT_LE(before - left, 8);
+        ++turns;
+    }
+    EXPECT_EQ(left, 0);
+    EXPECT_EQ(turns, 3);
+}
+
+TEST(ObjectTable, OneLargeDroppedContentIsFreedAtOnce) {
+    int left = 0;
+    ObjectTable table({});
+    table.set(id(1), counted(std::size_t{1} << 30U, left));
+    table.erase(id(1));
+    table.freeSomeDropped();
+    EXPECT_EQ(left, 0);
+}
+
+TEST(ObjectTable, WhatIsDroppedIsFreedBeforeTheMemoryLimitIsExceeded) {
+    constexpr std::size_t kSizeBytes = std::size_t{1} << 20U;
+    int left = 0;
+    ObjectTable table({.memoryLimitBytes = 4 * kSizeBytes});
+    for (std::uint64_t number = 0; number < 20; ++number) {
+        EXPECT_TRUE(table.set(id(1), counted(kSizeBytes, left)));
+        EXPECT_LE(left, 4);
+    }
+}
+
 TEST(ObjectTable, HoldsTheBufferItWasGiven) {
     ObjectTable table({});
     const ymq::Bytes bytes = ymq::Bytes::copy(std::string_view("payload"));

@@ -70,6 +70,36 @@ TEST(SealedFiles, CopiesNothingAboveTheLimit) {
     EXPECT_FALSE(files.take(fileOf("small"), 6, 4));
 }
 
+// A sealed file of this content that has more memory behind its end.
+ymq::Descriptor fileWithMore(const std::string& content, std::size_t moreBytes) {
+    ymq::Descriptor file(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    EXPECT_EQ(::write(file.get(), content.data(), content.size()), static_cast<ssize_t>(content.size()));
+    EXPECT_EQ(
+        ::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(content.size()), static_cast<off_t>(moreBytes)),
+        0);
+    EXPECT_EQ(::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
+    return file;
+}
+
+TEST(SealedFiles, RefusesWhatHasMoreMemoryThanItsSize) {
+    SealedFiles files(10);
+    const std::string content(kSize, 'x');
+    EXPECT_FALSE(files.take(fileWithMore(content, std::size_t{4} << 20U), kSize));
+    EXPECT_EQ(files.kept(), 0U);
+}
+
+TEST(SealedFiles, CopiesWhatHasALittleMoreMemory) {
+    SealedFiles files(10);
+    const std::string content(kSize, 'x');
+    const ymq::Bytes copied = *files.take(fileWithMore(content, 2 * kSize), kSize);
+    EXPECT_EQ(copied.view(), content);
+    EXPECT_EQ(files.kept(), 0U);
+    const std::string large(5'000'000, 'x');
+    const ymq::Bytes kept = *files.take(fileOf(large), large.size());
+    EXPECT_EQ(kept.view(), large);
+    EXPECT_EQ(files.kept(), 1U);
+}
+
 TEST(SealedFiles, OtherBytesHaveNoDescriptor) {
     EXPECT_EQ(SealedFiles::descriptorOf(ymq::Bytes()), -1);
     EXPECT_EQ(SealedFiles::descriptorOf(ymq::Bytes::copy(std::string_view("x"))), -1);

@@ -96,6 +96,36 @@ TEST_F(ServerCoreTest, TooManyWaitingRequestsCloseTheConnection) {
     expectClosed(1, "more than 1000 waiting requests");
 }
 
+TEST(WaitingLimit, IsOfAllConnectionsTogether) {
+    RecordingOutbox outbox;
+    ServerCore core({.waitingLimitPerConnection = 8, .waitingLimit = 10}, outbox);
+    for (ConnectionId connection = 1; connection <= 3; ++connection) {
+        core.onConnected(connection);
+        for (std::uint64_t number = 0; number < 4; ++number) {
+            core.onFrame(connection,
+                         ymq::Bytes::copy(writeRequestHeader({.objectId = id(number), .type = RequestType::getObject})),
+                         {});
+        }
+    }
+    EXPECT_EQ(outbox.closed.size(), 1U);
+    EXPECT_NE(outbox.closed[3].find("more than 10 waiting requests of all"), std::string::npos);
+    EXPECT_EQ(core.gauges().waitingRequests, 8U);
+    EXPECT_TRUE(core.check());
+}
+
+TEST(WaitingLimit, IsAShareOfTheMemoryLimit) {
+    RecordingOutbox outbox;
+    ServerCore::Options options;
+    options.table.memoryLimitBytes = 1'000'000;
+    ServerCore core(options, outbox);
+    core.onConnected(1);
+    for (std::uint64_t number = 0; outbox.closed.empty() && number < 100'000; ++number) {
+        core.onFrame(1, ymq::Bytes::copy(writeRequestHeader({.objectId = id(number), .type = RequestType::getObject})),
+                     {});
+    }
+    EXPECT_NE(outbox.closed[1].find("more than 8192 waiting requests"), std::string::npos);
+}
+
 TEST_F(ServerCoreTest, FramesBehindARefusedOneAreIgnored) {
     frame(1, std::string(80, '\xaa'));
     set(1, 7, "payload");

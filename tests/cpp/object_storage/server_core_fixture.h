@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <ostream>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,15 +46,37 @@ public:
         ASSERT_TRUE(response);
         ASSERT_EQ(response->payloadLength, payload.size());
         ASSERT_EQ(payload.isNull(), response->payloadLength == 0);
+        if (const auto kept = unsent.find(connection); kept != unsent.end()) {
+            kept->second = payload;
+        }
         answers.push_back({connection, response->type, response->objectId, response->responseId,
                            std::string(payload.view()), payload.data()});
     }
-    void close(ConnectionId connection, const std::string& reason) override { closed[connection] = reason; }
+    void close(ConnectionId connection, const std::string& reason) override {
+        closed[connection] = reason;
+        unsent.erase(connection);
+    }
     void closeAfterAnswers(ConnectionId connection, const std::string& reason) override {
         closedAfterAnswers[connection] = reason;
     }
 
+    void hold(ConnectionId connection) override { held.insert(connection); }
+    void release(ConnectionId connection) override { EXPECT_EQ(held.erase(connection), 1U); }
+    std::uint64_t receivedBytes(ConnectionId connection) const override {
+        const auto found = received.find(connection);
+        return found == received.end() ? 0 : found->second;
+    }
+
+    std::uint64_t unsentBytes(ConnectionId connection) const override {
+        const auto found = unsent.find(connection);
+        return found == unsent.end() ? 0 : found->second.size();
+    }
+
     std::vector<Answer> answers;
+    // The last payload for each connection that is to be kept, as if its peer did not read.
+    std::map<ConnectionId, ymq::Bytes> unsent;
+    std::set<ConnectionId> held;
+    std::map<ConnectionId, std::uint64_t> received;
     std::map<ConnectionId, std::string> closed;
     std::map<ConnectionId, std::string> closedAfterAnswers;
 };

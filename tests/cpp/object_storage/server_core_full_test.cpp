@@ -89,24 +89,208 @@ TEST_F(FullServerCore, SmallPayloadIsReceivedBeforeItIsRefused) {
     EXPECT_EQ(lastType(), ResponseType::getOk);
 }
 
-TEST_F(FullServerCore, WhatIsBeingReceivedIsBoundedToo) {
-    const auto announce = [this](ConnectionId connection, std::uint64_t length) {
+// What is on its way to a server whose limit leaves room for one large set of 170 bytes, and small ones of 82 in all.
+class Arrivals : public FullServerCore {
+protected:
+    void SetUp() override {
+        for (ConnectionId connection = 1; connection <= 5; ++connection) {
+            core_.onConnected(connection);
+        }
+    }
+    void TearDown() override { EXPECT_TRUE(core_.check()); }
+
+    void announce(ConnectionId connection, std::uint64_t length) {
         core_.onFrame(connection, ymq::Bytes::copy(writeRequestHeader({.objectId = id(9), .payloadLength = length})),
-                      {});
-    };
-    core_.onConnected(3);
+                      now_);
+    }
+    void send(ConnectionId connection, std::size_t length) {
+        core_.onFrame(connection, ymq::Bytes::copy(std::string(length, 'x')), now_);
+    }
+    // As the shell does, which asks at the times it is told.
+    void pass(std::chrono::seconds time) {
+        const Time end = now_ + time;
+        while (core_.nextDeadline() && *core_.nextDeadline() <= end) {
+            now_ = *core_.nextDeadline();
+            core_.onTime(now_);
+        }
+        now_ = end;
+    }
+    using Connections = std::set<ConnectionId>;
+
+    Time now_{std::chrono::hours(1)};
+};
+
+TEST_F(Arrivals, LargeSetsWaitUntilThereIsRoomForThem) {
     announce(1, 80);
     announce(2, 80);
-    EXPECT_TRUE(outbox_.answers.empty());
+    EXPECT_TRUE(outbox_.held.empty());
     announce(3, 80);
-    EXPECT_EQ(lastType(), ResponseType::storageFull);
-    EXPECT_TRUE(outbox_.closedAfterAnswers.contains(3));
+    announce(4, 60);
+    EXPECT_EQ(outbox_.held, (Connections{3, 4}));
+    send(1, 80);
+    EXPECT_EQ(outbox_.held, (Connections{4}));
+    core_.onClosed(2);
+    EXPECT_TRUE(outbox_.held.empty());
+    send(3, 80);
+    send(4, 60);
+    EXPECT_EQ(outbox_.answers.size(), 3U);
+    EXPECT_TRUE(outbox_.closed.empty());
+}
+
+TEST_F(Arrivals, SmallSetsAreBoundedToo) {
+    announce(1, 50);
+    announce(2, 50);
+    EXPECT_EQ(outbox_.held, (Connections{2}));
+    announce(3, 170);
+    EXPECT_EQ(outbox_.held, (Connections{2})) << "large ones have another room";
+    send(1, 50);
+    EXPECT_TRUE(outbox_.held.empty());
+}
+
+TEST_F(Arrivals, WhoGoesWhileItWaitsForRoomLeavesNothing) {
+    announce(1, 160);
+    announce(2, 160);
+    announce(3, 160);
+    core_.onClosed(2);
+    outbox_.held.erase(2);
+    EXPECT_EQ(outbox_.held, (Connections{3}));
     core_.onClosed(1);
-    core_.onConnected(4);
-    announce(4, 80);
-    EXPECT_EQ(outbox_.closedAfterAnswers.size(), 1U);
-    core_.onFrame(4, ymq::Bytes::copy(std::string_view(std::string(80, 'x'))), {});
-    EXPECT_EQ(lastType(), ResponseType::setOk);
+    EXPECT_TRUE(outbox_.held.empty());
+    core_.onClosed(3);
+    pass(std::chrono::seconds(2));
+    EXPECT_EQ(core_.nextDeadline(), std::nullopt);
+}
+
+TEST_F(Arrivals, SetThatNeverComesGivesWayToAnother) {
+    announce(1, 160);
+    pass(std::chrono::hours(1));
+    announce(2, 160);
+    EXPECT_EQ(outbox_.held, (Connections{2}));
+    pass(std::chrono::seconds(9));
+    EXPECT_TRUE(outbox_.closed.empty());
+    pass(std::chrono::seconds(3));
+    EXPECT_NE(outbox_.closed[1].find("others need the room"), std::string::npos);
+    EXPECT_TRUE(outbox_.held.empty());
+    send(2, 160);
+    EXPECT_EQ(outbox_.closed.size(), 1U);
+    EXPECT_EQ(core_.nextDeadline(), std::nullopt);
+}
+
+TEST_F(Arrivals, SetThatNeverComesKeepsItsRoomWhenNobodyNeedsIt) {
+    announce(1, 160);
+    pass(std::chrono::hours(1));
+    send(1, 160);
+    EXPECT_EQ(outbox_.answers.size(), 1U);
+    EXPECT_TRUE(outbox_.closed.empty());
+}
+
+TEST_F(Arrivals, SetThatComesSlowlyKeepsItsRoom) {
+    announce(1, 160);
+    announce(2, 160);
+    for (std::uint64_t count = 0; count < 10; ++count) {
+        outbox_.received[1] = count;
+        pass(std::chrono::seconds(8));
+    }
+    EXPECT_TRUE(outbox_.closed.empty());
+    EXPECT_EQ(outbox_.held, (Connections{2}));
+}
+
+// Deleted contents that answers to peers that do not read keep, with a limit of a little more than one of them.
+class Unread : public Arrivals {
+protected:
+    static constexpr std::size_t kSizeBytes = 100'000;
+
+    Unread() : core_{options(), outbox_} {}
+    static ServerCore::Options options() {
+        ServerCore::Options result;
+        result.table.memoryLimitBytes = kSizeBytes * 3 / 2;
+        return result;
+    }
+    void SetUp() override {
+        for (ConnectionId connection = 1; connection <= 5; ++connection) {
+            core_.onConnected(connection);
+        }
+    }
+    void TearDown() override { EXPECT_TRUE(core_.check()); }
+    void request(ConnectionId connection, RequestType type, std::uint64_t length, const std::string& payload = "") {
+        core_.onFrame(connection,
+                      ymq::Bytes::copy(writeRequestHeader({.objectId = id(1), .payloadLength = length, .type = type})),
+                      now_);
+        if (!payload.empty()) {
+            core_.onFrame(connection, ymq::Bytes::copy(payload), now_);
+        }
+    }
+    // Lets a peer ask for an object that then is deleted, and not read it.
+    void keep(ConnectionId reader) {
+        outbox_.unsent[reader] = ymq::Bytes();
+        request(1, RequestType::setObject, kSizeBytes, std::string(kSizeBytes, 'x'));
+        request(reader, RequestType::getObject, kAll);
+        request(1, RequestType::deleteObject, 0);
+    }
+    void pass(std::chrono::seconds time) {
+        const Time end = now_ + time;
+        while (core_.nextDeadline() && *core_.nextDeadline() <= end) {
+            now_ = *core_.nextDeadline();
+            core_.onTime(now_);
+        }
+        now_ = end;
+    }
+
+    ServerCore core_;
+};
+
+TEST_F(Unread, AnswersGiveWayWhenTheirRoomIsNeeded) {
+    keep(2);
+    keep(3);
+    pass(std::chrono::hours(1));
+    request(4, RequestType::setObject, 10);
+    EXPECT_EQ(outbox_.held, (Connections{4}));
+    pass(std::chrono::seconds(5));
+    outbox_.unsent[3] = outbox_.unsent[3].slice(0, kSizeBytes - 1);  // reads a little at times
+    pass(std::chrono::seconds(4));
+    EXPECT_TRUE(outbox_.closed.empty());
+    pass(std::chrono::seconds(3));
+    ASSERT_EQ(outbox_.closed.size(), 1U);
+    EXPECT_NE(outbox_.closed[2].find("read nothing"), std::string::npos);
+    pass(std::chrono::seconds(1));
+    EXPECT_TRUE(outbox_.held.empty());
+}
+
+TEST_F(Unread, WholeSetIsRefusedUntilAnswersHaveGivenWay) {
+    const auto set = [this] {
+        core_.onRequest(4, ymq::Bytes::copy(writeRequestHeader({.objectId = id(5), .payloadLength = 3})),
+                        ymq::Bytes::copy(std::string_view("abc")), now_);
+        return lastType();
+    };
+    keep(2);
+    keep(3);
+    pass(std::chrono::hours(1));
+    EXPECT_EQ(set(), ResponseType::storageFull);
+    pass(std::chrono::seconds(12));
+    ASSERT_EQ(outbox_.closed.size(), 1U);
+    EXPECT_EQ(set(), ResponseType::setOk);
+}
+
+TEST_F(Unread, AnswersThatAreReadMakeRoomByThemselves) {
+    keep(2);
+    keep(3);
+    request(4, RequestType::setObject, 10);
+    EXPECT_EQ(outbox_.held, (Connections{4}));
+    outbox_.unsent.clear();
+    pass(std::chrono::seconds(1));
+    EXPECT_TRUE(outbox_.held.empty());
+    EXPECT_TRUE(core_.hasIdleWork());
+    EXPECT_EQ(core_.nextDeadline(), std::nullopt);
+    EXPECT_TRUE(outbox_.closed.empty());
+}
+
+TEST_F(Unread, AnswersWithinTheLimitAreKeptAsLongAsTheyAreNotRead) {
+    keep(2);
+    pass(std::chrono::hours(1));
+    request(4, RequestType::setObject, 3, "abc");
+    pass(std::chrono::hours(1));
+    EXPECT_TRUE(outbox_.held.empty());
+    EXPECT_TRUE(outbox_.closed.empty());
 }
 
 }  // namespace

@@ -29,6 +29,12 @@ public:
     }
     void closeAfterAnswers(ConnectionId connection, const std::string& reason) override { close(connection, reason); }
 
+    void hold(ConnectionId connection) override { EXPECT_TRUE(held.insert(connection).second); }
+    void release(ConnectionId connection) override { EXPECT_EQ(held.erase(connection), 1U); }
+    std::uint64_t receivedBytes(ConnectionId) const override { return 0; }
+    std::uint64_t unsentBytes(ConnectionId) const override { return 0; }
+
+    std::set<ConnectionId> held;
     std::set<std::pair<ConnectionId, std::uint64_t>> open;
     std::set<ConnectionId> closed;
 };
@@ -56,6 +62,7 @@ public:
         core_.onConnected(100);
         core_.onFrame(100, bytes(writeRequestHeader({.objectId = {{99, 0, 0, 0}}, .payloadLength = 1500})), now_);
         EXPECT_FALSE(outbox_.closed.contains(100));
+        EXPECT_TRUE(outbox_.held.empty());
     }
 
 private:
@@ -81,6 +88,8 @@ private:
         }
         if (pick(60) == 0) {
             leave(connection);
+        } else if (outbox_.held.contains(connection)) {
+            return;
         } else if (pick(100) == 0) {
             const std::string garbage(pick(100), static_cast<char>(random_()));
             core_.onFrame(connection, bytes(std::string_view(garbage)), now_);
@@ -100,7 +109,7 @@ private:
         header.payloadLength = isSet ? pick(pick(4) == 0 ? 2000 : 30) : isDuplicate ? kObjectIdMessageBytes : pick(50);
         outbox_.open.emplace(connection, header.requestId);
         core_.onFrame(connection, bytes(writeRequestHeader(header)), now_);
-        if (outbox_.closed.contains(connection) || pick(40) == 0) {
+        if (outbox_.closed.contains(connection) || outbox_.held.contains(connection) || pick(40) == 0) {
             return;  // half a request: whatever comes next is taken for its payload
         }
         if (isSet) {
@@ -117,6 +126,7 @@ private:
     }
     void forget(ConnectionId connection) {
         connected_.erase(connection);
+        outbox_.held.erase(connection);
         std::erase_if(outbox_.open, [connection](const auto& each) { return each.first == connection; });
     }
     void dropClosed() {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace scaler::object_storage {
 namespace {
 
@@ -17,15 +19,25 @@ WaitingRequest request(ConnectionId connection, std::uint64_t object, std::uint6
             .deadline = deadline};
 }
 
-std::vector<std::uint64_t> requestIds(const std::vector<WaitingRequest>& requests) {
-    std::vector<std::uint64_t> numbers;
-    for (const WaitingRequest& each : requests) {
-        numbers.push_back(each.header.requestId);
+using Numbers = std::vector<std::uint64_t>;
+
+// Takes all that there are, and returns the numbers of the requests.
+template <typename Take>
+Numbers takeAll(const Take& takeNext) {
+    Numbers numbers;
+    while (const std::optional<WaitingRequest> taken = takeNext()) {
+        numbers.push_back(taken->header.requestId);
     }
     return numbers;
 }
 
-using Numbers = std::vector<std::uint64_t>;
+Numbers takeFor(WaitingRequests& waiting, std::uint64_t object) {
+    return takeAll([&] { return waiting.takeNextFor(id(object)); });
+}
+
+Numbers takeExpired(WaitingRequests& waiting, Time now) {
+    return takeAll([&] { return waiting.takeNextExpired(now); });
+}
 
 TEST(WaitingRequests, AreTakenInTheOrderOfArrival) {
     WaitingRequests waiting({});
@@ -33,9 +45,9 @@ TEST(WaitingRequests, AreTakenInTheOrderOfArrival) {
         waiting.add(request(number % 2, 1, number));
     }
     waiting.add(request(0, 2, 9));
-    EXPECT_EQ(requestIds(waiting.takeFor(id(1))), (Numbers{0, 1, 2, 3, 4}));
+    EXPECT_EQ(takeFor(waiting, 1), (Numbers{0, 1, 2, 3, 4}));
     EXPECT_EQ(waiting.size(), 1U);
-    EXPECT_TRUE(waiting.takeFor(id(1)).empty());
+    EXPECT_TRUE(takeFor(waiting, 1).empty());
     EXPECT_TRUE(waiting.check());
 }
 
@@ -46,8 +58,8 @@ TEST(WaitingRequests, ExpireInTheOrderOfDeadlines) {
     waiting.add(request(1, 2, 1, start + milliseconds(10)));
     waiting.add(request(1, 3, 2));
     EXPECT_EQ(waiting.nextDeadline(), start + milliseconds(10));
-    EXPECT_TRUE(waiting.takeExpired(start + milliseconds(9)).empty());
-    EXPECT_EQ(requestIds(waiting.takeExpired(start + milliseconds(30))), (Numbers{1, 0}));
+    EXPECT_TRUE(takeExpired(waiting, start + milliseconds(9)).empty());
+    EXPECT_EQ(takeExpired(waiting, start + milliseconds(30)), (Numbers{1, 0}));
     EXPECT_EQ(waiting.nextDeadline(), std::nullopt);
     EXPECT_EQ(waiting.size(), 1U);
     EXPECT_TRUE(waiting.check());
@@ -64,7 +76,7 @@ TEST(WaitingRequests, LeaveWithTheirConnection) {
     waiting.dropConnection(7);
     EXPECT_EQ(waiting.countOf(1), 0U);
     EXPECT_TRUE(waiting.check());
-    EXPECT_EQ(requestIds(waiting.takeFor(id(1))), (Numbers{1}));
+    EXPECT_EQ(takeFor(waiting, 1), (Numbers{1}));
     EXPECT_EQ(waiting.size(), 0U);
     EXPECT_TRUE(waiting.check());
 }

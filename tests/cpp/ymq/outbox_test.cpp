@@ -98,6 +98,30 @@ TEST(Outbox, CanStopBehindTheCurrentFrame) {
     EXPECT_EQ(vectors[0].iov_len, 2U);
 }
 
+TEST(Outbox, FrameForWhichThereIsNoMemoryLeavesNothing) {
+    const std::array<std::byte, 8> some{};
+    // More than any system has; nothing of it is read.
+    const MessagePart impossible(std::span<const std::byte>(some.data(), std::size_t{1} << 60));
+    const std::string large(Outbox::kReferredBytes, 'L');
+    for (const std::string& first : {std::string(), std::string("first"), large, std::string(100'000, 'f')}) {
+        for (const std::string& second : {std::string("second"), large, std::string(70'000, 's')}) {
+            for (const bool is_written : {false, true}) {
+                Outbox outbox(Outbox::Keep::untilAcknowledged);
+                std::string expected = first.empty() ? "" : encoded(first);
+                if (!first.empty()) append(outbox, first);
+                std::string stream = is_written ? writeAll(outbox) : "";
+                const std::array parts{part("head"), MessagePart(std::as_bytes(std::span(second))), part(second),
+                                       impossible};
+                EXPECT_THROW(outbox.append(parts, 7), std::bad_alloc);
+                EXPECT_EQ(outbox.bytes(), expected.size());
+                append(outbox, "third");
+                stream += writeAll(outbox);
+                EXPECT_EQ(stream, expected + encoded("third"));
+            }
+        }
+    }
+}
+
 // The stream must be the same whatever the order of appends, partial writes, acknowledgements and rewinds.
 TEST(Outbox, RandomOperationsKeepTheStream) {
     for (unsigned seed = 0; seed < 200; ++seed) {
