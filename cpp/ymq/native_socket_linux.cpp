@@ -12,17 +12,6 @@
 
 namespace scaler::ymq {
 
-int lastSocketError() noexcept { return errno; }
-
-bool isWouldBlock(int failure) noexcept { return failure == EAGAIN || failure == EWOULDBLOCK; }
-
-bool isInterrupted(int failure) noexcept { return failure == EINTR; }
-
-bool isOfOneConnection(int failure) noexcept {
-    return failure == ECONNABORTED || failure == EINTR || failure == EPROTO || failure == EPERM ||
-           failure == ENETDOWN || failure == EHOSTUNREACH || failure == ENETUNREACH || failure == ETIMEDOUT;
-}
-
 NativeSocket openStreamSocket(int family) noexcept {
     return ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
@@ -35,26 +24,12 @@ NativeSocket acceptFrom(NativeSocket listener) noexcept {
     return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
-NativeSocket duplicate(NativeSocket socket) noexcept { return ::fcntl(socket, F_DUPFD_CLOEXEC, 3); }
-
-bool allowNewListener(NativeSocket socket) noexcept {
-    const int on = 1;
-    return ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0;
-}
-
-void setOption(NativeSocket socket, int level, int name, int value) noexcept {
-    // A connection without one of these options still works, so a failure is of no interest.
-    (void)::setsockopt(socket, level, name, &value, sizeof(value));
-}
-
 void keepAlive(NativeSocket socket) noexcept {
     setOption(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
     setOption(socket, IPPROTO_TCP, TCP_KEEPIDLE, 30);
     setOption(socket, IPPROTO_TCP, TCP_KEEPINTVL, 10);
     setOption(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
-
-void shutDownSending(NativeSocket socket) noexcept { ::shutdown(socket, SHUT_WR); }
 
 std::ptrdiff_t sendVectors(NativeSocket socket, std::span<IoVector> vectors) noexcept {
     constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;

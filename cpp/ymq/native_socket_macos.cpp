@@ -34,34 +34,17 @@ NativeSocket prepared(NativeSocket socket) noexcept {
 
 }  // namespace
 
-int lastSocketError() noexcept { return errno; }
-
-bool isWouldBlock(int failure) noexcept { return failure == EAGAIN || failure == EWOULDBLOCK; }
-
-bool isInterrupted(int failure) noexcept { return failure == EINTR; }
-
-// A connection that has ended already takes no options.
-bool isOfOneConnection(int failure) noexcept {
-    return failure == ECONNABORTED || failure == EINVAL || failure == EINTR || failure == EPROTO || failure == EPERM ||
-           failure == ENETDOWN || failure == EHOSTUNREACH || failure == ENETUNREACH || failure == ETIMEDOUT;
-}
-
 NativeSocket openStreamSocket(int family) noexcept { return prepared(::socket(family, SOCK_STREAM, 0)); }
 
 NativeSocket openDatagramSocket(int family) noexcept { return prepared(::socket(family, SOCK_DGRAM, 0)); }
 
-NativeSocket acceptFrom(NativeSocket listener) noexcept { return prepared(::accept(listener, nullptr, nullptr)); }
-
-NativeSocket duplicate(NativeSocket socket) noexcept { return ::fcntl(socket, F_DUPFD_CLOEXEC, 3); }
-
-bool allowNewListener(NativeSocket socket) noexcept {
-    const int on = 1;
-    return ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0;
-}
-
-void setOption(NativeSocket socket, int level, int name, int value) noexcept {
-    // A connection without one of these options still works, so a failure is of no interest.
-    (void)::setsockopt(socket, level, name, &value, sizeof(value));
+NativeSocket acceptFrom(NativeSocket listener) noexcept {
+    const NativeSocket accepted = ::accept(listener, nullptr, nullptr);
+    if (accepted == kNoSocket) return kNoSocket;
+    const NativeSocket socket = prepared(accepted);
+    // A connection that has ended already takes no options.
+    if (socket == kNoSocket) errno = ECONNABORTED;
+    return socket;
 }
 
 void keepAlive(NativeSocket socket) noexcept {
@@ -70,8 +53,6 @@ void keepAlive(NativeSocket socket) noexcept {
     setOption(socket, IPPROTO_TCP, TCP_KEEPINTVL, 10);
     setOption(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
-
-void shutDownSending(NativeSocket socket) noexcept { ::shutdown(socket, SHUT_WR); }
 
 std::ptrdiff_t sendVectors(NativeSocket socket, std::span<IoVector> vectors) noexcept {
     if (vectors.size() == 1) return ::send(socket, vectors.front().iov_base, vectors.front().iov_len, MSG_DONTWAIT);
