@@ -37,7 +37,7 @@ BUDGETS = {
         "import scaler.worker.agent.processor.preparation as p; p.prepare()",
         RUNS_TASKS,
         {*NO_LOOP, "scaler.config", "scaler.scheduler", "scaler.worker.agent.agent", "subprocess"},
-        127,
+        129,
     ),
     "agent": (
         "import scaler.worker.agent.agent, scaler.utility.event_loop, scaler.utility.logging.utility",

@@ -120,9 +120,9 @@ def test_a_second_signal_interrupts_nothing(suspension: Suspension) -> None:
     def agent() -> None:
         suspension.suspend()
         wait_until_it_stands_still()
-        os.kill(os.getpid(), signal.SIGUSR1)
         while not standstill._is_asked_again:
-            pass
+            os.kill(os.getpid(), signal.SIGUSR1)  # another thread may get it, and the main one then knows nothing of it
+            time.sleep(0.001)
         suspension.resume()
 
     run_beside(agent)
