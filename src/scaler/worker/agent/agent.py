@@ -82,7 +82,7 @@ class Agent:
         self._processors = Processors(settings, address, loop, self._on_processor_exit, prepared)
         self._commands: dict[type[Command], Callable[[Any], None]] = {
             StartProcessor: self._start_processor,
-            KillProcessor: lambda command: self._processors.kill(command.processor_id),
+            KillProcessor: self._kill_processor,
             SuspendProcessor: lambda command: self._processors.suspend(command.processor_id),
             ResumeProcessor: lambda command: self._processors.resume(command.processor_id),
             Quit: self._on_quit,
@@ -259,6 +259,9 @@ class Agent:
             self._core.on_processor_start_failed(str(error), time.monotonic())
             return
         self._core.on_processor_started(processor_id, pid, gate)
+
+    def _kill_processor(self, command: KillProcessor) -> None:
+        self._processors.kill(command.processor_id, command.reason)
 
     # -- time, effects, the end
 

@@ -23,6 +23,7 @@ from scaler.worker.agent import task_ends
 from scaler.worker.agent.feeding import Feeding
 from scaler.worker.agent.held_tasks import HeldTask, HeldTasks, Place
 from scaler.worker.agent.outbox import Outbox, Quit, StartProcessor
+from scaler.worker.agent.oversight import Oversight
 from scaler.worker.agent.processor_seat import ProcessorSeat, SeatState
 from scaler.worker.agent.scheduler_contact import SchedulerContact
 from scaler.worker.agent.seats import Seats
@@ -81,6 +82,7 @@ class AgentCore:
         self.seats = Seats()
         self.dropped: Counter[str] = Counter()
         self._feeding = Feeding(self.tasks, self.seats, outbox, settings.fed_limit)
+        self._oversight = Oversight(self.seats, self._feeding, settings.task_timeout_seconds)
 
     @property
     def link(self) -> SchedulerContact:
@@ -289,7 +291,7 @@ class AgentCore:
         """Look at everything that has a deadline."""
         self._bury_when_due(now)
         self._start_when_due(now)
-        self._check_time_limits(now - self._last_tick)
+        self._oversight.look(now - self._last_tick)
         self._last_tick = now
         self._feeding.drop_spares(now)
         self._go_on()  # slots of revoked tasks become free without a message
@@ -319,31 +321,6 @@ class AgentCore:
         self._feeding.go_on()
         if self._feeding.needs_processor():
             self._start_when_due(self._last_tick)
-
-    def _check_time_limits(self, elapsed_seconds: float) -> None:
-        """Stop tasks that have run too long; while one stands still, its time does, too."""
-        for seat in self.seats:
-            if seat.state is SeatState.ready:
-                running = [task for task in seat.fed.values() if seat.state_of(task) is SlotState.started]
-                for task in running:
-                    self._check_time_limit(task, elapsed_seconds)
-
-    def _check_time_limit(self, task: HeldTask, elapsed_seconds: float) -> None:
-        if task.ran_seconds is None:
-            task.ran_seconds = 0.0
-            task.limit_seconds = self._limit_of(task)
-            return
-        task.ran_seconds += elapsed_seconds
-        if 0 < task.limit_seconds <= task.ran_seconds:
-            task.timed_out = True
-            self._feeding.stop(task)
-
-    def _limit_of(self, task: HeldTask) -> float:
-        """Return the smaller one of the task's own limit and the worker's."""
-        decoded = codec.decode(task.frame)
-        assert isinstance(decoded, codec.Task)
-        limits = (decoded.timeout_milliseconds / 1000, self._settings.task_timeout_seconds)
-        return min((limit for limit in limits if limit > 0), default=0.0)
 
     # -- the end of a processor
 

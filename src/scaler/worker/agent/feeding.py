@@ -84,13 +84,14 @@ class Feeding:
         else:
             self.go_on()
 
-    def kill(self, seat: ProcessorSeat) -> None:
-        """Kill a processor, unless it is dead or about to be."""
+    def kill(self, seat: ProcessorSeat, reason: str = "") -> None:
+        """Kill a processor, unless it is dead or about to be; the reason is told when it was the processor's own."""
         if seat.killed or seat.exited_at is not None:
             return
         seat.state = SeatState.dying
         seat.killed = True
-        self._outbox.commands.append(KillProcessor(seat.processor_id))
+        seat.kill_reason = reason
+        self._outbox.commands.append(KillProcessor(seat.processor_id, reason))
 
     def resume(self, seat: ProcessorSeat) -> None:
         """Let a processor go on that stands still."""

@@ -18,9 +18,10 @@ class StartProcessor:
 
 @dataclass(frozen=True)
 class KillProcessor:
-    """Kill the processor now; its end is reported as that of any other."""
+    """Kill the processor now, and log the reason if there is one; its end is reported as that of any other."""
 
     processor_id: bytes
+    reason: str = ""
 
 
 @dataclass(frozen=True)

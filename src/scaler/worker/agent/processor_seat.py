@@ -36,11 +36,14 @@ class ProcessorSeat:
         "idle_since",
         "initialized",
         "instruction_bytes",
+        "kill_reason",
         "killed",
         "link_lost_at",
         "next_number",
         "pid",
         "processor_id",
+        "progress",
+        "silent_seconds",
         "state",
     )
 
@@ -54,6 +57,9 @@ class ProcessorSeat:
         self.initialized = False
         self.instruction_bytes = 0  # that it was sent since its last result
         self.killed = False
+        self.kill_reason = ""  # what the processor itself gave cause for
+        self.progress: tuple[int, int | None] | None = None  # numbers of its first task, and of the first not started
+        self.silent_seconds = 0.0  # for so long it has not gone on from there, though it ran nothing
         self.ended_tasks = 0  # in whatever way
         self.exit_code: int | None = None
         self.exited_at: float | None = None

@@ -88,11 +88,16 @@ class Processors:
         if (suspension := self._suspensions.get(processor_id)) is not None:
             suspension.resume()
 
-    def kill(self, processor_id: bytes) -> None:
-        """Kill a processor and the processes its tasks have started in its session; do nothing when it has ended."""
+    def kill(self, processor_id: bytes, reason: str = "") -> None:
+        """Kill a processor and the processes its tasks have started in its session; do nothing when it has ended.
+
+        The log says the reason, if there is one.
+        """
         processor = self._living.get(processor_id)
         if processor is None or processor.pid is None or not processor.is_alive():
             return
+        if reason:
+            logging.warning("processor %s %s; it is killed", processor.pid, reason)
         try:
             os.killpg(processor.pid, signal.SIGKILL)
         except ProcessLookupError:

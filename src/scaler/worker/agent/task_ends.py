@@ -30,8 +30,11 @@ def describe_exit(exit_code: int | None) -> str:
 def processor_died(task: HeldTask, seat: ProcessorSeat, worker_id: bytes, host: str) -> bytes:
     """Return the failure of the task that the processor ran when it died."""
     signal_number = -seat.exit_code if seat.exit_code is not None and seat.exit_code < 0 else None
+    how = f"{describe_exit(seat.exit_code)} while it ran the task"
+    if seat.kill_reason:
+        how = f"{seat.kill_reason}, and was killed"
     error = ProcessorDiedError(
-        f"the processor {describe_exit(seat.exit_code)} while it ran the task ({_where(task, seat, worker_id, host)})",
+        f"the processor {how} ({_where(task, seat, worker_id, host)})",
         host=host,
         pid=seat.pid,
         task_id=task.task_id,
