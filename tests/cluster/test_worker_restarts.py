@@ -16,6 +16,7 @@ from scaler.cluster.worker_restarts import (
     USEFUL_LIFE_SECONDS,
     WorkerRestarts,
 )
+from scaler.utility.restarts import NO_RESTART_EXIT_CODE
 
 KILLED = -9
 
@@ -25,10 +26,11 @@ def die_young(restarts: WorkerRestarts, place: int, now: float) -> bool:
     return restarts.on_end(place, KILLED, now)
 
 
-def test_who_leaves_on_purpose_is_not_replaced() -> None:
+@pytest.mark.parametrize("exit_code", [0, NO_RESTART_EXIT_CODE])
+def test_who_leaves_on_purpose_or_cannot_work_is_not_replaced(exit_code: int) -> None:
     restarts = WorkerRestarts()
     restarts.on_start(0, 0.0)
-    assert not restarts.on_end(0, 0, 1.0)
+    assert not restarts.on_end(0, exit_code, 1.0)
     assert restarts.take_due(1e6) == [] and restarts.next_due_at() is None
 
 

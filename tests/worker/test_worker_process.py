@@ -21,6 +21,7 @@ from scaler.utility.exceptions import (
 )
 from scaler.utility.metadata.profile_result import ProfileResult
 from scaler.utility.metadata.task_flags import TaskFlags
+from scaler.utility.restarts import NO_RESTART_EXIT_CODE
 
 CANCELED = codec.TaskCancelConfirmType.canceled
 
@@ -270,28 +271,35 @@ def test_preloads_every_processor(start, scheduler):
 
 
 @pytest.mark.parametrize(
-    ("preload", "texts", "tracebacks"),
+    ("preload", "texts", "end", "starts", "tracebacks"),
     [
         (
             "worker_test_tasks:preload_failure()",
             ["preloading: worker_test_tasks:preload_failure with args", "this hook always fails"],
+            (1, "exited with code 1 before it could serve, 5 times in a row"),
+            5,
             1,
         ),
         (
             "no.such.module:function",
             ["preload 'no.such.module:function' failed: ModuleNotFoundError: No module named 'no'"],
+            (NO_RESTART_EXIT_CODE, "its preload cannot be used"),
+            1,
             0,
         ),
     ],
     ids=["raises", "missing"],
 )
-def test_a_failing_preload_ends_the_worker_with_an_error(preload, texts, tracebacks, start, scheduler, tmp_path, capfd):
+def test_a_failing_preload_ends_the_worker_with_an_error(
+    preload, texts, end, starts, tracebacks, start, scheduler, tmp_path, capfd
+):
     worker = start(preload=preload, logging_paths=(str(tmp_path / "log"),))
     scheduler.wait_until(lambda: not worker.is_alive())
-    assert worker.exitcode == 1
-    assert "exited with code 1 before it could serve" in (tmp_path / "log").read_text()
+    exit_code, reason = end
+    assert worker.exitcode == exit_code
+    assert reason in (tmp_path / "log").read_text()
     logs = [path.read_text() for path in tmp_path.glob("log-*")]
-    assert len(logs) == 5
+    assert len(logs) == starts
     for text in logs:
         assert [part for part in texts if part not in text] == []
         assert text.count("Traceback") == tracebacks

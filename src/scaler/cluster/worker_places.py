@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from scaler.cluster.supervision import describe_exit, let_drain, stop_all, wait_for_any
+from scaler.utility.restarts import NO_RESTART_EXIT_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,7 +87,8 @@ class WorkerPlaces:
         if self._restarts is None:
             return False
         if not self._restarts.on_end(place, exit_code, self._now()):
-            logging.error("worker %d of %d died again and again: it is not restarted any more", place + 1, self._number)
+            why = "cannot work" if exit_code == NO_RESTART_EXIT_CODE else "died again and again"
+            logging.error("worker %d of %d %s: it is not restarted any more", place + 1, self._number, why)
             return False
         return True
 

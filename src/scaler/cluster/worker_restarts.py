@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from scaler.utility.restarts import Restarts
+from scaler.utility.restarts import NO_RESTART_EXIT_CODE, Restarts
 
 FIRST_DELAY_SECONDS: Final = 1.0
 LONGEST_DELAY_SECONDS: Final = 60.0
@@ -18,7 +18,7 @@ USEFUL_LIFE_SECONDS: Final = 60.0
 class WorkerRestarts:
     """Remembers, for each place of a worker, how those that had it have fared.
 
-    A worker that leaves on purpose, with exit code 0, is not replaced.
+    A worker that leaves on purpose, with exit code 0, is not replaced, nor one that says that it cannot work.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class WorkerRestarts:
 
     def on_end(self, place: int, exit_code: int | None, now: float) -> bool:
         """Take note of the end of a worker; return whether another one will be started in its place."""
-        if exit_code == 0:
+        if exit_code in (0, NO_RESTART_EXIT_CODE):
             return False
         restarts = self._places.setdefault(
             place, Restarts(FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, MOST_FUTILE_LIVES)

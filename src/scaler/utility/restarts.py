@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+NO_RESTART_EXIT_CODE: Final = 78
+"""With this exit code (EX_CONFIG of sysexits.h) a process says that another one would end the same way."""
+
 
 class Restarts:
     """Counts futile deaths in a row and sets the time of the next start.

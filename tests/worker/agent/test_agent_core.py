@@ -12,6 +12,7 @@ from agent_fixture import AgentFixture, make_task, task_id
 
 from scaler.protocol import codec, message
 from scaler.utility.exceptions import ProcessorDiedError, TaskTimeoutError
+from scaler.utility.restarts import NO_RESTART_EXIT_CODE
 from scaler.worker.agent.core import MOST_INSTRUCTION_BYTES
 
 CANCELED = codec.TaskCancelConfirmType.canceled
@@ -392,6 +393,23 @@ def test_backs_off_and_quits_when_no_processor_gets_ready():
     assert gaps == sorted(gaps) and gaps[0] == pytest.approx(0.1) and len(starts) == 5
     assert agent.quits[0].exit_code == 1
     assert "exited with code 1 before it could serve" in agent.quits[0].reason
+
+
+def test_quits_at_once_when_the_first_processor_says_that_none_can_serve():
+    agent = AgentFixture()
+    agent.core.on_storage_address(agent.now)
+    agent.settle()
+    agent.die(NO_RESTART_EXIT_CODE)
+    assert [quit.exit_code for quit in agent.quits] == [NO_RESTART_EXIT_CODE]
+    assert "preload" in agent.quits[0].reason
+
+
+def test_replaces_a_processor_that_cannot_serve_when_another_one_could():
+    agent = AgentFixture().ready()
+    for _ in range(2):
+        agent.die(NO_RESTART_EXIT_CODE)
+        agent.tick(1)
+    assert len(agent.processors) == 3 and agent.quits == []
 
 
 def test_quits_when_no_process_can_be_started():

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scaler.protocol import codec
-from scaler.utility.restarts import Restarts
+from scaler.utility.restarts import NO_RESTART_EXIT_CODE, Restarts
 from scaler.worker.agent import task_ends
 from scaler.worker.agent.feeding import Feeding
 from scaler.worker.agent.held_tasks import HeldTask, HeldTasks, Place
@@ -75,6 +75,7 @@ class AgentCore:
         self._storage_known = False
         self._start_requested = False
         self._quitting = False
+        self._has_served = False
         self._drain_until: float | None = None
         self._last_tick = now
         self._echo_for_processors: Frame | None = None
@@ -231,6 +232,7 @@ class AgentCore:
         if seat is not None and seat.state is SeatState.starting:
             seat.state = SeatState.ready
             seat.initialized = True
+            self._has_served = True
             if self._echo_for_processors is not None:
                 self._outbox.to_processor.append((processor_id, self._echo_for_processors))
             self._go_on()
@@ -340,15 +342,17 @@ class AgentCore:
             self._restarts.on_useful_death(now)
         else:
             self._restarts.on_futile_death(now)
-        if self._restarts.exhausted and not seat.initialized:
+        if seat.exit_code == NO_RESTART_EXIT_CODE and not self._has_served:
+            self._quit("its preload cannot be used", NO_RESTART_EXIT_CODE)
+        elif self._restarts.exhausted and not seat.initialized:
             self._quit(
                 f"the processor {task_ends.describe_exit(seat.exit_code)} before it could serve, "
                 f"{self._restarts.futile_deaths} times in a row",
                 1,
             )
-            return
-        self._start_when_due(now)
-        self._go_on()
+        else:
+            self._start_when_due(now)
+            self._go_on()
 
     def _settle(self, task: HeldTask, seat: ProcessorSeat) -> None:
         """Decide what becomes of a fed task whose processor is dead."""

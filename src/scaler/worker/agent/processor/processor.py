@@ -104,6 +104,7 @@ class Processor(ChildProcess):
         spec = self._settings.preload
         if not spec:
             return
+        from scaler.utility.restarts import NO_RESTART_EXIT_CODE
         from scaler.worker.preload import PreloadSpecError, execute_preload
 
         try:
@@ -113,7 +114,7 @@ class Processor(ChildProcess):
             is_found = not isinstance(error, (PreloadSpecError, ImportError))
             place = f"processor {self._settings.processor_id.hex()}: preload {spec!r} failed"
             logging.error("%s: %s: %s", place, type(error).__name__, error, exc_info=is_found)
-            sys.exit(1)
+            sys.exit(1 if is_found else NO_RESTART_EXIT_CODE)
 
     def _set_up_logging(self) -> None:
         from scaler.utility.logging.utility import paths_of_process, setup_logger
