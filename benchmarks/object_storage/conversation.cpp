@@ -32,12 +32,12 @@ std::string text(const object_storage::HeaderBytes& header) {
 
 std::string requestHeader(RequestType type, std::uint64_t length) {
     return text(object_storage::writeRequestHeader(
-        RequestHeader{.objectId = kObject, .payloadLength = length, .requestId = kRequestId, .type = type}));
+        RequestHeader{.object_id = kObject, .payload_length = length, .request_id = kRequestId, .type = type}));
 }
 
 std::string responseHeader(ResponseType type, std::uint64_t length) {
     return text(object_storage::writeResponseHeader(
-        ResponseHeader{.objectId = kObject, .payloadLength = length, .responseId = kRequestId, .type = type}));
+        ResponseHeader{.object_id = kObject, .payload_length = length, .response_id = kRequestId, .type = type}));
 }
 
 }  // namespace

@@ -56,32 +56,32 @@ bool isInterrupted() {
 }
 
 Server::Options makeOptions(const std::string& host, int port, const std::string& identity,
-                            std::uint64_t memoryLimitBytes, double getTimeoutSeconds) {
+                            std::uint64_t memory_limit_bytes, double get_timeout_seconds) {
     if (port < 0 || port > kMaximumPort) {
         throw nb::value_error("the port must be between 0 and 65535");
     }
-    const std::optional<std::chrono::milliseconds> getTimeout = millisecondsOf(getTimeoutSeconds);
-    if (!getTimeout) {
+    const std::optional<std::chrono::milliseconds> get_timeout = millisecondsOf(get_timeout_seconds);
+    if (!get_timeout) {
         throw nb::value_error("the get time-out must be between 0 and 1e9 seconds");
     }
-    const bool isBareIpv6 = host.find(':') != std::string::npos && !host.starts_with("[");
-    const std::string text = "tcp://" + (isBareIpv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+    const bool is_bare_ipv6 = host.find(':') != std::string::npos && !host.starts_with("[");
+    const std::string text = "tcp://" + (is_bare_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
     const ymq::Result<ymq::Address> address = ymq::Address::parse(text);
     if (!address) {
         throw BindError(address.error().message());
     }
     Server::Options options{.address = *address, .identity = identity};
-    options.core.table.memoryLimitBytes = memoryLimitBytes;
-    options.core.defaultTimeout = *getTimeout;
+    options.core.table.memory_limit_bytes = memory_limit_bytes;
+    options.core.default_timeout = *get_timeout;
     return options;
 }
 
-std::vector<std::string> pathsOf(const nb::object& logPaths) {
-    if (!nb::isinstance<nb::tuple>(logPaths)) {
+std::vector<std::string> pathsOf(const nb::object& log_paths) {
+    if (!nb::isinstance<nb::tuple>(log_paths)) {
         throw nb::type_error("log_paths must be a tuple of str");
     }
     std::vector<std::string> paths;
-    for (const nb::handle path : nb::cast<nb::tuple>(logPaths)) {
+    for (const nb::handle path : nb::cast<nb::tuple>(log_paths)) {
         if (!nb::isinstance<nb::str>(path)) {
             throw nb::type_error("log_paths must be a tuple of str");
         }
@@ -90,35 +90,35 @@ std::vector<std::string> pathsOf(const nb::object& logPaths) {
     return paths;
 }
 
-std::shared_ptr<const Logger> makeLogger(const std::string& logLevel, const std::string& logFormat,
+std::shared_ptr<const Logger> makeLogger(const std::string& log_level, const std::string& log_format,
                                          std::vector<std::string> paths) {
-    const std::optional<LogLevel> level = parseLogLevel(logLevel);
+    const std::optional<LogLevel> level = parseLogLevel(log_level);
     if (!level) {
-        throw nb::value_error(("unknown log level: " + logLevel).c_str());
+        throw nb::value_error(("unknown log level: " + log_level).c_str());
     }
-    return std::make_shared<const Logger>(*level, logFormat, std::move(paths));
+    return std::make_shared<const Logger>(*level, log_format, std::move(paths));
 }
 
-void run(ServerHost& serverHost, const std::string& host, int port, const std::string& identity,
-         const std::string& logLevel, const std::string& logFormat, const nb::object& logPaths,
-         std::uint64_t memoryLimitBytes, double getTimeoutSeconds, bool isMemoryShared) {
+void run(ServerHost& server_host, const std::string& host, int port, const std::string& identity,
+         const std::string& log_level, const std::string& log_format, const nb::object& log_paths,
+         std::uint64_t memory_limit_bytes, double get_timeout_seconds, bool is_memory_shared) {
     std::shared_ptr<const Logger> logger;
     const auto make = [&] {
         prepareProcess();
         std::vector<std::string> paths;
         {
             const nb::gil_scoped_acquire held;
-            paths = pathsOf(logPaths);
+            paths = pathsOf(log_paths);
         }
-        Server::Options options = makeOptions(host, port, identity, memoryLimitBytes, getTimeoutSeconds);
-        options.isMemoryShared = isMemoryShared;
-        logger = makeLogger(logLevel, logFormat, std::move(paths));
+        Server::Options options = makeOptions(host, port, identity, memory_limit_bytes, get_timeout_seconds);
+        options.is_memory_shared = is_memory_shared;
+        logger = makeLogger(log_level, log_format, std::move(paths));
         return std::make_shared<Server>(options, logger);
     };
     ServerHost::RunEnd end{};
     {
         const bindings::Unlocked unlocked;
-        end = serverHost.run(make, &isInterrupted);
+        end = server_host.run(make, &isInterrupted);
     }
     if (end == ServerHost::RunEnd::interrupted) {
         logger->log(LogLevel::info, "ObjectStorageServer: stopped by user");
@@ -126,8 +126,8 @@ void run(ServerHost& serverHost, const std::string& host, int port, const std::s
     }
 }
 
-void waitUntilReady(ServerHost& serverHost, std::optional<double> timeoutSeconds) {
-    const double seconds = timeoutSeconds.value_or(kMaximumSeconds);
+void waitUntilReady(ServerHost& server_host, std::optional<double> timeout_seconds) {
+    const double seconds = timeout_seconds.value_or(kMaximumSeconds);
     if (std::isnan(seconds)) {
         throw nb::value_error("the time-out must be a number of seconds");
     }
@@ -137,8 +137,8 @@ void waitUntilReady(ServerHost& serverHost, std::optional<double> timeoutSeconds
     std::string failure;
     {
         const bindings::Unlocked unlocked;
-        readiness = serverHost.waitUntilReady(limit, &isInterrupted);
-        failure = serverHost.failure();
+        readiness = server_host.waitUntilReady(limit, &isInterrupted);
+        failure = server_host.failure();
     }
     switch (readiness) {
         case ServerHost::Readiness::ready:
@@ -155,16 +155,16 @@ void waitUntilReady(ServerHost& serverHost, std::optional<double> timeoutSeconds
 nb::dict toDict(const ServerCore::Gauges& gauges) {
     nb::dict result;
     result["connections"] = gauges.connections;
-    result["waiting_requests"] = gauges.waitingRequests;
+    result["waiting_requests"] = gauges.waiting_requests;
     result["ids"] = gauges.totals.ids;
     result["contents"] = gauges.totals.contents;
-    result["content_bytes"] = gauges.totals.contentBytes;
+    result["content_bytes"] = gauges.totals.content_bytes;
     return result;
 }
 
-ServerCore::Gauges ask(ServerHost& serverHost) {
+ServerCore::Gauges ask(ServerHost& server_host) {
     const bindings::Unlocked unlocked;
-    return serverHost.gauges();
+    return server_host.gauges();
 }
 
 template <std::size_t kNames>
@@ -176,17 +176,17 @@ nb::dict byType(const std::array<const char*, kNames>& names, const std::array<s
     return result;
 }
 
-std::optional<nb::dict> statisticsOf(ServerHost& serverHost) {
-    const ServerCore::Gauges gauges = ask(serverHost);
-    if (!gauges.isServing) {
+std::optional<nb::dict> statisticsOf(ServerHost& server_host) {
+    const ServerCore::Gauges gauges = ask(server_host);
+    if (!gauges.is_serving) {
         return std::nullopt;
     }
     nb::dict result = toDict(gauges);
     result["requests"] = byType(kRequestNames, gauges.counts.requests);
     result["answers"] = byType(kResponseNames, gauges.counts.answers);
-    result["stored_bytes"] = gauges.counts.storedBytes;
-    result["answered_bytes"] = gauges.counts.answeredBytes;
-    result["refused_connections"] = gauges.counts.refusedConnections;
+    result["stored_bytes"] = gauges.counts.stored_bytes;
+    result["answered_bytes"] = gauges.counts.answered_bytes;
+    result["refused_connections"] = gauges.counts.refused_connections;
     return result;
 }
 
@@ -224,7 +224,7 @@ NB_MODULE(object_storage_server, module) {
         .def("shutdown", &ServerHost::shutdown, nb::call_guard<bindings::Unlocked>(),
              "Let run return. Any thread may call it.")
         .def(
-            "gauges", [](ServerHost& serverHost) { return toDict(ask(serverHost)); },
+            "gauges", [](ServerHost& server_host) { return toDict(ask(server_host)); },
             "Return the size of every table; all zero when not serving.")
         .def("statistics", &statisticsOf, "Return that and what has happened since the start; None when not serving.");
 }

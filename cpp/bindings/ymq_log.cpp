@@ -95,9 +95,9 @@ void writeLine(ymq::LogLevel level, const std::string& text) {
     Budget& lines = budget();
     std::string line = "scaler.ymq: " + printable(text);
     const std::lock_guard lock(lines.mutex);
-    const bool isChosen = lines.descriptor >= 0;
-    if (!isChosen && level < ymq::LogLevel::warning) return;
-    if (isChosen) line = std::string(nameOf(level)) + " " + line;
+    const bool is_chosen = lines.descriptor >= 0;
+    if (!is_chosen && level < ymq::LogLevel::warning) return;
+    if (is_chosen) line = std::string(nameOf(level)) + " " + line;
     const auto now = std::chrono::steady_clock::now();
     if (now - lines.second >= std::chrono::seconds(1)) {
         lines.second = now;
@@ -110,7 +110,7 @@ void writeLine(ymq::LogLevel level, const std::string& text) {
     ++lines.written;
     if (lines.left_out != 0) line += " (" + std::to_string(lines.left_out) + " lines before were left out)";
     lines.left_out = 0;
-    writeIfThereIsRoom(isChosen ? lines.descriptor : kStandardError, std::move(line));
+    writeIfThereIsRoom(is_chosen ? lines.descriptor : kStandardError, std::move(line));
 }
 
 }  // namespace scaler::bindings

@@ -12,14 +12,14 @@ namespace scaler::object_storage {
 // Who finds no room waits for it, in the order of arrival.
 class ArrivalRoom {
 public:
-    explicit ArrivalRoom(std::uint64_t limitBytes) : limitBytes_(limitBytes) {}
+    explicit ArrivalRoom(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
 
     // One payload alone always fits, so that everybody gets on.
-    bool isRoomFor(std::uint64_t sizeBytes) const {
-        return takenBytes_ == 0 || (takenBytes_ <= limitBytes_ && sizeBytes <= limitBytes_ - takenBytes_);
+    bool isRoomFor(std::uint64_t size_bytes) const {
+        return taken_bytes_ == 0 || (taken_bytes_ <= limit_bytes_ && size_bytes <= limit_bytes_ - taken_bytes_);
     }
-    void take(std::uint64_t sizeBytes) { takenBytes_ += sizeBytes; }
-    void giveBack(std::uint64_t sizeBytes) { takenBytes_ -= sizeBytes; }
+    void take(std::uint64_t size_bytes) { taken_bytes_ += size_bytes; }
+    void giveBack(std::uint64_t size_bytes) { taken_bytes_ -= size_bytes; }
 
     bool isAwaited() const { return !waiting_.empty(); }
     ConnectionId firstWaiting() const { return waiting_.front(); }
@@ -28,11 +28,11 @@ public:
         waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), connection), waiting_.end());
     }
 
-    std::uint64_t takenBytes() const { return takenBytes_; }
+    std::uint64_t takenBytes() const { return taken_bytes_; }
 
 private:
-    std::uint64_t limitBytes_;
-    std::uint64_t takenBytes_ = 0;
+    std::uint64_t limit_bytes_;
+    std::uint64_t taken_bytes_ = 0;
     std::deque<ConnectionId> waiting_{};
 };
 

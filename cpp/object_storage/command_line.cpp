@@ -35,16 +35,16 @@ void assign(CommandLine& line, std::string_view flag, const std::string& value) 
     if (flag == "--identity") {
         line.identity = value;
     } else if (flag == "--log-level") {
-        line.logLevel = value;
+        line.log_level = value;
     } else if (flag == "--log-format") {
-        line.logFormat = value;
+        line.log_format = value;
     } else if (flag == "--log-paths") {
-        line.logPaths = splitPaths(value);
+        line.log_paths = splitPaths(value);
     } else if (flag == "--memory-limit-bytes") {
-        line.memoryLimitBytes = parseNumber<std::uint64_t>(flag, value);
+        line.memory_limit_bytes = parseNumber<std::uint64_t>(flag, value);
     } else if (flag == "--get-timeout-seconds") {
-        line.getTimeoutSeconds = parseNumber<double>(flag, value);
-        if (!millisecondsOf(line.getTimeoutSeconds)) {
+        line.get_timeout_seconds = parseNumber<double>(flag, value);
+        if (!millisecondsOf(line.get_timeout_seconds)) {
             throw UsageError("--get-timeout-seconds must be between 0 and 1e9");
         }
     } else {
@@ -59,15 +59,15 @@ CommandLine parseCommandLine(std::span<const char* const> arguments) {
     for (std::size_t index = 0; index < arguments.size(); ++index) {
         const std::string_view argument = arguments[index];
         if (argument == "--help" || argument == "-h") {
-            line.isHelpWanted = true;
+            line.is_help_wanted = true;
             return line;
         }
         if (argument == "--version") {
-            line.isVersionWanted = true;
+            line.is_version_wanted = true;
             return line;
         }
         if (argument == "--shared-memory" || argument == "--no-shared-memory") {
-            line.isMemoryShared = argument == "--shared-memory";
+            line.is_memory_shared = argument == "--shared-memory";
             continue;
         }
         if (!argument.starts_with("-")) {

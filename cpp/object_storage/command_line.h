@@ -18,14 +18,14 @@ public:
 struct CommandLine {
     std::string address{};
     std::string identity = "ObjectStorageServer";
-    std::string logLevel = "INFO";
-    std::string logFormat = "%(levelname)s: %(message)s";
-    std::vector<std::string> logPaths{"/dev/stdout"};
-    std::uint64_t memoryLimitBytes = 0;
-    double getTimeoutSeconds = 0;
-    bool isMemoryShared = true;
-    bool isHelpWanted = false;
-    bool isVersionWanted = false;
+    std::string log_level = "INFO";
+    std::string log_format = "%(levelname)s: %(message)s";
+    std::vector<std::string> log_paths{"/dev/stdout"};
+    std::uint64_t memory_limit_bytes = 0;
+    double get_timeout_seconds = 0;
+    bool is_memory_shared = true;
+    bool is_help_wanted = false;
+    bool is_version_wanted = false;
 };
 
 // Reads the arguments behind the name of the program; flags take `--flag value` or `--flag=value`. Raises UsageError.

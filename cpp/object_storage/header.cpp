@@ -50,10 +50,10 @@ ObjectId fromReader(const protocol::ObjectID::Reader& reader) {
 }
 
 // Reads another valid encoding with the generated reader, which throws at whatever does not fit.
-template <typename Root, std::size_t sizeBytes, typename Convert>
+template <typename Root, std::size_t kSizeBytes, typename Convert>
 auto readAnyEncoding(ByteView bytes, Convert convert) -> std::optional<decltype(convert(typename Root::Reader()))> {
-    std::array<capnp::word, sizeBytes / sizeof(capnp::word)> words;
-    std::memcpy(words.data(), bytes.data(), sizeBytes);
+    std::array<capnp::word, kSizeBytes / sizeof(capnp::word)> words;
+    std::memcpy(words.data(), bytes.data(), kSizeBytes);
     try {
         capnp::FlatArrayMessageReader reader(kj::arrayPtr(words.data(), words.size()));
         if (reader.getEnd() != words.data() + words.size()) {
@@ -65,14 +65,14 @@ auto readAnyEncoding(ByteView bytes, Convert convert) -> std::optional<decltype(
     }
 }
 
-HeaderBytes writeHeader(const ObjectId& id, std::uint64_t payloadLength, std::uint64_t requestId, std::uint16_t type,
-                        std::uint32_t timeoutMilliseconds) {
+HeaderBytes writeHeader(const ObjectId& id, std::uint64_t payload_length, std::uint64_t request_id, std::uint16_t type,
+                        std::uint32_t timeout_milliseconds) {
     HeaderBytes bytes{};
     store(bytes, 0, kHeaderPrefix);
-    store(bytes, kPayloadLengthOffset, payloadLength);
-    store(bytes, kRequestIdOffset, requestId);
+    store(bytes, kPayloadLengthOffset, payload_length);
+    store(bytes, kRequestIdOffset, request_id);
     store(bytes, kTypeOffset, type);
-    store(bytes, kTimeoutOffset, timeoutMilliseconds);
+    store(bytes, kTimeoutOffset, timeout_milliseconds);
     store(bytes, kPointerOffset, kObjectIdPointer);
     store(bytes, kObjectIdOffset, id.fields);
     return bytes;
@@ -86,20 +86,20 @@ std::optional<RequestHeader> readRequestHeader(ByteView bytes) {
     }
     if (hasHeaderLayout(bytes)) {
         return RequestHeader{
-            .objectId = ObjectId{load<std::array<std::uint64_t, 4>>(bytes, kObjectIdOffset)},
-            .payloadLength = load<std::uint64_t>(bytes, kPayloadLengthOffset),
-            .requestId = load<std::uint64_t>(bytes, kRequestIdOffset),
+            .object_id = ObjectId{load<std::array<std::uint64_t, 4>>(bytes, kObjectIdOffset)},
+            .payload_length = load<std::uint64_t>(bytes, kPayloadLengthOffset),
+            .request_id = load<std::uint64_t>(bytes, kRequestIdOffset),
             .type = static_cast<RequestType>(load<std::uint16_t>(bytes, kTypeOffset)),
-            .timeoutMilliseconds = load<std::uint32_t>(bytes, kTimeoutOffset),
+            .timeout_milliseconds = load<std::uint32_t>(bytes, kTimeoutOffset),
         };
     }
     return readAnyEncoding<protocol::ObjectRequestHeader, kHeaderBytes>(bytes, [](const auto& reader) {
         return RequestHeader{
-            .objectId = fromReader(reader.getObjectID()),
-            .payloadLength = reader.getPayloadLength(),
-            .requestId = reader.getRequestID(),
+            .object_id = fromReader(reader.getObjectID()),
+            .payload_length = reader.getPayloadLength(),
+            .request_id = reader.getRequestID(),
             .type = static_cast<RequestType>(reader.getRequestType()),
-            .timeoutMilliseconds = reader.getTimeoutMilliseconds(),
+            .timeout_milliseconds = reader.getTimeoutMilliseconds(),
         };
     });
 }
@@ -110,17 +110,17 @@ std::optional<ResponseHeader> readResponseHeader(ByteView bytes) {
     }
     if (hasHeaderLayout(bytes)) {
         return ResponseHeader{
-            .objectId = ObjectId{load<std::array<std::uint64_t, 4>>(bytes, kObjectIdOffset)},
-            .payloadLength = load<std::uint64_t>(bytes, kPayloadLengthOffset),
-            .responseId = load<std::uint64_t>(bytes, kRequestIdOffset),
+            .object_id = ObjectId{load<std::array<std::uint64_t, 4>>(bytes, kObjectIdOffset)},
+            .payload_length = load<std::uint64_t>(bytes, kPayloadLengthOffset),
+            .response_id = load<std::uint64_t>(bytes, kRequestIdOffset),
             .type = static_cast<ResponseType>(load<std::uint16_t>(bytes, kTypeOffset)),
         };
     }
     return readAnyEncoding<protocol::ObjectResponseHeader, kHeaderBytes>(bytes, [](const auto& reader) {
         return ResponseHeader{
-            .objectId = fromReader(reader.getObjectID()),
-            .payloadLength = reader.getPayloadLength(),
-            .responseId = reader.getResponseID(),
+            .object_id = fromReader(reader.getObjectID()),
+            .payload_length = reader.getPayloadLength(),
+            .response_id = reader.getResponseID(),
             .type = static_cast<ResponseType>(reader.getResponseType()),
         };
     });
@@ -138,12 +138,12 @@ std::optional<ObjectId> readObjectIdMessage(ByteView bytes) {
 }
 
 HeaderBytes writeRequestHeader(const RequestHeader& header) {
-    return writeHeader(header.objectId, header.payloadLength, header.requestId, static_cast<std::uint16_t>(header.type),
-                       header.timeoutMilliseconds);
+    return writeHeader(header.object_id, header.payload_length, header.request_id,
+                       static_cast<std::uint16_t>(header.type), header.timeout_milliseconds);
 }
 
 HeaderBytes writeResponseHeader(const ResponseHeader& header) {
-    return writeHeader(header.objectId, header.payloadLength, header.responseId,
+    return writeHeader(header.object_id, header.payload_length, header.response_id,
                        static_cast<std::uint16_t>(header.type), 0);
 }
 

@@ -42,19 +42,19 @@ inline constexpr std::size_t kResponseTypes = 9;
 
 // The type may be one that this release does not know.
 struct RequestHeader {
-    ObjectId objectId{};
-    std::uint64_t payloadLength = 0;
-    std::uint64_t requestId = 0;
+    ObjectId object_id{};
+    std::uint64_t payload_length = 0;
+    std::uint64_t request_id = 0;
     RequestType type = RequestType::setObject;
-    std::uint32_t timeoutMilliseconds = 0;
+    std::uint32_t timeout_milliseconds = 0;
 
     bool operator==(const RequestHeader&) const = default;
 };
 
 struct ResponseHeader {
-    ObjectId objectId{};
-    std::uint64_t payloadLength = 0;
-    std::uint64_t responseId = 0;
+    ObjectId object_id{};
+    std::uint64_t payload_length = 0;
+    std::uint64_t response_id = 0;
     ResponseType type = ResponseType::setOk;
 
     bool operator==(const ResponseHeader&) const = default;

@@ -21,19 +21,19 @@ public:
             written_ = 0;
         }
         if (written_ == kLinesPerSecond) {
-            ++leftOut_;
+            ++left_out_;
             return std::nullopt;
         }
         ++written_;
-        const std::uint64_t before = leftOut_;
-        leftOut_ = 0;
+        const std::uint64_t before = left_out_;
+        left_out_ = 0;
         return before;
     }
 
 private:
     Time second_ = Time() - std::chrono::seconds(1);
     int written_ = 0;
-    std::uint64_t leftOut_ = 0;
+    std::uint64_t left_out_ = 0;
 };
 
 }  // namespace scaler::object_storage

@@ -39,7 +39,7 @@ std::vector<ymq::Descriptor> descriptorsOf(msghdr& message) {
 }
 
 ReceivedPacket receivedRequest(std::span<const std::byte> packet, std::vector<ymq::Descriptor> descriptors,
-                               SealedFiles& files, std::uint64_t copyLimitBytes) {
+                               SealedFiles& files, std::uint64_t copy_limit_bytes) {
     if (packet.size() < kHeaderBytes) {
         return refused("a packet of " + std::to_string(packet.size()) + " bytes, which are less than a header");
     }
@@ -57,7 +57,8 @@ ReceivedPacket receivedRequest(std::span<const std::byte> packet, std::vector<ym
     if (!header) {
         return refused("malformed request header");
     }
-    ymq::Result<ymq::Bytes> content = files.take(std::move(descriptors.front()), header->payloadLength, copyLimitBytes);
+    ymq::Result<ymq::Bytes> content =
+        files.take(std::move(descriptors.front()), header->payload_length, copy_limit_bytes);
     if (!content) {
         return refused(content.error().context);
     }
@@ -68,14 +69,14 @@ ReceivedPacket receivedRequest(std::span<const std::byte> packet, std::vector<ym
 HeaderBytes overTcp(const HeaderBytes& header) {
     ResponseHeader response = readResponseHeader(header).value_or(ResponseHeader());
     response.type = ResponseType::overTcp;
-    response.payloadLength = 0;
+    response.payload_length = 0;
     return writeResponseHeader(response);
 }
 
 }  // namespace
 
 ReceivedPacket receivePacket(int socket, std::span<std::byte> memory, SealedFiles& files,
-                             std::uint64_t copyLimitBytes) {
+                             std::uint64_t copy_limit_bytes) {
     iovec vector{memory.data(), memory.size()};
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kDescriptorsRoom * sizeof(int))> control;
     msghdr message{};
@@ -88,8 +89,8 @@ ReceivedPacket receivePacket(int socket, std::span<std::byte> memory, SealedFile
         size = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (size < 0 && errno == EINTR);
     if (size < 0) {
-        const bool isEmpty = errno == EAGAIN || errno == EWOULDBLOCK;
-        return {.kind = isEmpty ? ReceivedPacket::Kind::none : ReceivedPacket::Kind::ended};
+        const bool is_empty = errno == EAGAIN || errno == EWOULDBLOCK;
+        return {.kind = is_empty ? ReceivedPacket::Kind::none : ReceivedPacket::Kind::ended};
     }
     std::vector<ymq::Descriptor> descriptors = descriptorsOf(message);
     if ((message.msg_flags & MSG_CTRUNC) != 0) {
@@ -102,19 +103,20 @@ ReceivedPacket receivePacket(int socket, std::span<std::byte> memory, SealedFile
     if (size == 0 && descriptors.empty()) {
         return {.kind = ReceivedPacket::Kind::ended};
     }
-    return receivedRequest(memory.first(static_cast<std::size_t>(size)), std::move(descriptors), files, copyLimitBytes);
+    return receivedRequest(memory.first(static_cast<std::size_t>(size)), std::move(descriptors), files,
+                           copy_limit_bytes);
 }
 
 SendOutcome sendPacket(int socket, const HeaderBytes& header, const ymq::Bytes& payload) {
     const int descriptor = SealedFiles::descriptorOf(payload);
-    const bool isInline = descriptor < 0 && payload.size() <= kInlineBytes;
-    HeaderBytes sent = isInline || descriptor >= 0 ? header : overTcp(header);
+    const bool is_inline = descriptor < 0 && payload.size() <= kInlineBytes;
+    HeaderBytes sent = is_inline || descriptor >= 0 ? header : overTcp(header);
     std::array<iovec, 2> vectors{iovec{sent.data(), sent.size()},
                                  iovec{const_cast<std::byte*>(payload.data()), payload.size()}};
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
     msghdr message{};
     message.msg_iov = vectors.data();
-    message.msg_iovlen = isInline && !payload.empty() ? 2 : 1;
+    message.msg_iovlen = is_inline && !payload.empty() ? 2 : 1;
     if (descriptor >= 0) {
         message.msg_control = control.data();
         message.msg_controllen = control.size();

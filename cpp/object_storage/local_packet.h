@@ -38,7 +38,8 @@ struct ReceivedPacket {
 // Receives a packet without waiting. The memory is scratch space of at least kPacketBytes. A file that would have to be
 // copied, and is larger than the limit, is no payload.
 inline constexpr std::size_t kPacketBytes = kHeaderBytes + kInlineBytes;
-ReceivedPacket receivePacket(int socket, std::span<std::byte> memory, SealedFiles& files, std::uint64_t copyLimitBytes);
+ReceivedPacket receivePacket(int socket, std::span<std::byte> memory, SealedFiles& files,
+                             std::uint64_t copy_limit_bytes);
 
 enum class SendOutcome { sent, wouldBlock, failed };
 

@@ -69,14 +69,14 @@ struct Connection {
     asio::posix::stream_descriptor descriptor;
     std::deque<Answer> unsent{};
     // Since when nothing could be sent; while there is unsent what could not be.
-    std::chrono::steady_clock::time_point blockedSince{};
-    bool isReading = false;
-    bool isWriting = false;
-    bool isClosed = false;
+    std::chrono::steady_clock::time_point blocked_since{};
+    bool is_reading = false;
+    bool is_writing = false;
+    bool is_closed = false;
     // What the connection needs to go on and to end, also when there is no other memory.
-    ymq::HandlerMemory readMemory{};
-    ymq::HandlerMemory writeMemory{};
-    ymq::HandlerMemory closeMemory{};
+    ymq::HandlerMemory read_memory{};
+    ymq::HandlerMemory write_memory{};
+    ymq::HandlerMemory close_memory{};
 };
 
 }  // namespace
@@ -86,13 +86,13 @@ class LocalServer::Shared : public std::enable_shared_from_this<Shared> {
 public:
     using ConnectionPointer = std::shared_ptr<Connection>;
 
-    Shared(asio::io_context& io_context, LocalHandler& user, std::size_t keptFilesLimit, ymq::Log logger,
+    Shared(asio::io_context& io_context, LocalHandler& user, std::size_t kept_files_limit, ymq::Log logger,
            std::chrono::milliseconds patience)
         : context(io_context),
           handler(&user),
-          files(keptFilesLimit),
+          files(kept_files_limit),
           log(std::move(logger)),
-          unsentPatience(patience),
+          unsent_patience(patience),
           listening(io_context) {}
 
     void waitForPeers();
@@ -124,22 +124,22 @@ public:
     LocalHandler* handler;
     SealedFiles files;
     const ymq::Log log;
-    const std::chrono::milliseconds unsentPatience;
+    const std::chrono::milliseconds unsent_patience;
     asio::posix::stream_descriptor listening;
     std::unordered_map<ConnectionId, ConnectionPointer> connections{};
-    bool isPaused = false;
+    bool is_paused = false;
 
 private:
-    asio::steady_timer backOff_{context};
-    ymq::HandlerMemory acceptMemory_{};
-    ymq::HandlerMemory backOffMemory_{};
+    asio::steady_timer back_off_{context};
+    ymq::HandlerMemory accept_memory_{};
+    ymq::HandlerMemory back_off_memory_{};
     std::vector<std::byte> scratch_ = std::vector<std::byte>(kPacketBytes);
-    ConnectionId nextConnection_ = kFirstConnection;
+    ConnectionId next_connection_ = kFirstConnection;
 };
 
 void LocalServer::Shared::waitForPeers() {
     listening.async_wait(asio::posix::descriptor_base::wait_read,
-                         ymq::keptIn(acceptMemory_, [self = shared_from_this()](const error_code& failure) {
+                         ymq::keptIn(accept_memory_, [self = shared_from_this()](const error_code& failure) {
                              if (!failure && self->handler != nullptr) {
                                  self->acceptSome();
                              }
@@ -153,12 +153,13 @@ void LocalServer::Shared::acceptSome() {
         if (number < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
             warn([failure = errno] { return "cannot accept local connections for now: " + ymq::errorText(failure); });
             listening.cancel();
-            backOff_.expires_after(kAcceptBackOff);
-            backOff_.async_wait(ymq::keptIn(backOffMemory_, [self = shared_from_this()](const error_code& cancelled) {
-                if (!cancelled && self->handler != nullptr) {
-                    self->acceptSome();
-                }
-            }));
+            back_off_.expires_after(kAcceptBackOff);
+            back_off_.async_wait(
+                ymq::keptIn(back_off_memory_, [self = shared_from_this()](const error_code& cancelled) {
+                    if (!cancelled && self->handler != nullptr) {
+                        self->acceptSome();
+                    }
+                }));
             return;
         }
         if (number < 0) {
@@ -175,7 +176,7 @@ void LocalServer::Shared::acceptSome() {
 
 void LocalServer::Shared::accept(ymq::Descriptor accepted) {
     const std::string name = ymq::describePeer(accepted.get());
-    const auto connection = std::make_shared<Connection>(context, nextConnection_++);
+    const auto connection = std::make_shared<Connection>(context, next_connection_++);
     error_code failure;
     connection->descriptor.assign(accepted.get(), failure);
     if (failure) {
@@ -188,15 +189,15 @@ void LocalServer::Shared::accept(ymq::Descriptor accepted) {
 }
 
 void LocalServer::Shared::read(const ConnectionPointer& connection) noexcept {
-    if (connection->isClosed || connection->isReading || isPaused || !connection->unsent.empty()) {
+    if (connection->is_closed || connection->is_reading || is_paused || !connection->unsent.empty()) {
         return;
     }
     attempt(connection, [&] {
-        connection->isReading = true;
+        connection->is_reading = true;
         connection->descriptor.async_wait(
             asio::posix::descriptor_base::wait_read,
-            ymq::keptIn(connection->readMemory, [self = shared_from_this(), connection](const error_code& failure) {
-                connection->isReading = false;
+            ymq::keptIn(connection->read_memory, [self = shared_from_this(), connection](const error_code& failure) {
+                connection->is_reading = false;
                 if (!failure && self->handler != nullptr) {
                     self->attempt(connection, [&] { self->readSome(connection); });
                     self->read(connection);
@@ -208,7 +209,7 @@ void LocalServer::Shared::read(const ConnectionPointer& connection) noexcept {
 // Handles some packets, and leaves the others for after those of other connections.
 void LocalServer::Shared::readSome(const ConnectionPointer& connection) {
     for (int count = 0; count < kPacketsPerWakeUp; ++count) {
-        if (connection->isClosed || isPaused || !connection->unsent.empty()) {
+        if (connection->is_closed || is_paused || !connection->unsent.empty()) {
             return;
         }
         const ReceivedPacket packet =
@@ -243,20 +244,20 @@ void LocalServer::Shared::attempt(const ConnectionPointer& connection, const Wor
 void LocalServer::Shared::answer(const ConnectionPointer& connection, const HeaderBytes& header,
                                  const ymq::Bytes& payload) {
     // A burst of answers is more than a socket takes in one turn: the peer has had time to read.
-    if (connection->isWriting && connection->unsent.size() >= kUnsentAnswersLimit &&
-        std::chrono::steady_clock::now() - connection->blockedSince >= unsentPatience) {
+    if (connection->is_writing && connection->unsent.size() >= kUnsentAnswersLimit &&
+        std::chrono::steady_clock::now() - connection->blocked_since >= unsent_patience) {
         warn([] { return std::string("closing a local connection that does not read its answers"); });
         close(connection, "the peer does not read its answers");
         return;
     }
     connection->unsent.push_back({header, payload});
-    if (!connection->isWriting) {
+    if (!connection->is_writing) {
         writeSome(connection);
     }
 }
 
 void LocalServer::Shared::writeSome(const ConnectionPointer& connection) noexcept {
-    while (!connection->isClosed && !connection->unsent.empty()) {
+    while (!connection->is_closed && !connection->unsent.empty()) {
         const Connection::Answer& next = connection->unsent.front();
         switch (sendPacket(connection->descriptor.native_handle(), next.header, next.payload)) {
             case SendOutcome::sent:
@@ -273,12 +274,12 @@ void LocalServer::Shared::writeSome(const ConnectionPointer& connection) noexcep
 }
 
 void LocalServer::Shared::waitForRoom(const ConnectionPointer& connection) {
-    connection->isWriting = true;
-    connection->blockedSince = std::chrono::steady_clock::now();
+    connection->is_writing = true;
+    connection->blocked_since = std::chrono::steady_clock::now();
     connection->descriptor.async_wait(
         asio::posix::descriptor_base::wait_write,
-        ymq::keptIn(connection->writeMemory, [self = shared_from_this(), connection](const error_code& failure) {
-            connection->isWriting = false;
+        ymq::keptIn(connection->write_memory, [self = shared_from_this(), connection](const error_code& failure) {
+            connection->is_writing = false;
             if (failure) {
                 return;
             }
@@ -288,13 +289,13 @@ void LocalServer::Shared::waitForRoom(const ConnectionPointer& connection) {
 }
 
 void LocalServer::Shared::close(const ConnectionPointer& connection, std::string reason) noexcept {
-    if (std::exchange(connection->isClosed, true)) {
+    if (std::exchange(connection->is_closed, true)) {
         return;
     }
     connections.erase(connection->id);
     error_code ignored;
     connection->descriptor.close(ignored);
-    ymq::HandlerMemory& memory = connection->closeMemory;
+    ymq::HandlerMemory& memory = connection->close_memory;
     asio::post(context, ymq::keptIn(memory, [self = shared_from_this(), connection, why = std::move(reason)] {
                    connection->unsent.clear();
                    if (self->handler != nullptr) {
@@ -308,9 +309,9 @@ LocalServer::Shared::ConnectionPointer LocalServer::Shared::find(ConnectionId nu
     return found == connections.end() ? nullptr : found->second;
 }
 
-LocalServer::LocalServer(asio::io_context& context, LocalHandler& handler, std::size_t keptFilesLimit, ymq::Log log,
-                         std::chrono::milliseconds unsentPatience)
-    : shared_(std::make_shared<Shared>(context, handler, keptFilesLimit, std::move(log), unsentPatience)) {}
+LocalServer::LocalServer(asio::io_context& context, LocalHandler& handler, std::size_t kept_files_limit, ymq::Log log,
+                         std::chrono::milliseconds unsent_patience)
+    : shared_(std::make_shared<Shared>(context, handler, kept_files_limit, std::move(log), unsent_patience)) {}
 
 LocalServer::~LocalServer() {
     shared_->handler = nullptr;
@@ -337,16 +338,16 @@ void LocalServer::close(ConnectionId number, const std::string& reason) noexcept
     }
 }
 
-void LocalServer::pauseReading() { shared_->isPaused = true; }
+void LocalServer::pauseReading() { shared_->is_paused = true; }
 
 std::uint64_t LocalServer::unsentBytes(ConnectionId number) const noexcept {
-    std::uint64_t sumBytes = 0;
+    std::uint64_t sum_bytes = 0;
     if (const auto connection = shared_->find(number)) {
         for (const Connection::Answer& answer : connection->unsent) {
-            sumBytes += answer.payload.size();
+            sum_bytes += answer.payload.size();
         }
     }
-    return sumBytes;
+    return sum_bytes;
 }
 
 bool LocalServer::isDrained() const {

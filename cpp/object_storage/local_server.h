@@ -52,8 +52,8 @@ public:
     static constexpr std::size_t kUnsentAnswersLimit = 1024;
     static constexpr std::chrono::seconds kUnsentPatience{10};
 
-    LocalServer(boost::asio::io_context& context, LocalHandler& handler, std::size_t keptFilesLimit, ymq::Log log,
-                std::chrono::milliseconds unsentPatience = kUnsentPatience);
+    LocalServer(boost::asio::io_context& context, LocalHandler& handler, std::size_t kept_files_limit, ymq::Log log,
+                std::chrono::milliseconds unsent_patience = kUnsentPatience);
     ~LocalServer();
     LocalServer(const LocalServer&) = delete;
     LocalServer& operator=(const LocalServer&) = delete;

@@ -146,13 +146,13 @@ void Logger::log(LogLevel level, std::string_view message) const noexcept {
     }
     try {
         const std::lock_guard lock(mutex_);
-        const auto leftOut = budgets_.at(static_cast<std::size_t>(level)).admit(std::chrono::steady_clock::now());
-        if (!leftOut) {
+        const auto left_out = budgets_.at(static_cast<std::size_t>(level)).admit(std::chrono::steady_clock::now());
+        if (!left_out) {
             return;
         }
         std::string text(message);
-        if (*leftOut > 0) {
-            text += " (" + std::to_string(*leftOut) + " lines before were left out)";
+        if (*left_out > 0) {
+            text += " (" + std::to_string(*left_out) + " lines before were left out)";
         }
         const std::string line = formatLogLine(format_, level, text, std::time(nullptr)) + '\n';
         for (const std::string& path : paths_) {

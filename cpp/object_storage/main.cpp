@@ -40,21 +40,21 @@ Server::Options serverOptions(const CommandLine& line) {
     if (!address) {
         throw UsageError(address.error().message());
     }
-    Server::Options options{.address = *address, .identity = line.identity, .isMemoryShared = line.isMemoryShared};
-    options.core.table.memoryLimitBytes = line.memoryLimitBytes;
-    options.core.defaultTimeout = millisecondsOf(line.getTimeoutSeconds).value();
+    Server::Options options{.address = *address, .identity = line.identity, .is_memory_shared = line.is_memory_shared};
+    options.core.table.memory_limit_bytes = line.memory_limit_bytes;
+    options.core.default_timeout = millisecondsOf(line.get_timeout_seconds).value();
     return options;
 }
 
 void serve(const CommandLine& line) {
-    const std::optional<LogLevel> level = parseLogLevel(line.logLevel);
+    const std::optional<LogLevel> level = parseLogLevel(line.log_level);
     if (!level) {
-        throw UsageError("unknown log level '" + line.logLevel + "'");
+        throw UsageError("unknown log level '" + line.log_level + "'");
     }
     const Server::Options options = serverOptions(line);
     const sigset_t signals = blockStopSignals();
     prepareProcess();
-    const auto logger = std::make_shared<const Logger>(*level, line.logFormat, line.logPaths);
+    const auto logger = std::make_shared<const Logger>(*level, line.log_format, line.log_paths);
     Server server(options, logger);
     std::thread thread([&server] { server.run(); });
     int received = 0;
@@ -74,9 +74,9 @@ int fail(int code, const std::string& reason) {
 int main(int count, char** values) {
     try {
         const CommandLine line = parseCommandLine(std::span<const char* const>(values, count).subspan(1));
-        if (line.isHelpWanted) {
+        if (line.is_help_wanted) {
             std::fputs(usage().c_str(), stdout);
-        } else if (line.isVersionWanted) {
+        } else if (line.is_version_wanted) {
             std::puts(SCALER_VERSION);
         } else {
             serve(line);

@@ -20,14 +20,14 @@ bool areEqual(const ymq::Bytes& left, const ymq::Bytes& right) {
 }  // namespace
 
 ObjectTable::ObjectTable(const Options& options)
-    : options_(options), objects_(0, ObjectIdHash{options.hashKey}), owners_(0, ObjectIdHash{options.hashKey}) {}
+    : options_(options), objects_(0, ObjectIdHash{options.hash_key}), owners_(0, ObjectIdHash{options.hash_key}) {}
 
 bool ObjectTable::set(const ObjectId& id, ymq::Bytes bytes) {
-    const std::size_t sizeBytes = bytes.size();
-    const bool isSmall = sizeBytes <= options_.sharingBoundBytes;
+    const std::size_t size_bytes = bytes.size();
+    const bool is_small = size_bytes <= options_.sharing_bound_bytes;
     SipHashValue hash{};
-    if (isSmall) {
-        hash = sipHash128(options_.hashKey, std::as_bytes(std::span(bytes.data(), sizeBytes)));
+    if (is_small) {
+        hash = sipHash128(options_.hash_key, std::as_bytes(std::span(bytes.data(), size_bytes)));
         const auto found = shareable_.find(hash);
         if (found != shareable_.end() && areEqual(found->second->bytes, bytes)) {
             if (!isRoomFor(id, 0)) {
@@ -37,15 +37,15 @@ bool ObjectTable::set(const ObjectId& id, ymq::Bytes bytes) {
             return true;
         }
     }
-    if (!isRoomFor(id, sizeBytes)) {
+    if (!isRoomFor(id, size_bytes)) {
         return false;
     }
     Contents added;  // goes again when there is no memory for the id
     added.push_front(Content{.bytes = std::move(bytes), .hash = hash});
     assign(id, added.begin());
     contents_.splice(contents_.begin(), added);
-    contentBytes_ += sizeBytes;
-    if (isSmall) {
+    content_bytes_ += size_bytes;
+    if (is_small) {
         share(contents_.begin());
     }
     freeDroppedAboveLimit();
@@ -96,36 +96,37 @@ const ymq::Bytes* ObjectTable::find(const ObjectId& id) const {
     return found == objects_.end() ? nullptr : &found->second.content->bytes;
 }
 
-ObjectTable::Totals ObjectTable::totals() const { return {objects_.size(), contents_.size(), contentBytes_}; }
+ObjectTable::Totals ObjectTable::totals() const { return {objects_.size(), contents_.size(), content_bytes_}; }
 
 std::uint64_t ObjectTable::largestObjectBytes() const {
-    if (options_.memoryLimitBytes == 0) {
+    if (options_.memory_limit_bytes == 0) {
         return UINT64_MAX;
     }
-    return options_.memoryLimitBytes > kBytesPerId ? options_.memoryLimitBytes - kBytesPerId : 0;
+    return options_.memory_limit_bytes > kBytesPerId ? options_.memory_limit_bytes - kBytesPerId : 0;
 }
 
-bool ObjectTable::canEverHold(std::uint64_t sizeBytes) const {
-    const bool isIdPossible = options_.memoryLimitBytes == 0 || options_.memoryLimitBytes >= kBytesPerId;
-    return isIdPossible && sizeBytes <= largestObjectBytes();
+bool ObjectTable::canEverHold(std::uint64_t size_bytes) const {
+    const bool is_id_possible = options_.memory_limit_bytes == 0 || options_.memory_limit_bytes >= kBytesPerId;
+    return is_id_possible && size_bytes <= largestObjectBytes();
 }
 
-bool ObjectTable::isRoomFor(const ObjectId& id, std::uint64_t addedBytes) const {
-    if (options_.memoryLimitBytes == 0) {
+bool ObjectTable::isRoomFor(const ObjectId& id, std::uint64_t added_bytes) const {
+    if (options_.memory_limit_bytes == 0) {
         return true;
     }
     std::uint64_t ids = objects_.size() + 1;
-    std::uint64_t contentBytes = contentBytes_ + addedBytes;
+    std::uint64_t content_bytes = content_bytes_ + added_bytes;
     const auto found = objects_.find(id);
     if (found != objects_.end()) {
         --ids;
         if (found->second.content->uses == 1) {
-            contentBytes -= found->second.content->bytes.size();  // replacing the last id frees the content
+            content_bytes -= found->second.content->bytes.size();  // replacing the last id frees the content
         }
     }
-    const std::uint64_t neededBytes = contentBytes + ids * kBytesPerId;
+    const std::uint64_t needed_bytes = content_bytes + ids * kBytesPerId;
     // What does not grow the table is always possible, or replacing in a full table would fail.
-    return neededBytes <= options_.memoryLimitBytes || neededBytes <= contentBytes_ + objects_.size() * kBytesPerId;
+    return needed_bytes <= options_.memory_limit_bytes ||
+           needed_bytes <= content_bytes_ + objects_.size() * kBytesPerId;
 }
 
 void ObjectTable::assign(const ObjectId& id, Contents::iterator content) {
@@ -147,9 +148,9 @@ void ObjectTable::assign(const ObjectId& id, Contents::iterator content) {
 // Lets equal contents find this one. It is held on its own when another content has its hash, or memory is short.
 void ObjectTable::share(Contents::iterator content) noexcept {
     try {
-        content->isShareable = shareable_.try_emplace(content->hash, content).second;
+        content->is_shareable = shareable_.try_emplace(content->hash, content).second;
     } catch (const std::bad_alloc&) {
-        content->isShareable = false;
+        content->is_shareable = false;
     }
 }
 
@@ -179,15 +180,15 @@ void ObjectTable::release(Contents::iterator content) noexcept {
     if (--content->uses > 0) {
         return;
     }
-    contentBytes_ -= content->bytes.size();
-    if (content->isShareable) {
+    content_bytes_ -= content->bytes.size();
+    if (content->is_shareable) {
         shareable_.erase(content->hash);
     }
-    const std::size_t sizeBytes = content->bytes.size();
-    if (sizeBytes < kLargeBytes) {
+    const std::size_t size_bytes = content->bytes.size();
+    if (size_bytes < kLargeBytes) {
         contents_.erase(content);
-    } else if (options_.memoryLimitBytes > 0 && content->bytes.isShared()) {
-        unsentBytes_ += sizeBytes;
+    } else if (options_.memory_limit_bytes > 0 && content->bytes.isShared()) {
+        unsent_bytes_ += size_bytes;
         unsent_.splice(unsent_.begin(), contents_, content);
     } else {
         drop(contents_, content);
@@ -195,7 +196,7 @@ void ObjectTable::release(Contents::iterator content) noexcept {
 }
 
 void ObjectTable::drop(Contents& from, Contents::iterator content) noexcept {
-    droppedBytes_ += content->bytes.size();
+    dropped_bytes_ += content->bytes.size();
     dropped_.splice(dropped_.begin(), from, content);
 }
 
@@ -203,7 +204,7 @@ void ObjectTable::reclaimUnsent() noexcept {
     for (auto content = unsent_.begin(); content != unsent_.end();) {
         const auto next = std::next(content);
         if (!content->bytes.isShared()) {
-            unsentBytes_ -= content->bytes.size();
+            unsent_bytes_ -= content->bytes.size();
             drop(unsent_, content);
         }
         content = next;
@@ -211,20 +212,20 @@ void ObjectTable::reclaimUnsent() noexcept {
 }
 
 void ObjectTable::freeOneDropped() noexcept {
-    droppedBytes_ -= dropped_.back().bytes.size();
+    dropped_bytes_ -= dropped_.back().bytes.size();
     dropped_.pop_back();
 }
 
 void ObjectTable::freeSomeDropped() noexcept {
-    const std::uint64_t before = droppedBytes_;
-    while (!dropped_.empty() && before - droppedBytes_ < kFreedAtOnceBytes) {
+    const std::uint64_t before = dropped_bytes_;
+    while (!dropped_.empty() && before - dropped_bytes_ < kFreedAtOnceBytes) {
         freeOneDropped();
     }
 }
 
 void ObjectTable::freeDroppedAboveLimit() noexcept {
-    while (options_.memoryLimitBytes > 0 && !dropped_.empty() &&
-           contentBytes_ + droppedBytes_ > options_.memoryLimitBytes) {
+    while (options_.memory_limit_bytes > 0 && !dropped_.empty() &&
+           content_bytes_ + dropped_bytes_ > options_.memory_limit_bytes) {
         freeOneDropped();
     }
 }
@@ -234,38 +235,38 @@ bool ObjectTable::check() const {
     for (const auto& [id, named] : objects_) {
         ++uses[&*named.content];
     }
-    std::uint64_t sumBytes = 0;
-    std::size_t shareableCount = 0;
+    std::uint64_t sum_bytes = 0;
+    std::size_t shareable_count = 0;
     for (auto content = contents_.begin(); content != contents_.end(); ++content) {
         if (content->uses == 0 || uses[&*content] != content->uses) {
             return false;
         }
-        sumBytes += content->bytes.size();
-        if (content->isShareable) {
-            ++shareableCount;
+        sum_bytes += content->bytes.size();
+        if (content->is_shareable) {
+            ++shareable_count;
             const auto found = shareable_.find(content->hash);
             if (found == shareable_.end() || &*found->second != &*content) {
                 return false;
             }
         }
     }
-    return sumBytes == contentBytes_ && shareableCount == shareable_.size() && uses.size() == contents_.size() &&
+    return sum_bytes == content_bytes_ && shareable_count == shareable_.size() && uses.size() == contents_.size() &&
            checkOwners();
 }
 
 bool ObjectTable::checkOwners() const {
-    std::size_t linkedCount = 0;
+    std::size_t linked_count = 0;
     for (const auto& [owner, first] : owners_) {
         const Entry* entry = first;
         do {
             if (ownerOf(entry->first) != owner || entry->second.next->second.previous != entry) {
                 return false;
             }
-            ++linkedCount;
+            ++linked_count;
             entry = entry->second.next;
-        } while (entry != first && linkedCount <= objects_.size());
+        } while (entry != first && linked_count <= objects_.size());
     }
-    return linkedCount == objects_.size();
+    return linked_count == objects_.size();
 }
 
 }  // namespace scaler::object_storage

@@ -25,15 +25,15 @@ class ObjectTable {
 public:
     struct Options {
         // Bound of the contents and the bookkeeping of ids together; 0 means none.
-        std::uint64_t memoryLimitBytes = 0;
-        std::size_t sharingBoundBytes = 64 * 1024;
-        SipHashKey hashKey{};
+        std::uint64_t memory_limit_bytes = 0;
+        std::size_t sharing_bound_bytes = 64 * 1024;
+        SipHashKey hash_key{};
     };
 
     struct Totals {
         std::uint64_t ids = 0;
         std::uint64_t contents = 0;
-        std::uint64_t contentBytes = 0;
+        std::uint64_t content_bytes = 0;
 
         bool operator==(const Totals&) const = default;
     };
@@ -69,14 +69,14 @@ public:
 
     // Large contents that nothing names any more, and that others still refer to: answers that are not sent yet. They
     // are looked for, and counted, only when there is a memory limit; reclaimUnsent() drops those that are sent by now.
-    std::uint64_t unsentBytes() const { return unsentBytes_; }
+    std::uint64_t unsentBytes() const { return unsent_bytes_; }
     void reclaimUnsent() noexcept;
 
     Totals totals() const;
 
     // Returns the size of the largest object that could be held if the table were empty.
     std::uint64_t largestObjectBytes() const;
-    bool canEverHold(std::uint64_t sizeBytes) const;
+    bool canEverHold(std::uint64_t size_bytes) const;
 
     // Returns whether the parts of the table agree; for tests, its cost grows with the table.
     bool check() const;
@@ -85,7 +85,7 @@ private:
     struct Content {
         ymq::Bytes bytes;
         std::uint64_t uses = 0;
-        bool isShareable = false;
+        bool is_shareable = false;
         SipHashValue hash{};
     };
     struct HashOfHash {
@@ -103,7 +103,7 @@ private:
     using Objects = std::unordered_map<ObjectId, Named, ObjectIdHash>;
     using Entry = Objects::value_type;
 
-    bool isRoomFor(const ObjectId& id, std::uint64_t addedBytes) const;
+    bool isRoomFor(const ObjectId& id, std::uint64_t added_bytes) const;
     void assign(const ObjectId& id, Contents::iterator content);
     void share(Contents::iterator content) noexcept;
     void release(Contents::iterator content) noexcept;
@@ -120,12 +120,12 @@ private:
     // Any one of the entries of each owner that has some.
     std::unordered_map<OwnerHash, Entry*, ObjectIdHash> owners_;
     std::unordered_map<SipHashValue, Contents::iterator, HashOfHash> shareable_;
-    std::uint64_t contentBytes_ = 0;
+    std::uint64_t content_bytes_ = 0;
     // What is to be freed, the last one first.
     Contents dropped_;
-    std::uint64_t droppedBytes_ = 0;
+    std::uint64_t dropped_bytes_ = 0;
     Contents unsent_;
-    std::uint64_t unsentBytes_ = 0;
+    std::uint64_t unsent_bytes_ = 0;
 };
 
 }  // namespace scaler::object_storage

@@ -27,10 +27,10 @@ constexpr std::uint64_t kHugePageBytes = std::uint64_t{2} << 20U;
 // the mapping cost nothing.
 class SealedFile {
 public:
-    SealedFile(ymq::Descriptor descriptor, std::size_t sizeBytes, std::shared_ptr<std::atomic<std::size_t>> kept)
+    SealedFile(ymq::Descriptor descriptor, std::size_t size_bytes, std::shared_ptr<std::atomic<std::size_t>> kept)
         : descriptor_(std::move(descriptor)),
-          sizeBytes_(sizeBytes),
-          memory_(::mmap(nullptr, sizeBytes, PROT_READ, MAP_SHARED, descriptor_.get(), 0)),
+          size_bytes_(size_bytes),
+          memory_(::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, descriptor_.get(), 0)),
           kept_(std::move(kept)) {
         kept_->fetch_add(1, std::memory_order_relaxed);
     }
@@ -38,7 +38,7 @@ public:
     SealedFile& operator=(const SealedFile&) = delete;
     ~SealedFile() {
         if (isMapped()) {
-            ::munmap(memory_, sizeBytes_);
+            ::munmap(memory_, size_bytes_);
         }
         kept_->fetch_sub(1, std::memory_order_relaxed);
     }
@@ -49,7 +49,7 @@ public:
 
 private:
     const ymq::Descriptor descriptor_;
-    const std::size_t sizeBytes_;
+    const std::size_t size_bytes_;
     void* const memory_;
     const std::shared_ptr<std::atomic<std::size_t>> kept_;
 };
@@ -58,7 +58,7 @@ void release(void* owner) noexcept { delete static_cast<SealedFile*>(owner); }
 
 // Returns what is wrong with a file; nullptr when its bytes are there, and stay as they are. Tells how much memory it
 // has.
-const char* faultOf(int descriptor, std::uint64_t sizeBytes, std::uint64_t& heldBytes) {
+const char* faultOf(int descriptor, std::uint64_t size_bytes, std::uint64_t& held_bytes) {
     const int seals = ::fcntl(descriptor, F_GET_SEALS);
     if (seals < 0 || (seals & ymq::kMemoryFileSeals) != ymq::kMemoryFileSeals) {
         return "a descriptor that is not a sealed memory file";
@@ -72,26 +72,26 @@ const char* faultOf(int descriptor, std::uint64_t sizeBytes, std::uint64_t& held
     if (system.f_type != TMPFS_MAGIC) {
         return "a memory file of huge pages";
     }
-    if (static_cast<std::uint64_t>(status.st_size) != sizeBytes) {
+    if (static_cast<std::uint64_t>(status.st_size) != size_bytes) {
         return "a memory file of another size than was announced";
     }
     // Reading a hole would take memory that nobody has accounted for.
-    heldBytes = static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes;
-    if (heldBytes < sizeBytes) {
+    held_bytes = static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes;
+    if (held_bytes < size_bytes) {
         return "a memory file with holes";
     }
     // It may have pages behind its end, which nobody has accounted for either.
-    if (heldBytes > (sizeBytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes) {
+    if (held_bytes > (size_bytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes) {
         return "a memory file of more memory than its size";
     }
     return nullptr;
 }
 
-ymq::Result<ymq::Bytes> copyOf(int descriptor, std::size_t sizeBytes) {
+ymq::Result<ymq::Bytes> copyOf(int descriptor, std::size_t size_bytes) {
     std::byte* memory = nullptr;
-    ymq::Bytes bytes = ymq::Bytes::allocate(sizeBytes, memory);
-    for (std::size_t filled = 0; filled < sizeBytes;) {
-        const ssize_t size = ::pread(descriptor, memory + filled, sizeBytes - filled, static_cast<off_t>(filled));
+    ymq::Bytes bytes = ymq::Bytes::allocate(size_bytes, memory);
+    for (std::size_t filled = 0; filled < size_bytes;) {
+        const ssize_t size = ::pread(descriptor, memory + filled, size_bytes - filled, static_cast<off_t>(filled));
         if (size < 0 && errno == EINTR) {
             continue;
         }
@@ -103,26 +103,26 @@ ymq::Result<ymq::Bytes> copyOf(int descriptor, std::size_t sizeBytes) {
     return bytes;
 }
 
-ymq::Result<ymq::Bytes> copyUpTo(std::uint64_t limitBytes, int descriptor, std::size_t sizeBytes) {
-    return sizeBytes > limitBytes ? ymq::Bytes() : copyOf(descriptor, sizeBytes);
+ymq::Result<ymq::Bytes> copyUpTo(std::uint64_t limit_bytes, int descriptor, std::size_t size_bytes) {
+    return size_bytes > limit_bytes ? ymq::Bytes() : copyOf(descriptor, size_bytes);
 }
 
 }  // namespace
 
-ymq::Result<ymq::Bytes> SealedFiles::take(ymq::Descriptor descriptor, std::uint64_t sizeBytes,
-                                          std::uint64_t copyLimitBytes) {
-    std::uint64_t heldBytes = 0;
-    if (const char* const fault = faultOf(descriptor.get(), sizeBytes, heldBytes)) {
+ymq::Result<ymq::Bytes> SealedFiles::take(ymq::Descriptor descriptor, std::uint64_t size_bytes,
+                                          std::uint64_t copy_limit_bytes) {
+    std::uint64_t held_bytes = 0;
+    if (const char* const fault = faultOf(descriptor.get(), size_bytes, held_bytes)) {
         return ymq::Error{.context = fault};
     }
-    const auto size = static_cast<std::size_t>(sizeBytes);
+    const auto size = static_cast<std::size_t>(size_bytes);
     // A small one in a huge page would keep much more than it is counted with.
-    if (size < kSmallestKeptBytes || heldBytes / 2 > sizeBytes || kept() >= keptLimit_) {
-        return copyUpTo(copyLimitBytes, descriptor.get(), size);
+    if (size < kSmallestKeptBytes || held_bytes / 2 > size_bytes || kept() >= kept_limit_) {
+        return copyUpTo(copy_limit_bytes, descriptor.get(), size);
     }
     auto file = std::make_unique<SealedFile>(std::move(descriptor), size, kept_);
     if (!file->isMapped()) {
-        return copyUpTo(copyLimitBytes, file->descriptor(), size);
+        return copyUpTo(copy_limit_bytes, file->descriptor(), size);
     }
     ymq::Bytes content = ymq::Bytes::external(file->memory(), size, &release, file.get());
     (void)file.release();

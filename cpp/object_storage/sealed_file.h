@@ -19,12 +19,12 @@ public:
     // Smaller files are not worth a descriptor: they are copied. So are those that take more than twice their size.
     static constexpr std::size_t kSmallestKeptBytes = 64 * 1024;
 
-    explicit SealedFiles(std::size_t keptLimit) : keptLimit_(keptLimit) {}
+    explicit SealedFiles(std::size_t kept_limit) : kept_limit_(kept_limit) {}
 
     // Returns the content, or why the descriptor is not that of a sealed memory file of exactly this size. The content
     // is null when it would have to be copied and is larger than the limit. Throws std::bad_alloc.
-    ymq::Result<ymq::Bytes> take(ymq::Descriptor descriptor, std::uint64_t sizeBytes,
-                                 std::uint64_t copyLimitBytes = UINT64_MAX);
+    ymq::Result<ymq::Bytes> take(ymq::Descriptor descriptor, std::uint64_t size_bytes,
+                                 std::uint64_t copy_limit_bytes = UINT64_MAX);
 
     // How many descriptors are kept.
     std::size_t kept() const noexcept { return kept_->load(std::memory_order_relaxed); }
@@ -35,7 +35,7 @@ public:
 private:
     using Count = std::atomic<std::size_t>;
 
-    std::size_t keptLimit_;
+    std::size_t kept_limit_;
     // Contents may outlive this object.
     std::shared_ptr<Count> kept_ = std::make_shared<Count>(0);
 };

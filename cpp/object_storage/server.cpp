@@ -34,7 +34,7 @@ constexpr std::chrono::milliseconds kLastAnswersTime{1000};
 constexpr std::chrono::milliseconds kDrainCheckInterval{10};
 
 ServerCore::Options withRandomKey(ServerCore::Options options) {
-    options.table.hashKey = randomArray<SipHashKey::value_type, std::tuple_size_v<SipHashKey>>();
+    options.table.hash_key = randomArray<SipHashKey::value_type, std::tuple_size_v<SipHashKey>>();
     return options;
 }
 
@@ -78,7 +78,7 @@ public:
     void onConnected(ymq::ConnectionId connection, ymq::Bytes identity) override;
     std::uint64_t frameLimit(ymq::ConnectionId connection) override { return core_.frameLimit(connection); }
     void onFrame(ymq::ConnectionId connection, ymq::Bytes frame) override;
-    void onWritten(ymq::ConnectionId connection, std::uint64_t outboundBytes) override;
+    void onWritten(ymq::ConnectionId connection, std::uint64_t outbound_bytes) override;
     void onClosed(ymq::ConnectionId connection, const std::string& reason) override;
 
     void onLocalConnected(ConnectionId connection, const std::string& name) override;
@@ -102,9 +102,9 @@ private:
     struct Peer {
         std::string identity;
         // Each of these is a reason not to read.
-        bool isPaused = false;
-        bool isHeld = false;
-        bool isEnding = false;
+        bool is_paused = false;
+        bool is_held = false;
+        bool is_ending = false;
     };
 
     static bool isLocal(ConnectionId connection) { return connection >= LocalServer::kFirstConnection; }
@@ -137,23 +137,23 @@ private:
     std::string nameOf(ConnectionId connection) const;
 
     const std::shared_ptr<const Logger> logger_;
-    const std::uint64_t outboundBoundBytes_;
+    const std::uint64_t outbound_bound_bytes_;
     // One thread runs the context, so its handlers need no locks against each other.
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
     ServerCore core_;
     std::unordered_map<ConnectionId, Peer> peers_{};
-    boost::asio::steady_timer deadlineTimer_{context_};
-    std::optional<Time> armedFor_{};
-    boost::asio::steady_timer drainTimer_{context_};
-    bool isStopping_ = false;
+    boost::asio::steady_timer deadline_timer_{context_};
+    std::optional<Time> armed_for_{};
+    boost::asio::steady_timer drain_timer_{context_};
+    bool is_stopping_ = false;
     // Nothing that is posted is done any more.
-    std::atomic<bool> hasEnded_ = false;
-    bool isIdleWorkPosted_ = false;
+    std::atomic<bool> has_ended_ = false;
+    bool is_idle_work_posted_ = false;
     // So that what is due later is done also when there is no other memory.
-    ymq::HandlerMemory idleMemory_{};
-    ymq::HandlerMemory deadlineMemory_{};
-    ymq::HandlerMemory drainMemory_{};
+    ymq::HandlerMemory idle_memory_{};
+    ymq::HandlerMemory deadline_memory_{};
+    ymq::HandlerMemory drain_memory_{};
     ymq::Address address_{};
     LocalServer local_;
     ymq::StreamServer transport_;
@@ -161,7 +161,7 @@ private:
 
 Server::Shell::Shell(const Options& options, std::shared_ptr<const Logger> logger)
     : logger_(std::move(logger)),
-      outboundBoundBytes_(options.outboundBoundBytes),
+      outbound_bound_bytes_(options.outbound_bound_bytes),
       core_(withRandomKey(options.core), *this),
       local_(context_, *this, keptFilesShare(), transportLog()),
       transport_(context_, *this, {.identity = options.identity + offerLocalChannel(options), .log = transportLog()}) {
@@ -174,7 +174,7 @@ Server::Shell::Shell(const Options& options, std::shared_ptr<const Logger> logge
 
 // Returns what the identity tells peers of the local channel.
 std::string Server::Shell::offerLocalChannel(const Options& options) {
-    if (!options.isMemoryShared) {
+    if (!options.is_memory_shared) {
         return "";
     }
     try {
@@ -188,21 +188,21 @@ std::string Server::Shell::offerLocalChannel(const Options& options) {
 void Server::Shell::run() {
     log(LogLevel::info, "started");
     log(LogLevel::info, [this] { return "listening on " + address_.toString(); });
-    bool isRunning = true;
-    while (isRunning) {
+    bool is_running = true;
+    while (is_running) {
         try {
             context_.run();
-            isRunning = false;
+            is_running = false;
         } catch (const std::exception& failure) {
             // Of what belongs to no connection; it is lost, the server goes on.
             log(LogLevel::error, [&] { return std::string("unexpected failure: ") + failure.what(); });
         }
     }
-    hasEnded_ = true;
+    has_ended_ = true;
     const ServerCore::Gauges gauges = core_.gauges();
     log(LogLevel::info, [&] {
         return "stopped with " + std::to_string(gauges.totals.ids) + " objects of " +
-               std::to_string(gauges.totals.contentBytes) + " bytes and " + std::to_string(gauges.waitingRequests) +
+               std::to_string(gauges.totals.content_bytes) + " bytes and " + std::to_string(gauges.waiting_requests) +
                " waiting requests";
     });
 }
@@ -218,7 +218,7 @@ ServerCore::Gauges Server::Shell::gauges() {
     constexpr std::chrono::seconds kPatience{5};
     constexpr std::chrono::milliseconds kCheckInterval{20};
     const Clock::time_point limit = Clock::now() + kPatience;
-    while (Clock::now() < limit && !hasEnded_) {
+    while (Clock::now() < limit && !has_ended_) {
         if (result.wait_for(kCheckInterval) == std::future_status::ready) {
             return result.get();
         }
@@ -230,7 +230,7 @@ void Server::Shell::onConnected(ymq::ConnectionId connection, ymq::Bytes identit
     Peer& peer = peers_[connection];
     peer.identity = printable(identity.view());
     core_.onConnected(connection);
-    if (isStopping_) {
+    if (is_stopping_) {
         transport_.pauseReading(connection);
     }
 }
@@ -264,44 +264,44 @@ void Server::Shell::handle(ConnectionId connection, const Request& request) {
 
 // Behind the turn in which the transport writes, and then behind what others have asked for meanwhile.
 void Server::Shell::postIdleWork() {
-    if (!core_.hasIdleWork() || isIdleWorkPosted_) {
+    if (!core_.hasIdleWork() || is_idle_work_posted_) {
         return;
     }
-    const auto kept = [this](auto work) { return ymq::keptIn(idleMemory_, std::move(work)); };
+    const auto kept = [this](auto work) { return ymq::keptIn(idle_memory_, std::move(work)); };
     boost::asio::post(context_, kept([this, kept] {
                           boost::asio::post(context_, kept([this] {
-                                                isIdleWorkPosted_ = false;
+                                                is_idle_work_posted_ = false;
                                                 core_.onIdle();
                                                 postIdleWork();
                                             }));
                       }));
-    isIdleWorkPosted_ = true;
+    is_idle_work_posted_ = true;
 }
 
-void Server::Shell::onWritten(ymq::ConnectionId connection, std::uint64_t outboundBytes) {
+void Server::Shell::onWritten(ymq::ConnectionId connection, std::uint64_t outbound_bytes) {
     const auto found = peers_.find(connection);
-    if (found != peers_.end() && found->second.isPaused && outboundBytes <= outboundBoundBytes_ / 2) {
-        found->second.isPaused = false;
+    if (found != peers_.end() && found->second.is_paused && outbound_bytes <= outbound_bound_bytes_ / 2) {
+        found->second.is_paused = false;
         resume(connection, found->second);
     }
 }
 
 void Server::Shell::hold(ConnectionId connection) noexcept {
     if (const auto found = peers_.find(connection); found != peers_.end()) {
-        found->second.isHeld = true;
+        found->second.is_held = true;
         transport_.pauseReading(connection);
     }
 }
 
 void Server::Shell::release(ConnectionId connection) noexcept {
     if (const auto found = peers_.find(connection); found != peers_.end()) {
-        found->second.isHeld = false;
+        found->second.is_held = false;
         resume(connection, found->second);
     }
 }
 
 void Server::Shell::resume(ConnectionId connection, const Peer& peer) {
-    if (!peer.isPaused && !peer.isHeld && !peer.isEnding && !isStopping_) {
+    if (!peer.is_paused && !peer.is_held && !peer.is_ending && !is_stopping_) {
         transport_.resumeReading(connection);
     }
 }
@@ -329,9 +329,9 @@ void Server::Shell::send(ConnectionId connection, const HeaderBytes& header, con
     const std::array<ymq::Bytes, 2> frames{ymq::Bytes::copy(header), payload};
     transport_.send(connection, std::span(frames).first(payload.isNull() ? 1 : 2));
     const auto found = peers_.find(connection);
-    if (found != peers_.end() && !found->second.isPaused &&
-        transport_.outboundBytes(connection) > outboundBoundBytes_) {
-        found->second.isPaused = true;
+    if (found != peers_.end() && !found->second.is_paused &&
+        transport_.outboundBytes(connection) > outbound_bound_bytes_) {
+        found->second.is_paused = true;
         transport_.pauseReading(connection);
     }
 }
@@ -361,7 +361,7 @@ void Server::Shell::closeAfterAnswers(ConnectionId connection, const std::string
 void Server::Shell::endSoon(ConnectionId connection, const std::string& reason) {
     transport_.pauseReading(connection);
     if (const auto found = peers_.find(connection); found != peers_.end()) {
-        found->second.isEnding = true;
+        found->second.is_ending = true;
     }
     auto timer = std::make_shared<boost::asio::steady_timer>(context_, kLastAnswersTime);
     timer->async_wait([this, timer, connection, reason](const error_code&) {
@@ -371,28 +371,28 @@ void Server::Shell::endSoon(ConnectionId connection, const std::string& reason) 
 
 void Server::Shell::armTimer() {
     const std::optional<Time> next = core_.nextDeadline();
-    if (next == armedFor_) {
+    if (next == armed_for_) {
         return;
     }
-    armedFor_.reset();
-    deadlineTimer_.cancel();
+    armed_for_.reset();
+    deadline_timer_.cancel();
     if (!next) {
         return;
     }
-    deadlineTimer_.expires_at(*next);
-    deadlineTimer_.async_wait(ymq::keptIn(deadlineMemory_, [this](const error_code& cancelled) {
+    deadline_timer_.expires_at(*next);
+    deadline_timer_.async_wait(ymq::keptIn(deadline_memory_, [this](const error_code& cancelled) {
         if (cancelled) {
             return;
         }
-        armedFor_.reset();
+        armed_for_.reset();
         core_.onTime(Clock::now());
         armTimer();
     }));
-    armedFor_ = next;
+    armed_for_ = next;
 }
 
 void Server::Shell::beginStop() {
-    if (std::exchange(isStopping_, true)) {
+    if (std::exchange(is_stopping_, true)) {
         return;
     }
     local_.pauseReading();
@@ -403,19 +403,19 @@ void Server::Shell::beginStop() {
 }
 
 void Server::Shell::stopWhenDrained(Clock::time_point limit) {
-    bool isDrained = local_.isDrained();
+    bool is_drained = local_.isDrained();
     for (const auto& [connection, peer] : peers_) {
-        isDrained = isDrained && transport_.outboundBytes(connection) == 0;
+        is_drained = is_drained && transport_.outboundBytes(connection) == 0;
     }
-    if (isDrained || Clock::now() >= limit) {
+    if (is_drained || Clock::now() >= limit) {
         transport_.stop("the server stops");
         local_.stop("the server stops");
-        deadlineTimer_.cancel();
-        boost::asio::post(context_, ymq::keptIn(drainMemory_, [this] { context_.stop(); }));
+        deadline_timer_.cancel();
+        boost::asio::post(context_, ymq::keptIn(drain_memory_, [this] { context_.stop(); }));
         return;
     }
-    drainTimer_.expires_after(kDrainCheckInterval);
-    drainTimer_.async_wait(ymq::keptIn(drainMemory_, [this, limit](const error_code&) { stopWhenDrained(limit); }));
+    drain_timer_.expires_after(kDrainCheckInterval);
+    drain_timer_.async_wait(ymq::keptIn(drain_memory_, [this, limit](const error_code&) { stopWhenDrained(limit); }));
 }
 
 std::string Server::Shell::nameOf(ConnectionId connection) const {

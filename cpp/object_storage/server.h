@@ -28,9 +28,9 @@ public:
         std::string identity = "ObjectStorageServer";
         ServerCore::Options core{};
         // A connection is not read while more than this waits to be sent to it.
-        std::uint64_t outboundBoundBytes = 64ULL << 20U;
+        std::uint64_t outbound_bound_bytes = 64ULL << 20U;
         // Whether processes of this machine are offered the local channel, which the identity then tells.
-        bool isMemoryShared = false;
+        bool is_memory_shared = false;
     };
 
     // Listens at once. Raises BindError.

@@ -22,7 +22,7 @@ void ServerCore::onClosed(ConnectionId connection) {
 
 std::uint64_t ServerCore::frameLimit(ConnectionId connection) const {
     const auto found = connections_.find(connection);
-    return found != connections_.end() && found->second.incomplete ? found->second.incomplete->payloadLength
+    return found != connections_.end() && found->second.incomplete ? found->second.incomplete->payload_length
                                                                    : kHeaderBytes;
 }
 
@@ -62,8 +62,8 @@ void ServerCore::onHeader(ConnectionId connection, Connection& state, const ymq:
         beginSet(connection, state, *header);
     } else if (header->type != RequestType::duplicateObjectId) {
         onBareRequest(connection, *header, now);
-    } else if (header->payloadLength != kObjectIdMessageBytes) {
-        refuse(connection, "duplicate with an id of " + std::to_string(header->payloadLength) + " bytes");
+    } else if (header->payload_length != kObjectIdMessageBytes) {
+        refuse(connection, "duplicate with an id of " + std::to_string(header->payload_length) + " bytes");
     } else {
         state.incomplete = *header;
     }
@@ -79,13 +79,13 @@ void ServerCore::handleRequest(ConnectionId connection, const ymq::Bytes& frame,
         return;
     }
     count(*header);
-    const bool isSet = header->type == RequestType::setObject;
-    if (isSet && payload.isNull() && !table_.canEverHold(header->payloadLength)) {
+    const bool is_set = header->type == RequestType::setObject;
+    if (is_set && payload.isNull() && !table_.canEverHold(header->payload_length)) {
         answer(connection, *header, ResponseType::storageFull);
-    } else if (isSet && isUnsentAboveLimit()) {
-        isSetRefusedForUnsent_ = true;
+    } else if (is_set && isUnsentAboveLimit()) {
+        is_set_refused_for_unsent_ = true;
         answer(connection, *header, ResponseType::storageFull);
-    } else if (isSet || header->type == RequestType::duplicateObjectId) {
+    } else if (is_set || header->type == RequestType::duplicateObjectId) {
         onPayload(connection, *header, payload, now);
     } else if (!payload.isNull()) {
         refuse(connection, "a payload behind a request that has none");
@@ -116,10 +116,10 @@ void ServerCore::onBareRequest(ConnectionId connection, const RequestHeader& hea
 }
 
 void ServerCore::onPayload(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload, Time now) {
-    if (payload.size() != header.payloadLength) {
+    if (payload.size() != header.payload_length) {
         refuse(connection, "payload of " + std::to_string(payload.size()) + " bytes instead of the announced " +
-                               std::to_string(header.payloadLength));
-    } else if (header.payloadLength > options_.payloadLimitBytes) {
+                               std::to_string(header.payload_length));
+    } else if (header.payload_length > options_.payload_limit_bytes) {
         refusePayload(connection, header);
     } else if (header.type == RequestType::setObject) {
         onSet(connection, header, payload);
@@ -129,32 +129,32 @@ void ServerCore::onPayload(ConnectionId connection, const RequestHeader& header,
 }
 
 void ServerCore::onSet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& payload) {
-    if (!table_.set(header.objectId, payload)) {
+    if (!table_.set(header.object_id, payload)) {
         answer(connection, header, ResponseType::storageFull);
         return;
     }
-    counts_.storedBytes += payload.size();
-    releaseWaiting(header.objectId);
+    counts_.stored_bytes += payload.size();
+    releaseWaiting(header.object_id);
     answer(connection, header, ResponseType::setOk);
 }
 
 void ServerCore::onGet(ConnectionId connection, const RequestHeader& header, Time now) {
-    const ymq::Bytes* const bytes = table_.find(header.objectId);
+    const ymq::Bytes* const bytes = table_.find(header.object_id);
     if (bytes == nullptr) {
-        wait(connection, header, header.objectId, now);
+        wait(connection, header, header.object_id, now);
     } else {
         answerGet(connection, header, *bytes);
     }
 }
 
 void ServerCore::onDelete(ConnectionId connection, const RequestHeader& header) {
-    const bool existed = table_.erase(header.objectId);
+    const bool existed = table_.erase(header.object_id);
     answer(connection, header, existed ? ResponseType::deleteOk : ResponseType::deleteNotExists);
 }
 
 void ServerCore::onDeleteOwner(ConnectionId connection, const RequestHeader& header) {
-    const OwnerHash owner = ownerOf(header.objectId);
-    if (header.objectId != ObjectId{{owner[0], owner[1], 0, 0}}) {
+    const OwnerHash owner = ownerOf(header.object_id);
+    if (header.object_id != ObjectId{{owner[0], owner[1], 0, 0}}) {
         // The id of an object: somebody means that one, and would lose all of its owner.
         refuse(connection, "delete of an owner with the id of an object");
         return;
@@ -170,44 +170,44 @@ void ServerCore::onDuplicate(ConnectionId connection, const RequestHeader& heade
         refuse(connection, "malformed object id in a duplicate");
     } else if (table_.find(*original) == nullptr) {
         wait(connection, header, *original, now);
-    } else if (!table_.duplicate(*original, header.objectId)) {
+    } else if (!table_.duplicate(*original, header.object_id)) {
         answer(connection, header, ResponseType::storageFull);
     } else {
-        releaseWaiting(header.objectId);
+        releaseWaiting(header.object_id);
         answer(connection, header, ResponseType::duplicateOk);
     }
 }
 
 void ServerCore::onInfo(ConnectionId connection, const RequestHeader& header) {
     const ObjectTable::Totals totals = table_.totals();
-    const std::array<std::uint64_t, 3> figures{totals.ids, totals.contents, totals.contentBytes};
+    const std::array<std::uint64_t, 3> figures{totals.ids, totals.contents, totals.content_bytes};
     answer(connection, header, ResponseType::infoGetTotalOk, ymq::Bytes::copy(std::as_bytes(std::span(figures))));
 }
 
 std::size_t ServerCore::waitingLimitOf(const Options& options) {
     constexpr std::uint64_t kLeast = 1U << 13U;
-    const std::uint64_t limitBytes = options.table.memoryLimitBytes;
-    if (limitBytes == 0) {
-        return options.waitingLimit;
+    const std::uint64_t limit_bytes = options.table.memory_limit_bytes;
+    if (limit_bytes == 0) {
+        return options.waiting_limit;
     }
-    const std::uint64_t share = std::max(limitBytes / 4 / WaitingRequests::kBytesPerRequest, kLeast);
-    return static_cast<std::size_t>(std::min<std::uint64_t>(share, options.waitingLimit));
+    const std::uint64_t share = std::max(limit_bytes / 4 / WaitingRequests::kBytesPerRequest, kLeast);
+    return static_cast<std::size_t>(std::min<std::uint64_t>(share, options.waiting_limit));
 }
 
 void ServerCore::wait(ConnectionId connection, const RequestHeader& header, const ObjectId& awaited, Time now) {
-    if (waiting_.countOf(connection) >= options_.waitingLimitPerConnection) {
-        refuse(connection, "more than " + std::to_string(options_.waitingLimitPerConnection) + " waiting requests");
+    if (waiting_.countOf(connection) >= options_.waiting_limit_per_connection) {
+        refuse(connection, "more than " + std::to_string(options_.waiting_limit_per_connection) + " waiting requests");
         return;
     }
-    if (waiting_.size() >= waitingLimit_) {
-        refuse(connection, "more than " + std::to_string(waitingLimit_) + " waiting requests of all connections");
+    if (waiting_.size() >= waiting_limit_) {
+        refuse(connection, "more than " + std::to_string(waiting_limit_) + " waiting requests of all connections");
         return;
     }
     std::optional<Time> deadline;
-    if (header.timeoutMilliseconds > 0) {
-        deadline = now + std::chrono::milliseconds(header.timeoutMilliseconds);
-    } else if (options_.defaultTimeout.count() > 0) {
-        deadline = now + options_.defaultTimeout;
+    if (header.timeout_milliseconds > 0) {
+        deadline = now + std::chrono::milliseconds(header.timeout_milliseconds);
+    } else if (options_.default_timeout.count() > 0) {
+        deadline = now + options_.default_timeout;
     }
     waiting_.add({.connection = connection, .header = header, .awaited = awaited, .deadline = deadline});
 }
@@ -223,7 +223,7 @@ void ServerCore::releaseWaiting(const ObjectId& id) {
         if (request && request->header.type == RequestType::getObject) {
             answerGet(request->connection, request->header, *table_.find(current));
         } else if (request && releaseDuplicate(*request, outer)) {
-            current = request->header.objectId;
+            current = request->header.object_id;
         } else if (!request && outer.empty()) {
             return;
         } else if (!request) {
@@ -238,7 +238,7 @@ bool ServerCore::releaseDuplicate(const WaitingRequest& request, std::vector<Obj
     const std::size_t depth = outer.size();
     try {
         outer.push_back(request.awaited);
-        if (table_.duplicate(request.awaited, request.header.objectId)) {
+        if (table_.duplicate(request.awaited, request.header.object_id)) {
             answer(request.connection, request.header, ResponseType::duplicateOk);
             return true;
         }
@@ -255,22 +255,24 @@ void ServerCore::onTime(Time now) {
     while (const std::optional<WaitingRequest> request = waiting_.takeNextExpired(now)) {
         answer(request->connection, request->header, ResponseType::timedOut);
     }
-    if (nextCheck_ && *nextCheck_ <= now) {
+    if (next_check_ && *next_check_ <= now) {
         check(now);
     }
 }
 
 void ServerCore::answerGet(ConnectionId connection, const RequestHeader& header, const ymq::Bytes& bytes) {
-    const auto sizeBytes = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), header.payloadLength));
-    answer(connection, header, ResponseType::getOk, sizeBytes == 0 ? ymq::Bytes() : bytes.slice(0, sizeBytes));
+    const auto size_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), header.payload_length));
+    answer(connection, header, ResponseType::getOk, size_bytes == 0 ? ymq::Bytes() : bytes.slice(0, size_bytes));
 }
 
 void ServerCore::answer(ConnectionId connection, const RequestHeader& header, ResponseType type,
                         const ymq::Bytes& payload) {
-    const ResponseHeader response{
-        .objectId = header.objectId, .payloadLength = payload.size(), .responseId = header.requestId, .type = type};
+    const ResponseHeader response{.object_id = header.object_id,
+                                  .payload_length = payload.size(),
+                                  .response_id = header.request_id,
+                                  .type = type};
     ++counts_.answers[static_cast<std::size_t>(type)];
-    counts_.answeredBytes += payload.size();
+    counts_.answered_bytes += payload.size();
     outbox_.answer(connection, writeResponseHeader(response), payload);
 }
 
@@ -282,7 +284,7 @@ void ServerCore::count(const RequestHeader& header) {
 }
 
 void ServerCore::refuse(ConnectionId connection, const std::string& reason) {
-    ++counts_.refusedConnections;
+    ++counts_.refused_connections;
     onClosed(connection);
     outbox_.close(connection, reason);
 }
@@ -294,16 +296,16 @@ void ServerCore::refuseHeader(ConnectionId connection, const ymq::Bytes& frame) 
 }
 
 void ServerCore::refusePayload(ConnectionId connection, const RequestHeader& header) {
-    refuse(connection, "set of " + std::to_string(header.payloadLength) + " bytes, more than the limit of " +
-                           std::to_string(options_.payloadLimitBytes));
+    refuse(connection, "set of " + std::to_string(header.payload_length) + " bytes, more than the limit of " +
+                           std::to_string(options_.payload_limit_bytes));
 }
 
 ServerCore::Gauges ServerCore::gauges() const {
     return {.connections = connections_.size(),
-            .waitingRequests = waiting_.size(),
+            .waiting_requests = waiting_.size(),
             .totals = table_.totals(),
             .counts = counts_,
-            .isServing = true};
+            .is_serving = true};
 }
 
 }  // namespace scaler::object_storage

@@ -56,19 +56,19 @@ public:
     struct Options {
         ObjectTable::Options table{};
         // How long a get or duplicate waits that names no time itself; 0 means for ever.
-        std::chrono::milliseconds defaultTimeout{0};
-        std::uint64_t payloadLimitBytes = 6ULL << 40U;
+        std::chrono::milliseconds default_timeout{0};
+        std::uint64_t payload_limit_bytes = 6ULL << 40U;
         // Payloads up to this are received even when there is no room, so that their refusal does not cost the
         // connection.
-        std::uint64_t droppablePayloadBytes = 8ULL << 20U;
+        std::uint64_t droppable_payload_bytes = 8ULL << 20U;
         // A payload of which nothing comes for so long loses its room when somebody else needs it; so do answers of
         // which nothing is read.
-        std::chrono::seconds stallPatience{10};
+        std::chrono::seconds stall_patience{10};
         // A connection that has more requests waiting is closed, or one peer could fill the memory with them.
-        std::size_t waitingLimitPerConnection = 1U << 18U;
+        std::size_t waiting_limit_per_connection = 1U << 18U;
         // The same for all connections together: who asks for more is closed. With a memory limit it is less, so that
         // waiting requests take a quarter of it at most, but never less than some thousand.
-        std::size_t waitingLimit = 1U << 19U;
+        std::size_t waiting_limit = 1U << 19U;
     };
 
     // What has happened since the start.
@@ -77,19 +77,19 @@ public:
         std::array<std::uint64_t, kRequestTypes> requests{};
         std::array<std::uint64_t, kResponseTypes> answers{};
         // Payloads that were stored, and that answers had.
-        std::uint64_t storedBytes = 0;
-        std::uint64_t answeredBytes = 0;
+        std::uint64_t stored_bytes = 0;
+        std::uint64_t answered_bytes = 0;
         // Connections that were ended because their peers broke the rules.
-        std::uint64_t refusedConnections = 0;
+        std::uint64_t refused_connections = 0;
     };
 
     struct Gauges {
         std::size_t connections = 0;
-        std::size_t waitingRequests = 0;
+        std::size_t waiting_requests = 0;
         ObjectTable::Totals totals{};
         Counts counts{};
         // False when no core has answered, and all else is zero.
-        bool isServing = false;
+        bool is_serving = false;
     };
 
     ServerCore(const Options& options, Outbox& outbox);
@@ -123,13 +123,13 @@ private:
         // The request whose payload is the next frame.
         std::optional<RequestHeader> incomplete;
         // Whether the payload of a set may come; who has an incomplete one otherwise waits for room.
-        bool hasRoom = false;
+        bool has_room = false;
         // How much had come of it when somebody who waits for its room last saw a change.
-        std::uint64_t seenBytes = 0;
-        std::optional<Time> seenAt{};
+        std::uint64_t seen_bytes = 0;
+        std::optional<Time> seen_at{};
         // How much of its answers was left when somebody who waits for their room last saw less than before.
-        std::uint64_t seenUnsentBytes = 0;
-        std::optional<Time> seenReadingAt{};
+        std::uint64_t seen_unsent_bytes = 0;
+        std::optional<Time> seen_reading_at{};
     };
 
     void handleFrame(ConnectionId connection, const ymq::Bytes& frame, Time now);
@@ -158,7 +158,7 @@ private:
     void endIncomplete(ConnectionId connection, Connection& state);
     ArrivalRoom& roomFor(const RequestHeader& header);
     void admitWaiting(ArrivalRoom& room);
-    bool isRoomAwaited() const { return largeArrivals_.isAwaited() || smallArrivals_.isAwaited(); }
+    bool isRoomAwaited() const { return large_arrivals_.isAwaited() || small_arrivals_.isAwaited(); }
     bool isUnsentAboveLimit();
     void planCheck(Time now);
     void check(Time now);
@@ -174,16 +174,16 @@ private:
     Outbox& outbox_;
     ObjectTable table_;
     WaitingRequests waiting_;
-    std::size_t waitingLimit_;
+    std::size_t waiting_limit_;
     std::unordered_map<ConnectionId, Connection> connections_;
     // The payloads of sets on their way. Large ones have as much room as the table, small ones, which come by
     // themselves so that they need not wait behind large ones, a quarter of it.
-    ArrivalRoom largeArrivals_;
-    ArrivalRoom smallArrivals_;
+    ArrivalRoom large_arrivals_;
+    ArrivalRoom small_arrivals_;
     // While somebody waits for such room, or answers keep what is deleted.
-    std::optional<Time> nextCheck_{};
+    std::optional<Time> next_check_{};
     // Whether there was no room for a whole set because of such answers, which then nothing shows that waits.
-    bool isSetRefusedForUnsent_ = false;
+    bool is_set_refused_for_unsent_ = false;
     Counts counts_{};
 };
 

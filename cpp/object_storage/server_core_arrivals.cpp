@@ -15,8 +15,8 @@ constexpr std::chrono::seconds kCheckInterval{1};
 constexpr std::uint64_t kFewBytes = 64 * 1024;
 
 // A quarter of the limit is much for payloads that mostly arrive as a whole; one always fits.
-std::uint64_t smallRoomBytes(const ObjectTable& table, std::uint64_t largestSmallBytes) {
-    return std::max(table.largestObjectBytes() / 4, largestSmallBytes);
+std::uint64_t smallRoomBytes(const ObjectTable& table, std::uint64_t largest_small_bytes) {
+    return std::max(table.largestObjectBytes() / 4, largest_small_bytes);
 }
 
 }  // namespace
@@ -25,35 +25,35 @@ ServerCore::ServerCore(const Options& options, Outbox& outbox)
     : options_(options),
       outbox_(outbox),
       table_(options.table),
-      waiting_(options.table.hashKey),
-      waitingLimit_(waitingLimitOf(options)),
-      largeArrivals_(table_.largestObjectBytes()),
-      smallArrivals_(smallRoomBytes(table_, options.droppablePayloadBytes)) {}
+      waiting_(options.table.hash_key),
+      waiting_limit_(waitingLimitOf(options)),
+      large_arrivals_(table_.largestObjectBytes()),
+      small_arrivals_(smallRoomBytes(table_, options.droppable_payload_bytes)) {}
 
 ArrivalRoom& ServerCore::roomFor(const RequestHeader& header) {
-    return header.payloadLength > options_.droppablePayloadBytes ? largeArrivals_ : smallArrivals_;
+    return header.payload_length > options_.droppable_payload_bytes ? large_arrivals_ : small_arrivals_;
 }
 
 void ServerCore::beginSet(ConnectionId connection, Connection& state, const RequestHeader& header) {
-    if (header.payloadLength > options_.payloadLimitBytes) {
+    if (header.payload_length > options_.payload_limit_bytes) {
         refusePayload(connection, header);
         return;
     }
-    if (header.payloadLength > options_.droppablePayloadBytes && !table_.canEverHold(header.payloadLength)) {
+    if (header.payload_length > options_.droppable_payload_bytes && !table_.canEverHold(header.payload_length)) {
         // Taking the payload in only to drop it would break the limit, and there is no other way around it.
         answer(connection, header, ResponseType::storageFull);
-        ++counts_.refusedConnections;
+        ++counts_.refused_connections;
         onClosed(connection);
-        outbox_.closeAfterAnswers(connection, "set of " + std::to_string(header.payloadLength) +
+        outbox_.closeAfterAnswers(connection, "set of " + std::to_string(header.payload_length) +
                                                   " bytes, more than the memory limit leaves room for");
         return;
     }
     state.incomplete = header;
-    state.seenAt.reset();
+    state.seen_at.reset();
     ArrivalRoom& room = roomFor(header);
-    if (!room.isAwaited() && room.isRoomFor(header.payloadLength) && !isUnsentAboveLimit()) {
-        room.take(header.payloadLength);
-        state.hasRoom = true;
+    if (!room.isAwaited() && room.isRoomFor(header.payload_length) && !isUnsentAboveLimit()) {
+        room.take(header.payload_length);
+        state.has_room = true;
         return;
     }
     room.await(connection);
@@ -69,68 +69,68 @@ void ServerCore::endIncomplete(ConnectionId connection, Connection& state) {
         return;
     }
     ArrivalRoom& room = roomFor(header);
-    if (std::exchange(state.hasRoom, false)) {
-        room.giveBack(header.payloadLength);
+    if (std::exchange(state.has_room, false)) {
+        room.giveBack(header.payload_length);
     } else {
         room.stopWaiting(connection);
     }
     if (room.isAwaited()) {
         admitWaiting(room);
     }
-    if (nextCheck_ && !isRoomAwaited() && table_.unsentBytes() == 0) {
-        nextCheck_.reset();
+    if (next_check_ && !isRoomAwaited() && table_.unsentBytes() == 0) {
+        next_check_.reset();
     }
 }
 
 // Tells whether answers that nobody reads keep so much of what is deleted that nothing may be added.
 bool ServerCore::isUnsentAboveLimit() {
-    const std::uint64_t limitBytes = table_.largestObjectBytes();
-    if (table_.unsentBytes() <= limitBytes) {
+    const std::uint64_t limit_bytes = table_.largestObjectBytes();
+    if (table_.unsentBytes() <= limit_bytes) {
         return false;
     }
     table_.reclaimUnsent();
-    return table_.unsentBytes() > limitBytes;
+    return table_.unsentBytes() > limit_bytes;
 }
 
 void ServerCore::admitWaiting(ArrivalRoom& room) {
     while (room.isAwaited()) {
         const ConnectionId connection = room.firstWaiting();
         Connection& state = connections_.at(connection);
-        if (!room.isRoomFor(state.incomplete->payloadLength) || isUnsentAboveLimit()) {
+        if (!room.isRoomFor(state.incomplete->payload_length) || isUnsentAboveLimit()) {
             return;
         }
         room.stopWaiting(connection);
-        room.take(state.incomplete->payloadLength);
-        state.hasRoom = true;
+        room.take(state.incomplete->payload_length);
+        state.has_room = true;
         outbox_.release(connection);
     }
 }
 
 void ServerCore::planCheck(Time now) {
-    if (!nextCheck_ && (isRoomAwaited() || table_.unsentBytes() > 0)) {
-        nextCheck_ = now + kCheckInterval;
+    if (!next_check_ && (isRoomAwaited() || table_.unsentBytes() > 0)) {
+        next_check_ = now + kCheckInterval;
     }
 }
 
 void ServerCore::check(Time now) {
     table_.reclaimUnsent();
-    admitWaiting(largeArrivals_);
-    admitWaiting(smallArrivals_);
+    admitWaiting(large_arrivals_);
+    admitWaiting(small_arrivals_);
     endStalledArrivals(now);
     endStalledReaders(now);
-    nextCheck_.reset();
+    next_check_.reset();
     planCheck(now);
 }
 
 // A peer may be stopped for minutes, and keeps its room as long as nobody else needs it.
 void ServerCore::endStalledArrivals(Time now) {
-    for (ArrivalRoom* const room : {&largeArrivals_, &smallArrivals_}) {
+    for (ArrivalRoom* const room : {&large_arrivals_, &small_arrivals_}) {
         while (room->isAwaited()) {
             const std::optional<ConnectionId> stalled = findStalled(*room, now);
             if (!stalled) {
                 break;
             }
-            refuse(*stalled, "nothing came of its set for " + std::to_string(options_.stallPatience.count()) +
+            refuse(*stalled, "nothing came of its set for " + std::to_string(options_.stall_patience.count()) +
                                  " seconds, and others need the room");
         }
     }
@@ -138,14 +138,14 @@ void ServerCore::endStalledArrivals(Time now) {
 
 std::optional<ConnectionId> ServerCore::findStalled(const ArrivalRoom& room, Time now) {
     for (auto& [connection, state] : connections_) {
-        if (!state.hasRoom || &roomFor(*state.incomplete) != &room) {
+        if (!state.has_room || &roomFor(*state.incomplete) != &room) {
             continue;
         }
-        const std::uint64_t receivedBytes = outbox_.receivedBytes(connection);
-        if (!state.seenAt || state.seenBytes != receivedBytes) {
-            state.seenAt = now;
-            state.seenBytes = receivedBytes;
-        } else if (now - *state.seenAt >= options_.stallPatience) {
+        const std::uint64_t received_bytes = outbox_.receivedBytes(connection);
+        if (!state.seen_at || state.seen_bytes != received_bytes) {
+            state.seen_at = now;
+            state.seen_bytes = received_bytes;
+        } else if (now - *state.seen_at >= options_.stall_patience) {
             return connection;
         }
     }
@@ -155,51 +155,51 @@ std::optional<ConnectionId> ServerCore::findStalled(const ArrivalRoom& room, Tim
 // As above: nobody who does not read loses anything by it before somebody else needs the room.
 void ServerCore::endStalledReaders(Time now) {
     if (!isUnsentAboveLimit()) {
-        isSetRefusedForUnsent_ = false;
+        is_set_refused_for_unsent_ = false;
         return;
     }
     // What the connections keep that end here goes with them, in a moment.
-    std::uint64_t endingBytes = 0;
-    while ((isRoomAwaited() || isSetRefusedForUnsent_) &&
-           table_.unsentBytes() > table_.largestObjectBytes() + endingBytes) {
+    std::uint64_t ending_bytes = 0;
+    while ((isRoomAwaited() || is_set_refused_for_unsent_) &&
+           table_.unsentBytes() > table_.largestObjectBytes() + ending_bytes) {
         const std::optional<ConnectionId> stalled = findStalledReader(now);
         if (!stalled) {
             return;
         }
-        endingBytes += outbox_.unsentBytes(*stalled);
-        refuse(*stalled, "it has read nothing of its answers for " + std::to_string(options_.stallPatience.count()) +
+        ending_bytes += outbox_.unsentBytes(*stalled);
+        refuse(*stalled, "it has read nothing of its answers for " + std::to_string(options_.stall_patience.count()) +
                              " seconds, and others need the room of what they keep");
     }
 }
 
 std::optional<ConnectionId> ServerCore::findStalledReader(Time now) {
     for (auto& [connection, state] : connections_) {
-        const std::uint64_t unsentBytes = outbox_.unsentBytes(connection);
-        if (unsentBytes < kFewBytes) {
-            state.seenReadingAt.reset();
+        const std::uint64_t unsent_bytes = outbox_.unsentBytes(connection);
+        if (unsent_bytes < kFewBytes) {
+            state.seen_reading_at.reset();
             continue;
         }
-        if (!state.seenReadingAt || unsentBytes < state.seenUnsentBytes) {
-            state.seenReadingAt = now;
-        } else if (now - *state.seenReadingAt >= options_.stallPatience) {
+        if (!state.seen_reading_at || unsent_bytes < state.seen_unsent_bytes) {
+            state.seen_reading_at = now;
+        } else if (now - *state.seen_reading_at >= options_.stall_patience) {
             return connection;
         }
-        state.seenUnsentBytes = unsentBytes;
+        state.seen_unsent_bytes = unsent_bytes;
     }
     return std::nullopt;
 }
 
 bool ServerCore::checkArrivals() const {
-    std::uint64_t sumBytes = 0;
+    std::uint64_t sum_bytes = 0;
     for (const auto& [connection, state] : connections_) {
-        sumBytes += state.hasRoom ? state.incomplete.value().payloadLength : 0;
+        sum_bytes += state.has_room ? state.incomplete.value().payload_length : 0;
     }
-    return sumBytes == largeArrivals_.takenBytes() + smallArrivals_.takenBytes();
+    return sum_bytes == large_arrivals_.takenBytes() + small_arrivals_.takenBytes();
 }
 
 std::optional<Time> ServerCore::nextDeadline() const {
     const std::optional<Time> next = waiting_.nextDeadline();
-    return next && nextCheck_ ? std::min(next, nextCheck_) : next ? next : nextCheck_;
+    return next && next_check_ ? std::min(next, next_check_) : next ? next : next_check_;
 }
 
 }  // namespace scaler::object_storage

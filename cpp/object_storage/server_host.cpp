@@ -14,11 +14,11 @@ namespace {
 constexpr std::chrono::milliseconds kInterruptCheckInterval{100};
 
 // Returns whether the run was interrupted. It ends in any case, and its thread with it.
-bool runUntilInterrupted(Server& server, const ServerHost::IsInterrupted& isInterrupted) {
+bool runUntilInterrupted(Server& server, const ServerHost::IsInterrupted& is_interrupted) {
     const std::future<void> ended = std::async(std::launch::async, [&server] { server.run(); });
     try {
         while (ended.wait_for(kInterruptCheckInterval) != std::future_status::ready) {
-            if (isInterrupted()) {
+            if (is_interrupted()) {
                 server.shutdown();
                 return true;
             }
@@ -32,7 +32,7 @@ bool runUntilInterrupted(Server& server, const ServerHost::IsInterrupted& isInte
 
 }  // namespace
 
-ServerHost::RunEnd ServerHost::run(const Make& make, const IsInterrupted& isInterrupted) {
+ServerHost::RunEnd ServerHost::run(const Make& make, const IsInterrupted& is_interrupted) {
     claimRun();
     std::shared_ptr<Server> made;
     try {
@@ -44,27 +44,27 @@ ServerHost::RunEnd ServerHost::run(const Make& make, const IsInterrupted& isInte
     if (!announce(made, "")) {
         return RunEnd::stopped;  // shutdown() came first
     }
-    bool wasInterrupted = false;
+    bool was_interrupted = false;
     try {
-        wasInterrupted = runUntilInterrupted(*made, isInterrupted);
+        was_interrupted = runUntilInterrupted(*made, is_interrupted);
     } catch (...) {
         announce(nullptr, "");
         throw;
     }
     announce(nullptr, "");
-    return wasInterrupted ? RunEnd::interrupted : RunEnd::stopped;
+    return was_interrupted ? RunEnd::interrupted : RunEnd::stopped;
 }
 
-ServerHost::Readiness ServerHost::waitUntilReady(Clock::time_point limit, const IsInterrupted& isInterrupted) {
-    const auto isDecided = [this] { return server_ != nullptr || hasEnded_; };
+ServerHost::Readiness ServerHost::waitUntilReady(Clock::time_point limit, const IsInterrupted& is_interrupted) {
+    const auto is_decided = [this] { return server_ != nullptr || has_ended_; };
     while (true) {
         {
             std::unique_lock lock(mutex_);
-            if (changed_.wait_until(lock, std::min(limit, Clock::now() + kInterruptCheckInterval), isDecided)) {
+            if (changed_.wait_until(lock, std::min(limit, Clock::now() + kInterruptCheckInterval), is_decided)) {
                 return server_ == nullptr ? Readiness::ended : Readiness::ready;
             }
         }
-        if (isInterrupted()) {
+        if (is_interrupted()) {
             return Readiness::interrupted;
         }
         if (Clock::now() >= limit) {
@@ -87,7 +87,7 @@ void ServerHost::shutdown() {
     std::shared_ptr<Server> current;
     {
         const std::lock_guard lock(mutex_);
-        isShutdownWanted_ = true;
+        is_shutdown_wanted_ = true;
         current = server_;
     }
     if (current != nullptr) {
@@ -102,7 +102,7 @@ ServerCore::Gauges ServerHost::gauges() {
 
 void ServerHost::claimRun() {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(isClaimed_, true)) {
+    if (std::exchange(is_claimed_, true)) {
         throw std::runtime_error("an object storage server runs once");
     }
 }
@@ -111,10 +111,10 @@ void ServerHost::claimRun() {
 bool ServerHost::announce(std::shared_ptr<Server> server, const std::string& failure) {
     const std::lock_guard lock(mutex_);
     failure_ = failure;
-    hasEnded_ = server == nullptr || isShutdownWanted_;
-    server_ = hasEnded_ ? nullptr : std::move(server);
+    has_ended_ = server == nullptr || is_shutdown_wanted_;
+    server_ = has_ended_ ? nullptr : std::move(server);
     changed_.notify_all();
-    return !hasEnded_;
+    return !has_ended_;
 }
 
 std::shared_ptr<Server> ServerHost::server() const {

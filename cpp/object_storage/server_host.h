@@ -27,10 +27,10 @@ public:
 
     // Makes the server and serves, on a thread of its own, until shutdown or until it is told to give up. Raises what
     // making raises, and std::runtime_error when called once more.
-    RunEnd run(const Make& make, const IsInterrupted& isInterrupted);
+    RunEnd run(const Make& make, const IsInterrupted& is_interrupted);
 
     // Waits until the server listens, or never will.
-    Readiness waitUntilReady(Clock::time_point limit, const IsInterrupted& isInterrupted);
+    Readiness waitUntilReady(Clock::time_point limit, const IsInterrupted& is_interrupted);
 
     // Returns why the server could not be made; empty when it could.
     std::string failure() const;
@@ -53,9 +53,9 @@ private:
     std::condition_variable changed_;
     std::shared_ptr<Server> server_;
     std::string failure_;
-    bool isClaimed_ = false;
-    bool isShutdownWanted_ = false;
-    bool hasEnded_ = false;
+    bool is_claimed_ = false;
+    bool is_shutdown_wanted_ = false;
+    bool has_ended_ = false;
 };
 
 }  // namespace scaler::object_storage

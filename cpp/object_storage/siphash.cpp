@@ -49,18 +49,18 @@ SipHashValue sipHash128(const SipHashKey& key, std::span<const std::byte> bytes)
         .v2 = key[0] ^ 0x6c7967656e657261,
         .v3 = key[1] ^ 0x7465646279746573,
     };
-    const std::size_t tailBytes = bytes.size() % kWordBytes;
-    const std::byte* const tail = bytes.data() + (bytes.size() - tailBytes);
+    const std::size_t tail_bytes = bytes.size() % kWordBytes;
+    const std::byte* const tail = bytes.data() + (bytes.size() - tail_bytes);
     for (const std::byte* position = bytes.data(); position != tail; position += kWordBytes) {
         std::uint64_t word;
         std::memcpy(&word, position, kWordBytes);
         state.absorb(word);
     }
-    std::uint64_t lastWord = static_cast<std::uint64_t>(bytes.size()) << 56U;
-    for (std::size_t index = 0; index < tailBytes; ++index) {
-        lastWord |= static_cast<std::uint64_t>(tail[index]) << (8U * index);
+    std::uint64_t last_word = static_cast<std::uint64_t>(bytes.size()) << 56U;
+    for (std::size_t index = 0; index < tail_bytes; ++index) {
+        last_word |= static_cast<std::uint64_t>(tail[index]) << (8U * index);
     }
-    state.absorb(lastWord);
+    state.absorb(last_word);
 
     SipHashValue value{};
     state.v2 ^= 0xee;

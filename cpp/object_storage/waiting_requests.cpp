@@ -21,13 +21,13 @@ void removeFrom(Index& index, const Key& key, std::uint64_t serial) {
 }  // namespace
 
 void WaitingRequests::add(const WaitingRequest& request) {
-    const Serial serial = nextSerial_++;
+    const Serial serial = next_serial_++;
     requests_.emplace(serial, request);
     try {
-        byObject_[request.awaited].insert(serial);
-        byConnection_[request.connection].insert(serial);
+        by_object_[request.awaited].insert(serial);
+        by_connection_[request.connection].insert(serial);
         if (request.deadline) {
-            byDeadline_.emplace(*request.deadline, serial);
+            by_deadline_.emplace(*request.deadline, serial);
         }
     } catch (const std::bad_alloc&) {
         take(serial);
@@ -36,19 +36,19 @@ void WaitingRequests::add(const WaitingRequest& request) {
 }
 
 std::optional<WaitingRequest> WaitingRequests::takeNextFor(const ObjectId& awaited) noexcept {
-    const auto found = byObject_.find(awaited);
-    return found == byObject_.end() ? std::nullopt : std::optional(take(*found->second.begin()));
+    const auto found = by_object_.find(awaited);
+    return found == by_object_.end() ? std::nullopt : std::optional(take(*found->second.begin()));
 }
 
 std::optional<WaitingRequest> WaitingRequests::takeNextExpired(Time now) noexcept {
-    const bool isOneExpired = !byDeadline_.empty() && byDeadline_.begin()->first <= now;
-    return isOneExpired ? std::optional(take(byDeadline_.begin()->second)) : std::nullopt;
+    const bool is_one_expired = !by_deadline_.empty() && by_deadline_.begin()->first <= now;
+    return is_one_expired ? std::optional(take(by_deadline_.begin()->second)) : std::nullopt;
 }
 
 void WaitingRequests::dropConnection(ConnectionId connection) noexcept {
     while (true) {
-        const auto found = byConnection_.find(connection);
-        if (found == byConnection_.end()) {
+        const auto found = by_connection_.find(connection);
+        if (found == by_connection_.end()) {
             return;
         }
         take(*found->second.begin());
@@ -56,53 +56,53 @@ void WaitingRequests::dropConnection(ConnectionId connection) noexcept {
 }
 
 std::optional<Time> WaitingRequests::nextDeadline() const {
-    return byDeadline_.empty() ? std::nullopt : std::optional(byDeadline_.begin()->first);
+    return by_deadline_.empty() ? std::nullopt : std::optional(by_deadline_.begin()->first);
 }
 
 std::size_t WaitingRequests::countOf(ConnectionId connection) const {
-    const auto found = byConnection_.find(connection);
-    return found == byConnection_.end() ? 0 : found->second.size();
+    const auto found = by_connection_.find(connection);
+    return found == by_connection_.end() ? 0 : found->second.size();
 }
 
 WaitingRequest WaitingRequests::take(Serial serial) noexcept {
     const auto found = requests_.find(serial);
     const WaitingRequest request = found->second;
     requests_.erase(found);
-    removeFrom(byObject_, request.awaited, serial);
-    removeFrom(byConnection_, request.connection, serial);
+    removeFrom(by_object_, request.awaited, serial);
+    removeFrom(by_connection_, request.connection, serial);
     if (request.deadline) {
-        byDeadline_.erase({*request.deadline, serial});
+        by_deadline_.erase({*request.deadline, serial});
     }
     return request;
 }
 
 bool WaitingRequests::check() const {
-    std::size_t byObjectCount = 0;
-    for (const auto& [id, serials] : byObject_) {
+    std::size_t by_object_count = 0;
+    for (const auto& [id, serials] : by_object_) {
         for (const Serial serial : serials) {
             const auto found = requests_.find(serial);
             if (found == requests_.end() || found->second.awaited != id) {
                 return false;
             }
         }
-        byObjectCount += serials.size();
+        by_object_count += serials.size();
     }
-    std::size_t byConnectionCount = 0;
-    for (const auto& [connection, serials] : byConnection_) {
+    std::size_t by_connection_count = 0;
+    for (const auto& [connection, serials] : by_connection_) {
         for (const Serial serial : serials) {
             const auto found = requests_.find(serial);
             if (found == requests_.end() || found->second.connection != connection) {
                 return false;
             }
         }
-        byConnectionCount += serials.size();
+        by_connection_count += serials.size();
     }
-    std::size_t deadlineCount = 0;
+    std::size_t deadline_count = 0;
     for (const auto& [serial, request] : requests_) {
-        deadlineCount += request.deadline && byDeadline_.contains({*request.deadline, serial}) ? 1U : 0U;
+        deadline_count += request.deadline && by_deadline_.contains({*request.deadline, serial}) ? 1U : 0U;
     }
-    return byObjectCount == requests_.size() && byConnectionCount == requests_.size() &&
-           deadlineCount == byDeadline_.size();
+    return by_object_count == requests_.size() && by_connection_count == requests_.size() &&
+           deadline_count == by_deadline_.size();
 }
 
 }  // namespace scaler::object_storage

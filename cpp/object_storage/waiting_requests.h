@@ -33,7 +33,7 @@ public:
     // What one takes about, with its entries in the indexes.
     static constexpr std::size_t kBytesPerRequest = 512;
 
-    explicit WaitingRequests(const SipHashKey& hashKey) : byObject_(0, ObjectIdHash{hashKey}) {}
+    explicit WaitingRequests(const SipHashKey& hash_key) : by_object_(0, ObjectIdHash{hash_key}) {}
 
     void add(const WaitingRequest& request);
 
@@ -55,12 +55,12 @@ private:
 
     WaitingRequest take(Serial serial) noexcept;
 
-    Serial nextSerial_ = 0;
+    Serial next_serial_ = 0;
     std::unordered_map<Serial, WaitingRequest> requests_;
     // Serials grow, so ordered sets of them are in the order of arrival.
-    std::unordered_map<ObjectId, std::set<Serial>, ObjectIdHash> byObject_;
-    std::unordered_map<ConnectionId, std::set<Serial>> byConnection_;
-    std::set<std::pair<Time, Serial>> byDeadline_;
+    std::unordered_map<ObjectId, std::set<Serial>, ObjectIdHash> by_object_;
+    std::unordered_map<ConnectionId, std::set<Serial>> by_connection_;
+    std::set<std::pair<Time, Serial>> by_deadline_;
 };
 
 }  // namespace scaler::object_storage

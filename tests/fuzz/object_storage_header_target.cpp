@@ -20,15 +20,15 @@ bool isSame(const ObjectId& id, protocol::ObjectID::Reader reader) {
 }
 
 bool isSame(const RequestHeader& header, protocol::ObjectRequestHeader::Reader reader) {
-    return isSame(header.objectId, reader.getObjectID()) && header.payloadLength == reader.getPayloadLength() &&
-           header.requestId == reader.getRequestID() &&
+    return isSame(header.object_id, reader.getObjectID()) && header.payload_length == reader.getPayloadLength() &&
+           header.request_id == reader.getRequestID() &&
            header.type == static_cast<RequestType>(reader.getRequestType()) &&
-           header.timeoutMilliseconds == reader.getTimeoutMilliseconds();
+           header.timeout_milliseconds == reader.getTimeoutMilliseconds();
 }
 
 bool isSame(const ResponseHeader& header, protocol::ObjectResponseHeader::Reader reader) {
-    return isSame(header.objectId, reader.getObjectID()) && header.payloadLength == reader.getPayloadLength() &&
-           header.responseId == reader.getResponseID() &&
+    return isSame(header.object_id, reader.getObjectID()) && header.payload_length == reader.getPayloadLength() &&
+           header.response_id == reader.getResponseID() &&
            header.type == static_cast<ResponseType>(reader.getResponseType());
 }
 

@@ -19,12 +19,12 @@ constexpr ConnectionId kConnections = 4;
 ServerCore::Options optionsFrom(Input& input) {
     const auto flags = input.number<std::uint8_t>();
     ServerCore::Options options;
-    options.table.memoryLimitBytes = (flags & 1) != 0 ? 3000 : 0;
-    options.table.sharingBoundBytes = 20;
-    options.defaultTimeout = std::chrono::milliseconds((flags & 2) != 0 ? 50 : 0);
-    options.payloadLimitBytes = (flags & 4) != 0 ? 2000 : 6ULL << 40U;
-    options.droppablePayloadBytes = 100;
-    options.waitingLimitPerConnection = 8;
+    options.table.memory_limit_bytes = (flags & 1) != 0 ? 3000 : 0;
+    options.table.sharing_bound_bytes = 20;
+    options.default_timeout = std::chrono::milliseconds((flags & 2) != 0 ? 50 : 0);
+    options.payload_limit_bytes = (flags & 4) != 0 ? 2000 : 6ULL << 40U;
+    options.droppable_payload_bytes = 100;
+    options.waiting_limit_per_connection = 8;
     return options;
 }
 
@@ -114,11 +114,11 @@ private:
 
     void header(ConnectionId connection, RequestType type, const ObjectId& id, std::uint64_t length) {
         const auto timeout = input_.number<std::uint8_t>();
-        frame(connection, ymq::Bytes::copy(writeRequestHeader({.objectId = id,
-                                                               .payloadLength = length,
-                                                               .requestId = 0,
+        frame(connection, ymq::Bytes::copy(writeRequestHeader({.object_id = id,
+                                                               .payload_length = length,
+                                                               .request_id = 0,
                                                                .type = type,
-                                                               .timeoutMilliseconds = timeout & 127U})));
+                                                               .timeout_milliseconds = timeout & 127U})));
     }
 
     // Sends what was announced, or as much of it as a test may.
@@ -154,12 +154,12 @@ private:
         if ((flags & 1) != 0 && type == RequestType::duplicateObjectId) {
             payload = ymq::Bytes::copy(writeObjectIdMessage(objectId()));
         }
-        const RequestHeader header{.objectId = id,
-                                   .payloadLength = payload.size() + (flags >> 1 & 1),
-                                   .requestId = ++last_request_id_,
+        const RequestHeader header{.object_id = id,
+                                   .payload_length = payload.size() + (flags >> 1 & 1),
+                                   .request_id = ++last_request_id_,
                                    .type = type,
-                                   .timeoutMilliseconds = flags & 127U};
-        StorageModel::Request request{.connection = connection, .header = header, .awaited = id, .isComplete = true};
+                                   .timeout_milliseconds = flags & 127U};
+        StorageModel::Request request{.connection = connection, .header = header, .awaited = id, .is_complete = true};
         request.payload = payload.view();
         if (type == RequestType::duplicateObjectId) {
             request.awaited = readObjectIdMessage(payload.span()).value_or(ObjectId());
@@ -171,18 +171,19 @@ private:
     }
 
     void deliverPayload(StorageModel::Request request, const ymq::Bytes& bytes) {
-        request.isComplete = true;
+        request.is_complete = true;
         request.payload = bytes.view();
-        bool isWhole = bytes.size() == request.header.payloadLength;
+        bool is_whole = bytes.size() == request.header.payload_length;
         if (request.header.type == RequestType::duplicateObjectId) {
             const auto original = readObjectIdMessage(bytes.span());
             request.awaited = original.value_or(ObjectId());
-            isWhole = isWhole && original;
+            is_whole = is_whole && original;
         }
         model_.begin(now_, request);
         core_.onFrame(request.connection, bytes, now_);
         model_.end(core_);
-        require(isWhole || !model_.isOpen(request.connection), "a payload that was not announced costs the connection");
+        require(is_whole || !model_.isOpen(request.connection),
+                "a payload that was not announced costs the connection");
     }
 
     void deliverHeader(ConnectionId connection, const ymq::Bytes& bytes) {
@@ -194,26 +195,26 @@ private:
             require(!model_.isOpen(connection), "a malformed header costs the connection");
             return;
         }
-        header->requestId = ++last_request_id_;
-        const bool hasPayload =
+        header->request_id = ++last_request_id_;
+        const bool has_payload =
             header->type == RequestType::setObject || header->type == RequestType::duplicateObjectId;
         model_.begin(
             now_,
-            {.connection = connection, .header = *header, .awaited = header->objectId, .isComplete = !hasPayload});
+            {.connection = connection, .header = *header, .awaited = header->object_id, .is_complete = !has_payload});
         core_.onFrame(connection, ymq::Bytes::copy(writeRequestHeader(*header)), now_);
         model_.end(core_);
     }
 
     // With everybody gone, no half-received payload counts any more: the largest that fits is taken.
     void checkThatRoomIsGivenBack() {
-        require(core_.gauges().connections == 0 && core_.gauges().waitingRequests == 0, "nothing is left");
+        require(core_.gauges().connections == 0 && core_.gauges().waiting_requests == 0, "nothing is left");
         require(!core_.nextDeadline(), "no deadline is left");
-        if (options_.table.memoryLimitBytes > 0) {
+        if (options_.table.memory_limit_bytes > 0) {
             const ConnectionId connection = kConnections;
-            const std::uint64_t largest = options_.table.memoryLimitBytes - ObjectTable::kBytesPerId;
+            const std::uint64_t largest = options_.table.memory_limit_bytes - ObjectTable::kBytesPerId;
             model_.connect(connection);
             core_.onConnected(connection);
-            const RequestHeader header{.payloadLength = std::min(largest, options_.payloadLimitBytes)};
+            const RequestHeader header{.payload_length = std::min(largest, options_.payload_limit_bytes)};
             deliverHeader(connection, ymq::Bytes::copy(writeRequestHeader(header)));
             require(model_.isOpen(connection) && !model_.isHeld(connection),
                     "the room of payloads that never came is given back");

@@ -75,16 +75,16 @@ bool checkKind(Frame frame, View (*decode)(const FrameReader&)) {
 
 bool checkTask(Frame frame) {
     const FrameReader reader(frame);
-    const FrameReader peekingReader(frame);
+    const FrameReader peeking_reader(frame);
     auto task = unlessRefused([&] { return protocol::decodeTask(reader); });
-    const auto peeked = unlessRefused([&] { return protocol::peekTask(peekingReader); });
+    const auto peeked = unlessRefused([&] { return protocol::peekTask(peeking_reader); });
     require(peeked.has_value() || !task.has_value(), "what can be decoded can be looked at");
     if (!task) {
         return false;
     }
     require(sameRouting(*peeked, *task), "a look tells what decoding does");
-    const FrameReader objectsReader(frame);
-    const auto objects = unlessRefused([&] { return protocol::objectsOfTask(objectsReader); });
+    const FrameReader objects_reader(frame);
+    const auto objects = unlessRefused([&] { return protocol::objectsOfTask(objects_reader); });
     require(objects && objects->front() == task->func_object_id, "what can be decoded tells its objects");
     checkEncoding(*task, frame, protocol::decodeTask);
     // A task that is placed again: everything but its attempt stays.
@@ -95,9 +95,9 @@ bool checkTask(Frame frame) {
 
 bool checkTaskResult(Frame frame) {
     const FrameReader reader(frame);
-    const FrameReader peekingReader(frame);
+    const FrameReader peeking_reader(frame);
     auto result = unlessRefused([&] { return protocol::decodeTaskResult(reader); });
-    const auto peeked = unlessRefused([&] { return protocol::peekTaskResult(peekingReader); });
+    const auto peeked = unlessRefused([&] { return protocol::peekTaskResult(peeking_reader); });
     require(peeked.has_value() || !result.has_value(), "what can be decoded can be looked at");
     if (!result) {
         return false;
@@ -142,13 +142,13 @@ void run(Input input) {
     if (!kind) {
         return;
     }
-    const bool isValid = unlessRefused([&] {
-                             const FrameReader reader(frame);
-                             protocol::validate(reader);
-                             return true;
-                         }).has_value();
-    const std::optional<bool> isDecoded = checkDecoding(frame, *kind);
-    require(!isValid || isDecoded.value_or(true), "what is valid can be decoded");
+    const bool is_valid = unlessRefused([&] {
+                              const FrameReader reader(frame);
+                              protocol::validate(reader);
+                              return true;
+                          }).has_value();
+    const std::optional<bool> is_decoded = checkDecoding(frame, *kind);
+    require(!is_valid || is_decoded.value_or(true), "what is valid can be decoded");
 }
 
 }  // namespace

@@ -21,29 +21,29 @@ inline bool same(const protocol::TaskView& left, const protocol::TaskView& right
                         task.deadline_milliseconds, task.timeout_milliseconds, task.retries, task.level,
                         task.keyword_names, task.retry_on);
     };
-    const auto sameArgument = [](const protocol::ArgumentView& one, const protocol::ArgumentView& other) {
+    const auto same_argument = [](const protocol::ArgumentView& one, const protocol::ArgumentView& other) {
         return one.type == other.type && one.data == other.data;
     };
-    const auto sameCapability = [](const protocol::CapabilityView& one, const protocol::CapabilityView& other) {
+    const auto same_capability = [](const protocol::CapabilityView& one, const protocol::CapabilityView& other) {
         return one.name == other.name && one.value == other.value;
     };
-    const auto sameStep = [&](const protocol::StepView& one, const protocol::StepView& other) {
+    const auto same_step = [&](const protocol::StepView& one, const protocol::StepView& other) {
         return one.func_object_id == other.func_object_id &&
-               std::ranges::equal(one.function_args, other.function_args, sameArgument);
+               std::ranges::equal(one.function_args, other.function_args, same_argument);
     };
-    return plain(left) == plain(right) && std::ranges::equal(left.function_args, right.function_args, sameArgument) &&
-           std::ranges::equal(left.capabilities, right.capabilities, sameCapability) &&
-           std::ranges::equal(left.steps, right.steps, sameStep);
+    return plain(left) == plain(right) && std::ranges::equal(left.function_args, right.function_args, same_argument) &&
+           std::ranges::equal(left.capabilities, right.capabilities, same_capability) &&
+           std::ranges::equal(left.steps, right.steps, same_step);
 }
 
 inline bool same(const protocol::GraphTaskView& left, const protocol::GraphTaskView& right) {
     const auto plain = [](const protocol::GraphTaskView& graph) {
         return std::tie(graph.task_id, graph.source, graph.targets, graph.more);
     };
-    const auto sameTask = [](const protocol::TaskView& one, const protocol::TaskView& other) {
+    const auto same_task = [](const protocol::TaskView& one, const protocol::TaskView& other) {
         return same(one, other);
     };
-    return plain(left) == plain(right) && std::ranges::equal(left.graph, right.graph, sameTask);
+    return plain(left) == plain(right) && std::ranges::equal(left.graph, right.graph, same_task);
 }
 
 // Whether a look at a task tells what its decoding does, as far as it goes.

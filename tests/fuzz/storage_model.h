@@ -29,7 +29,7 @@ public:
         std::string payload{};
         std::optional<Time> deadline{};
         // A request whose payload is still to come is not complete.
-        bool isComplete = false;
+        bool is_complete = false;
     };
 
     explicit StorageModel(const ServerCore::Options& options) : options_(options) {}
@@ -53,14 +53,14 @@ public:
     void begin(Time now, Request request) {
         begin(now);
         request.deadline = deadlineOf(request.header);
-        own_ = request.header.requestId;
+        own_ = request.header.request_id;
         requests_.insert_or_assign(*own_, request);
     }
 
     // The request of this connection whose payload is the next frame, if there is one.
     std::optional<Request> incomplete(ConnectionId connection) const {
         for (const auto& [number, request] : requests_) {
-            if (request.connection == connection && !request.isComplete) {
+            if (request.connection == connection && !request.is_complete) {
                 return request;
             }
         }
@@ -70,7 +70,7 @@ public:
     void end(const ServerCore& core) {
         applyOwn();
         for (const Answered& answered : answers_) {
-            if (answered.request.header.requestId != own_) {
+            if (answered.request.header.request_id != own_) {
                 checkAnswer(answered);
             }
         }
@@ -82,13 +82,13 @@ public:
     void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) override {
         const auto response = readResponseHeader(header);
         require(response.has_value(), "an answer is well-formed");
-        require(response->payloadLength == payload.size(), "an answer announces its payload");
-        require(payload.isNull() == (response->payloadLength == 0), "an empty payload is not sent");
+        require(response->payload_length == payload.size(), "an answer announces its payload");
+        require(payload.isNull() == (response->payload_length == 0), "an empty payload is not sent");
         require(open_.contains(connection), "only open connections are answered");
-        const auto found = requests_.find(response->responseId);
+        const auto found = requests_.find(response->response_id);
         require(found != requests_.end(), "what was asked is answered once");
         require(found->second.connection == connection, "the answer goes to who asked");
-        require(found->second.header.objectId == response->objectId, "the answer names the object of the request");
+        require(found->second.header.object_id == response->object_id, "the answer names the object of the request");
         answers_.push_back({found->second, response->type, std::string(payload.view())});
         requests_.erase(found);
     }
@@ -123,16 +123,16 @@ private:
     };
 
     std::optional<Time> deadlineOf(const RequestHeader& header) const {
-        if (header.timeoutMilliseconds > 0) {
-            return now_ + std::chrono::milliseconds(header.timeoutMilliseconds);
+        if (header.timeout_milliseconds > 0) {
+            return now_ + std::chrono::milliseconds(header.timeout_milliseconds);
         }
-        return options_.defaultTimeout.count() > 0 ? std::optional(now_ + options_.defaultTimeout) : std::nullopt;
+        return options_.default_timeout.count() > 0 ? std::optional(now_ + options_.default_timeout) : std::nullopt;
     }
 
     // The effect of a request comes before the answers that it lets go, but its own answer comes behind them.
     void applyOwn() {
         const auto own = std::ranges::find_if(
-            answers_, [&](const Answered& answered) { return answered.request.header.requestId == own_; });
+            answers_, [&](const Answered& answered) { return answered.request.header.request_id == own_; });
         if (own != answers_.end()) {
             checkAnswer(*own);
         }
@@ -140,36 +140,36 @@ private:
 
     void checkAnswer(const Answered& answered) {
         const RequestHeader& header = answered.request.header;
-        const bool exists = objects_.contains(header.objectId);
+        const bool exists = objects_.contains(header.object_id);
         switch (answered.type) {
             case ResponseType::setOk:
                 require(header.type == RequestType::setObject, "a set is answered as a set");
-                objects_[header.objectId] = answered.request.payload;
+                objects_[header.object_id] = answered.request.payload;
                 return;
             case ResponseType::getOk:
                 require(header.type == RequestType::getObject && exists, "only objects are given out");
-                require(answered.payload == objects_[header.objectId].substr(
-                                                0, std::min<std::uint64_t>(header.payloadLength, SIZE_MAX)),
+                require(answered.payload == objects_[header.object_id].substr(
+                                                0, std::min<std::uint64_t>(header.payload_length, SIZE_MAX)),
                         "an object is given out as it was stored");
                 return;
             case ResponseType::deleteOk:
             case ResponseType::deleteNotExists:
                 if (header.type == RequestType::deleteOwner) {
-                    const auto isOwned = [&](const auto& entry) {
-                        return ownerOf(entry.first) == ownerOf(header.objectId);
+                    const auto is_owned = [&](const auto& entry) {
+                        return ownerOf(entry.first) == ownerOf(header.object_id);
                     };
-                    require((std::erase_if(objects_, isOwned) > 0) == (answered.type == ResponseType::deleteOk),
+                    require((std::erase_if(objects_, is_owned) > 0) == (answered.type == ResponseType::deleteOk),
                             "a delete tells whether the owner had objects");
                     return;
                 }
                 require(header.type == RequestType::deleteObject, "a delete is answered as a delete");
                 require(exists == (answered.type == ResponseType::deleteOk), "a delete tells whether there was one");
-                objects_.erase(header.objectId);
+                objects_.erase(header.object_id);
                 return;
             case ResponseType::duplicateOk:
                 require(header.type == RequestType::duplicateObjectId, "a duplicate is answered as a duplicate");
                 require(objects_.contains(answered.request.awaited), "only objects are duplicated");
-                objects_[header.objectId] = std::string(objects_[answered.request.awaited]);
+                objects_[header.object_id] = std::string(objects_[answered.request.awaited]);
                 return;
             case ResponseType::infoGetTotalOk:
                 require(header.type == RequestType::infoGetTotal, "an info is answered as an info");
@@ -177,7 +177,7 @@ private:
                 info_ = answered.payload;
                 return;
             case ResponseType::storageFull:
-                require(options_.table.memoryLimitBytes > 0, "without a limit there is room");
+                require(options_.table.memory_limit_bytes > 0, "without a limit there is room");
                 return;
             case ResponseType::timedOut:
                 require(answered.request.deadline && *answered.request.deadline <= now_, "nothing times out early");
@@ -192,8 +192,8 @@ private:
         std::size_t waiting = 0;
         for (const auto& [number, request] : requests_) {
             require(open_.contains(request.connection), "what a connection waits for goes with it");
-            if (!request.isComplete) {
-                require(core.frameLimit(request.connection) == request.header.payloadLength,
+            if (!request.is_complete) {
+                require(core.frameLimit(request.connection) == request.header.payload_length,
                         "the next frame may be as long as was announced");
                 continue;
             }
@@ -201,7 +201,7 @@ private:
             require(!objects_.contains(request.awaited), "nothing waits for what is there");
         }
         require(core.gauges().connections == open_.size(), "every open connection is known, and no other");
-        require(core.gauges().waitingRequests == waiting, "what is not answered waits");
+        require(core.gauges().waiting_requests == waiting, "what is not answered waits");
         require(core.nextDeadline() == nextDeadline() || (!held_.empty() && core.nextDeadline()),
                 "the next deadline is that of what waits");
     }
@@ -209,7 +209,7 @@ private:
     std::optional<Time> nextDeadline() const {
         std::optional<Time> next;
         for (const auto& [number, request] : requests_) {
-            if (request.isComplete && request.deadline && (!next || *request.deadline < *next)) {
+            if (request.is_complete && request.deadline && (!next || *request.deadline < *next)) {
                 next = request.deadline;
             }
         }
@@ -223,9 +223,9 @@ private:
             named_bytes += content.size();
         }
         require(totals.ids == objects_.size(), "the ids are those that were made");
-        require(totals.contents <= totals.ids && totals.contentBytes <= named_bytes, "no content is held for nobody");
-        require(options_.table.memoryLimitBytes == 0 ||
-                    totals.contentBytes + totals.ids * ObjectTable::kBytesPerId <= options_.table.memoryLimitBytes,
+        require(totals.contents <= totals.ids && totals.content_bytes <= named_bytes, "no content is held for nobody");
+        require(options_.table.memory_limit_bytes == 0 ||
+                    totals.content_bytes + totals.ids * ObjectTable::kBytesPerId <= options_.table.memory_limit_bytes,
                 "the memory limit holds");
         if (const auto info = std::exchange(info_, std::nullopt)) {
             require(std::memcmp(info->data(), &totals, sizeof(totals)) == 0, "the figures are the totals");

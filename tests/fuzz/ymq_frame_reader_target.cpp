@@ -151,9 +151,9 @@ void run(Input input) {
     const auto cuts = input.bytes(input.number<std::uint8_t>() % 16);
     const std::vector<std::byte> stream = streamOf(input);
     const Expected expected = parseWhole(stream, framing);
-    std::size_t wholeBytes = 0;
+    std::size_t whole_bytes = 0;
     for (const auto& [kind, payload] : expected.frames) {
-        wholeBytes += ymq::kHeaderBytes + payload.size();
+        whole_bytes += ymq::kHeaderBytes + payload.size();
     }
 
     Connection connection(framing, expected);
@@ -170,7 +170,7 @@ void run(Input input) {
     require(end == expected.end, "the stream ends as the whole stream does");
     require(connection.taken() == expected.frames.size(), "no frame is lost");
     if (end == Status::needMore) {
-        require(connection.isInsideFrame() == (wholeBytes != stream.size()), "a frame in part is known as such");
+        require(connection.isInsideFrame() == (whole_bytes != stream.size()), "a frame in part is known as such");
     }
 }
 

@@ -13,8 +13,8 @@ TEST(CommandLine, HasDefaults) {
     const CommandLine line = parse({"tcp://127.0.0.1:1"});
     EXPECT_EQ(line.address, "tcp://127.0.0.1:1");
     EXPECT_EQ(line.identity, "ObjectStorageServer");
-    EXPECT_EQ(line.logPaths, std::vector<std::string>{"/dev/stdout"});
-    EXPECT_EQ(line.memoryLimitBytes, 0U);
+    EXPECT_EQ(line.log_paths, std::vector<std::string>{"/dev/stdout"});
+    EXPECT_EQ(line.memory_limit_bytes, 0U);
 }
 
 TEST(CommandLine, TakesBothFormsOfFlags) {
@@ -22,11 +22,11 @@ TEST(CommandLine, TakesBothFormsOfFlags) {
                                     "--memory-limit-bytes", "1000", "--get-timeout-seconds=1.5", "--log-format="});
     EXPECT_EQ(line.identity, "me");
     EXPECT_EQ(line.address, "tcp://h:1");
-    EXPECT_EQ(line.logLevel, "DEBUG");
-    EXPECT_EQ(line.logFormat, "");
-    EXPECT_EQ(line.logPaths, (std::vector<std::string>{"/a", "/b"}));
-    EXPECT_EQ(line.memoryLimitBytes, 1000U);
-    EXPECT_EQ(line.getTimeoutSeconds, 1.5);
+    EXPECT_EQ(line.log_level, "DEBUG");
+    EXPECT_EQ(line.log_format, "");
+    EXPECT_EQ(line.log_paths, (std::vector<std::string>{"/a", "/b"}));
+    EXPECT_EQ(line.memory_limit_bytes, 1000U);
+    EXPECT_EQ(line.get_timeout_seconds, 1.5);
 }
 
 TEST(CommandLine, RefusesWhatItDoesNotUnderstand) {
@@ -40,8 +40,8 @@ TEST(CommandLine, RefusesWhatItDoesNotUnderstand) {
 }
 
 TEST(CommandLine, HelpAndVersionNeedNoAddress) {
-    EXPECT_TRUE(parse({"--help"}).isHelpWanted);
-    EXPECT_TRUE(parse({"--version"}).isVersionWanted);
+    EXPECT_TRUE(parse({"--help"}).is_help_wanted);
+    EXPECT_TRUE(parse({"--version"}).is_version_wanted);
     EXPECT_NE(usage().find("--memory-limit-bytes"), std::string::npos);
 }
 

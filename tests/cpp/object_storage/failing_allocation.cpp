@@ -8,8 +8,8 @@ namespace {
 
 constexpr int kNever = -1;
 
-thread_local int successesLeft = kNever;
-thread_local bool hasFailedHere = false;
+thread_local int successes_left = kNever;
+thread_local bool has_failed_here = false;
 
 }  // namespace
 
@@ -22,10 +22,10 @@ void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
 namespace {
 
 bool isToFail() noexcept {
-    if (successesLeft < 0 || successesLeft-- > 0) {
+    if (successes_left < 0 || successes_left-- > 0) {
         return false;
     }
-    hasFailedHere = true;
+    has_failed_here = true;
     return true;
 }
 
@@ -53,12 +53,12 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 namespace scaler::object_storage {
 
 FailingAllocation::FailingAllocation(int successes) noexcept {
-    hasFailedHere = false;
-    successesLeft = successes;
+    has_failed_here = false;
+    successes_left = successes;
 }
 
-FailingAllocation::~FailingAllocation() { successesLeft = kNever; }
+FailingAllocation::~FailingAllocation() { successes_left = kNever; }
 
-bool FailingAllocation::hasFailed() const noexcept { return hasFailedHere; }
+bool FailingAllocation::hasFailed() const noexcept { return has_failed_here; }
 
 }  // namespace scaler::object_storage

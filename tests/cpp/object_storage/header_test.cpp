@@ -24,7 +24,7 @@ std::vector<std::byte> fromHex(std::string_view text) {
     return bytes;
 }
 
-const ObjectId kId{{0x0001020304050607, 0x08090a0b0c0d0e0f, 0x1011121314151617, 0x18191a1b1c1d1e1f}};
+const ObjectId k_id{{0x0001020304050607, 0x08090a0b0c0d0e0f, 0x1011121314151617, 0x18191a1b1c1d1e1f}};
 
 constexpr std::string_view kHeaderHex =
     "00000000 09000000 00000000 0300 0100 8877665544332211 0807060504030201 0300 000000000000 00000000 0400 0000"
@@ -41,11 +41,11 @@ constexpr std::string_view kOtherEncodingHex =
     "8877665544332211 0807060504030201 0300 0000 2a000000 e0ffffff 0400 0000";
 
 RequestHeader expectedRequest() {
-    return {.objectId = kId,
-            .payloadLength = 0x1122334455667788,
-            .requestId = 0x0102030405060708,
+    return {.object_id = k_id,
+            .payload_length = 0x1122334455667788,
+            .request_id = 0x0102030405060708,
             .type = RequestType::duplicateObjectId,
-            .timeoutMilliseconds = 0};
+            .timeout_milliseconds = 0};
 }
 
 TEST(Header, ReadsAndWritesTheFixedLayout) {
@@ -57,9 +57,9 @@ TEST(Header, ReadsAndWritesTheFixedLayout) {
 }
 
 TEST(Header, ResponseSharesTheLayout) {
-    const ResponseHeader response{.objectId = kId,
-                                  .payloadLength = 0x1122334455667788,
-                                  .responseId = 0x0102030405060708,
+    const ResponseHeader response{.object_id = k_id,
+                                  .payload_length = 0x1122334455667788,
+                                  .response_id = 0x0102030405060708,
                                   .type = ResponseType::deleteNotExists};
     const std::vector<std::byte> bytes = fromHex(kHeaderHex);
     const HeaderBytes written = writeResponseHeader(response);
@@ -69,7 +69,7 @@ TEST(Header, ResponseSharesTheLayout) {
 
 TEST(Header, CarriesTheTimeout) {
     RequestHeader header = expectedRequest();
-    header.timeoutMilliseconds = 0xdeadbeef;
+    header.timeout_milliseconds = 0xdeadbeef;
     EXPECT_EQ(readRequestHeader(writeRequestHeader(header)), header);
 }
 
@@ -77,7 +77,7 @@ TEST(Header, ReadsAnotherValidEncoding) {
     const std::vector<std::byte> bytes = fromHex(kOtherEncodingHex);
     ASSERT_EQ(bytes.size(), kHeaderBytes);
     RequestHeader expected = expectedRequest();
-    expected.timeoutMilliseconds = 42;
+    expected.timeout_milliseconds = 42;
     EXPECT_EQ(readRequestHeader(bytes), expected);
 }
 
@@ -117,8 +117,8 @@ TEST(Header, SurvivesAnyDamagedByte) {
 TEST(ObjectIdMessage, ReadsAndWritesTheFixedLayout) {
     const std::vector<std::byte> bytes = fromHex(kObjectIdHex);
     ASSERT_EQ(bytes.size(), kObjectIdMessageBytes);
-    EXPECT_EQ(readObjectIdMessage(bytes), kId);
-    const ObjectIdMessageBytes written = writeObjectIdMessage(kId);
+    EXPECT_EQ(readObjectIdMessage(bytes), k_id);
+    const ObjectIdMessageBytes written = writeObjectIdMessage(k_id);
     EXPECT_TRUE(std::equal(written.begin(), written.end(), bytes.begin(), bytes.end()));
     EXPECT_FALSE(readObjectIdMessage(std::span(bytes).first(47)));
 }

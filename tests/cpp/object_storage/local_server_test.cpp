@@ -25,7 +25,7 @@ constexpr std::uint64_t kLargestObjectBytes = 1000;
 class RecordingHandler : public LocalHandler {
 public:
     struct Request {
-        std::size_t headerBytes;
+        std::size_t header_bytes;
         ymq::Bytes payload;
     };
 
@@ -34,7 +34,7 @@ public:
     void onLocalConnected(ConnectionId connection, const std::string&) override { connected.push_back(connection); }
     void onLocalRequest(ConnectionId connection, const ymq::Bytes& header, const ymq::Bytes& payload) override {
         requests.push_back({header.size(), payload});
-        for (int count = 0; count < answersForEach; ++count) {
+        for (int count = 0; count < answers_for_each; ++count) {
             server->answer(connection, HeaderBytes{}, ymq::Bytes());
         }
     }
@@ -42,7 +42,7 @@ public:
     void onLocalClosed(ConnectionId, const std::string& reason) override { reasons.push_back(reason); }
 
     LocalServer* server = nullptr;
-    int answersForEach = 0;
+    int answers_for_each = 0;
     std::vector<ConnectionId> connected;
     std::vector<Request> requests;
     std::vector<std::string> reasons;
@@ -50,8 +50,9 @@ public:
 
 class LocalServerTest : public testing::Test {
 protected:
-    void listen(std::size_t keptFilesLimit, std::chrono::milliseconds unsentPatience = LocalServer::kUnsentPatience) {
-        server_.emplace(context_, handler_, keptFilesLimit, ymq::Log(), unsentPatience);
+    void listen(std::size_t kept_files_limit,
+                std::chrono::milliseconds unsent_patience = LocalServer::kUnsentPatience) {
+        server_.emplace(context_, handler_, kept_files_limit, ymq::Log(), unsent_patience);
         handler_.server = &*server_;
         name_ = server_->listen();
         context_.poll();
@@ -72,10 +73,10 @@ protected:
     int readAnswers(const ymq::Descriptor& socket) {
         int count = 0;
         HeaderBytes header;
-        for (bool isAny = true; isAny; context_.poll()) {
-            isAny = false;
+        for (bool is_any = true; is_any; context_.poll()) {
+            is_any = false;
             while (::recv(socket.get(), header.data(), header.size(), MSG_DONTWAIT) > 0) {
-                isAny = true;
+                is_any = true;
                 ++count;
             }
         }
@@ -104,7 +105,7 @@ void sendSet(const ymq::Descriptor& socket, std::string_view content) {
     const auto part = std::as_bytes(std::span(content));
     const ymq::Descriptor file = ymq::writeMemoryFile(std::span(&part, 1));
     const int number = file.get();
-    HeaderBytes header = writeRequestHeader({.payloadLength = content.size()});
+    HeaderBytes header = writeRequestHeader({.payload_length = content.size()});
     iovec vector{header.data(), header.size()};
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
     msghdr message{};
@@ -122,8 +123,8 @@ void sendSet(const ymq::Descriptor& socket, std::string_view content) {
 
 TEST_F(LocalServerTest, LackOfMemoryEndsOneConnectionAndNothingElse) {
     listen(10);
-    bool hasFailed = true;
-    for (int successes = 0; hasFailed; ++successes) {
+    bool has_failed = true;
+    for (int successes = 0; has_failed; ++successes) {
         SCOPED_TRACE("allocation " + std::to_string(successes));
         context_.poll();  // the peers of the turn before end
         handler_.connected.clear();
@@ -131,7 +132,7 @@ TEST_F(LocalServerTest, LackOfMemoryEndsOneConnectionAndNothingElse) {
         {
             const FailingAllocation failing(successes);
             EXPECT_NO_THROW(context_.poll());
-            hasFailed = failing.hasFailed();
+            has_failed = failing.hasFailed();
         }
         context_.poll();
         EXPECT_TRUE(hasEnded(peer) || handler_.connected.size() == 1);
@@ -145,9 +146,9 @@ TEST_F(LocalServerTest, LackOfMemoryEndsOneConnectionAndNothingElse) {
 TEST_F(LocalServerTest, LackOfMemoryForAnswersEndsOneConnectionAndNothingElse) {
     listen(10);
     // As many as no socket takes at once, so that some are left for when there is room.
-    handler_.answersForEach = 1000;
-    bool hasFailed = true;
-    for (int successes = 0; hasFailed; ++successes) {
+    handler_.answers_for_each = 1000;
+    bool has_failed = true;
+    for (int successes = 0; has_failed; ++successes) {
         SCOPED_TRACE("allocation " + std::to_string(successes));
         const std::array peers{connect(), connect(), connect()};
         context_.poll();
@@ -157,13 +158,13 @@ TEST_F(LocalServerTest, LackOfMemoryForAnswersEndsOneConnectionAndNothingElse) {
         {
             const FailingAllocation failing(successes);
             EXPECT_NO_THROW(context_.poll());
-            hasFailed = failing.hasFailed();
+            has_failed = failing.hasFailed();
         }
         int ended = 0;
         for (const ymq::Descriptor& peer : peers) {
             const int answers = readAnswers(peer);
-            ended += answers < handler_.answersForEach ? 1 : 0;
-            EXPECT_TRUE(answers == handler_.answersForEach || hasEnded(peer));
+            ended += answers < handler_.answers_for_each ? 1 : 0;
+            EXPECT_TRUE(answers == handler_.answers_for_each || hasEnded(peer));
         }
         EXPECT_LE(ended, 1);
     }
@@ -171,11 +172,11 @@ TEST_F(LocalServerTest, LackOfMemoryForAnswersEndsOneConnectionAndNothingElse) {
 
 TEST_F(LocalServerTest, BurstOfAnswersIsNoFaultOfThePeer) {
     listen(10);
-    handler_.answersForEach = 5 * static_cast<int>(LocalServer::kUnsentAnswersLimit);
+    handler_.answers_for_each = 5 * static_cast<int>(LocalServer::kUnsentAnswersLimit);
     const ymq::Descriptor peer = connect();
     sendBareHeader(peer);
     context_.poll();
-    EXPECT_EQ(readAnswers(peer), handler_.answersForEach);
+    EXPECT_EQ(readAnswers(peer), handler_.answers_for_each);
     EXPECT_FALSE(hasEnded(peer));
     EXPECT_TRUE(handler_.reasons.empty());
 }
@@ -184,10 +185,10 @@ TEST_F(LocalServerTest, WhoHasHadTimeToReadManyAnswersAndHasNotIsClosed) {
     listen(10, std::chrono::milliseconds(0));
     const ymq::Descriptor peer = connect();
     // A socket takes some hundred answers, and as many as the limit may wait behind those.
-    handler_.answersForEach = 5 * static_cast<int>(LocalServer::kUnsentAnswersLimit);
+    handler_.answers_for_each = 5 * static_cast<int>(LocalServer::kUnsentAnswersLimit);
     sendBareHeader(peer);
     context_.poll();
-    EXPECT_LT(readAnswers(peer), handler_.answersForEach);
+    EXPECT_LT(readAnswers(peer), handler_.answers_for_each);
     EXPECT_TRUE(hasEnded(peer));
     ASSERT_EQ(handler_.reasons.size(), 1U);
     EXPECT_NE(handler_.reasons[0].find("does not read"), std::string::npos);
@@ -201,7 +202,7 @@ TEST_F(LocalServerTest, ObjectForWhichThereIsNeverRoomIsNotCopied) {
     context_.poll();
     ASSERT_EQ(handler_.requests.size(), 2U);
     EXPECT_EQ(handler_.requests[0].payload.size(), kLargestObjectBytes);
-    EXPECT_EQ(handler_.requests[1].headerBytes, kHeaderBytes);
+    EXPECT_EQ(handler_.requests[1].header_bytes, kHeaderBytes);
     EXPECT_TRUE(handler_.requests[1].payload.isNull());
     EXPECT_TRUE(handler_.reasons.empty());
 }

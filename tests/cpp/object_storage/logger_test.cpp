@@ -97,10 +97,10 @@ bool returnsAtOnce(int reader, int writer, const Call& call) {
     }
     ::fcntl(writer, F_SETFL, 0);
     const std::future<void> done = std::async(std::launch::async, call);
-    const bool isDone = done.wait_for(kPatience) == std::future_status::ready;
+    const bool is_done = done.wait_for(kPatience) == std::future_status::ready;
     std::string drained(2 << 20U, ' ');
     (void)!::read(reader, drained.data(), drained.size());
-    return isDone;
+    return is_done;
 }
 
 TEST_F(LogFiles, PipeThatNobodyReadsLosesTheLine) {
@@ -118,9 +118,9 @@ TEST_F(LogFiles, StandardStreamThatNobodyReadsLosesTheLine) {
     const int before = ::dup(STDERR_FILENO);
     ::dup2(ends[1], STDERR_FILENO);
     const Logger logger(LogLevel::info, "%(message)s", {"/dev/stderr"});
-    const bool isDone = returnsAtOnce(ends[0], ends[1], [&logger] { logger.log(LogLevel::info, "lost"); });
+    const bool is_done = returnsAtOnce(ends[0], ends[1], [&logger] { logger.log(LogLevel::info, "lost"); });
     ::dup2(before, STDERR_FILENO);
-    EXPECT_TRUE(isDone);
+    EXPECT_TRUE(is_done);
     for (const int descriptor : {before, ends[0], ends[1]}) {
         ::close(descriptor);
     }

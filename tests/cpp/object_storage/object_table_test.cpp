@@ -38,10 +38,10 @@ TEST(ObjectTable, CountsIdsContentsAndBytes) {
 }
 
 // A content of this size that counts how many of its kind are left. Nobody reads it.
-ymq::Bytes counted(std::size_t sizeBytes, int& left) {
+ymq::Bytes counted(std::size_t size_bytes, int& left) {
     ++left;
     return ymq::Bytes::external(
-        nullptr, sizeBytes, [](void* owner) noexcept { --*static_cast<int*>(owner); }, &left);
+        nullptr, size_bytes, [](void* owner) noexcept { --*static_cast<int*>(owner); }, &left);
 }
 
 TEST(ObjectTable, ManyDroppedContentsAreFreedAFewAtATime) {
@@ -78,7 +78,7 @@ TEST(ObjectTable, OneLargeDroppedContentIsFreedAtOnce) {
 TEST(ObjectTable, WhatIsDroppedIsFreedBeforeTheMemoryLimitIsExceeded) {
     constexpr std::size_t kSizeBytes = std::size_t{1} << 20U;
     int left = 0;
-    ObjectTable table({.memoryLimitBytes = 4 * kSizeBytes});
+    ObjectTable table({.memory_limit_bytes = 4 * kSizeBytes});
     for (std::uint64_t number = 0; number < 20; ++number) {
         EXPECT_TRUE(table.set(id(1), counted(kSizeBytes, left)));
         EXPECT_LE(left, 4);
@@ -104,7 +104,7 @@ TEST(ObjectTable, SharesEqualSmallContents) {
 }
 
 TEST(ObjectTable, DoesNotCompareContentsAboveTheBound) {
-    ObjectTable table({.sharingBoundBytes = 3});
+    ObjectTable table({.sharing_bound_bytes = 3});
     set(table, 1, "same");
     set(table, 2, "same");
     EXPECT_EQ(table.totals(), (Totals{2, 2, 8}));
@@ -181,7 +181,7 @@ TEST(ObjectTable, ErasesEverythingOfOneOwner) {
 class FullTable : public testing::Test {
 protected:
     // Room for two ids and 100 bytes.
-    ObjectTable table_{{.memoryLimitBytes = 2 * ObjectTable::kBytesPerId + 100, .sharingBoundBytes = 10}};
+    ObjectTable table_{{.memory_limit_bytes = 2 * ObjectTable::kBytesPerId + 100, .sharing_bound_bytes = 10}};
 };
 
 TEST_F(FullTable, RefusesWhatDoesNotFitAndKeepsWhatIsThere) {
@@ -225,7 +225,7 @@ TEST_F(FullTable, HasRoomAgainAfterErase) {
 // Random operations against a plain map of strings.
 TEST(ObjectTable, AgreesWithAModel) {
     std::mt19937_64 random(20240611);
-    ObjectTable table({.sharingBoundBytes = 4, .hashKey = {random(), random()}});
+    ObjectTable table({.sharing_bound_bytes = 4, .hash_key = {random(), random()}});
     std::map<std::uint64_t, std::string> model;
     for (int step = 0; step < 20'000; ++step) {
         const std::uint64_t first = random() % 12;
@@ -242,8 +242,8 @@ TEST(ObjectTable, AgreesWithAModel) {
                 break;
             case 2:
                 if (random() % 8 == 0) {
-                    const auto isOwned = [&](const auto& entry) { return entry.first % 4 == first % 4; };
-                    EXPECT_EQ(table.eraseOwner(ownerOf(id(first))), std::erase_if(model, isOwned) > 0);
+                    const auto is_owned = [&](const auto& entry) { return entry.first % 4 == first % 4; };
+                    EXPECT_EQ(table.eraseOwner(ownerOf(id(first))), std::erase_if(model, is_owned) > 0);
                 }
                 break;
             default:

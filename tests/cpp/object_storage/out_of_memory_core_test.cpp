@@ -17,7 +17,7 @@ constexpr ConnectionId kConnections = 6;
 class CountingOutbox : public Outbox {
 public:
     void answer(ConnectionId connection, const HeaderBytes&, const ymq::Bytes&) override { ++answers.at(connection); }
-    void close(ConnectionId connection, const std::string&) override { isClosed.at(connection) = true; }
+    void close(ConnectionId connection, const std::string&) override { is_closed.at(connection) = true; }
     void closeAfterAnswers(ConnectionId connection, const std::string& reason) override { close(connection, reason); }
 
     void hold(ConnectionId) override {}
@@ -26,14 +26,14 @@ public:
     std::uint64_t unsentBytes(ConnectionId) const override { return 0; }
 
     std::array<int, kConnections> answers{};
-    std::array<bool, kConnections> isClosed{};
+    std::array<bool, kConnections> is_closed{};
 };
 
 ObjectId id(std::uint64_t number) { return ObjectId{{number, 1, 2, 3}}; }
 
 TEST(OutOfMemoryCore, WhoWaitsForAnObjectIsAnsweredOrClosed) {
-    bool hasFailed = true;
-    for (int successes = 0; hasFailed; ++successes) {
+    bool has_failed = true;
+    for (int successes = 0; has_failed; ++successes) {
         SCOPED_TRACE("allocation " + std::to_string(successes));
         CountingOutbox outbox;
         ServerCore core({}, outbox);
@@ -44,12 +44,12 @@ TEST(OutOfMemoryCore, WhoWaitsForAnObjectIsAnsweredOrClosed) {
             }
         };
         const auto get = [&](ConnectionId connection, std::uint64_t object) {
-            request(connection, {.objectId = id(object), .payloadLength = 9, .type = RequestType::getObject}, "");
+            request(connection, {.object_id = id(object), .payload_length = 9, .type = RequestType::getObject}, "");
         };
         const auto duplicate = [&](ConnectionId connection, std::uint64_t original, std::uint64_t copy) {
             const ObjectIdMessageBytes message = writeObjectIdMessage(id(original));
             request(connection,
-                    {.objectId = id(copy), .payloadLength = message.size(), .type = RequestType::duplicateObjectId},
+                    {.object_id = id(copy), .payload_length = message.size(), .type = RequestType::duplicateObjectId},
                     {reinterpret_cast<const char*>(message.data()), message.size()});
         };
         for (ConnectionId connection = 0; connection < kConnections; ++connection) {
@@ -60,28 +60,28 @@ TEST(OutOfMemoryCore, WhoWaitsForAnObjectIsAnsweredOrClosed) {
         get(3, 2);
         duplicate(4, 2, 3);
         get(5, 1);
-        core.onFrame(0, ymq::Bytes::copy(writeRequestHeader({.objectId = id(1), .payloadLength = 4})), {});
+        core.onFrame(0, ymq::Bytes::copy(writeRequestHeader({.object_id = id(1), .payload_length = 4})), {});
         const ymq::Bytes content = ymq::Bytes::copy(std::string_view("1234"));
-        bool isStored = true;
+        bool is_stored = true;
         {
             const FailingAllocation failing(successes);
             try {
                 core.onFrame(0, content, {});
             } catch (const std::bad_alloc&) {
-                isStored = false;
+                is_stored = false;
             }
-            hasFailed = failing.hasFailed();
+            has_failed = failing.hasFailed();
         }
         EXPECT_TRUE(core.check());
         // What the failure has left of the chain waits for nothing that exists.
         for (const ConnectionId connection : {1, 2, 5}) {
-            EXPECT_EQ(outbox.answers.at(connection) + (outbox.isClosed.at(connection) ? 1 : 0), isStored ? 1 : 0);
+            EXPECT_EQ(outbox.answers.at(connection) + (outbox.is_closed.at(connection) ? 1 : 0), is_stored ? 1 : 0);
         }
-        const bool isCopied = isStored && !outbox.isClosed[2];
+        const bool is_copied = is_stored && !outbox.is_closed[2];
         for (const ConnectionId connection : {3, 4}) {
-            EXPECT_EQ(outbox.answers.at(connection) + (outbox.isClosed.at(connection) ? 1 : 0), isCopied ? 1 : 0);
+            EXPECT_EQ(outbox.answers.at(connection) + (outbox.is_closed.at(connection) ? 1 : 0), is_copied ? 1 : 0);
         }
-        EXPECT_EQ(outbox.answers[0], isStored ? 1 : 0);
+        EXPECT_EQ(outbox.answers[0], is_stored ? 1 : 0);
     }
 }
 

@@ -62,11 +62,11 @@ public:
         while ((size = ::recv(socket_, memory.data(), memory.size(), MSG_DONTWAIT)) > 0) {
             received.append(memory.data(), static_cast<std::size_t>(size));
         }
-        hasEnded = hasEnded || size == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+        has_ended = has_ended || size == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
     }
 
     std::string received;
-    bool hasEnded = false;
+    bool has_ended = false;
 
 private:
     const int socket_;
@@ -105,8 +105,8 @@ protected:
 TEST_F(OutOfMemoryServer, CostsConnectionsAndNothingElse) {
     for (const std::size_t size : {std::size_t{100}, std::size_t{50'000}}) {
         const std::string content(size, 'x');
-        bool hasFailed = true;
-        for (int successes = 0; hasFailed; ++successes) {
+        bool has_failed = true;
+        for (int successes = 0; has_failed; ++successes) {
             SCOPED_TRACE("allocation " + std::to_string(successes) + " of a turn with frames of " +
                          std::to_string(size));
             std::vector<std::unique_ptr<Peer>> peers;
@@ -121,14 +121,14 @@ TEST_F(OutOfMemoryServer, CostsConnectionsAndNothingElse) {
             {
                 const FailingAllocation failing(successes);
                 EXPECT_NO_THROW(turn());
-                hasFailed = failing.hasFailed();
+                has_failed = failing.hasFailed();
             }
             turn();
             int ended = 0;
             for (const auto& peer : peers) {
                 peer->look();
-                ended += peer->hasEnded ? 1 : 0;
-                EXPECT_TRUE(peer->hasEnded || peer->received == frameOf("server") + frameOf(content));
+                ended += peer->has_ended ? 1 : 0;
+                EXPECT_TRUE(peer->has_ended || peer->received == frameOf("server") + frameOf(content));
             }
             EXPECT_LE(ended, 1);
             EXPECT_EQ(echo_.open, 4 - ended);
@@ -141,8 +141,8 @@ TEST_F(OutOfMemoryServer, CostsConnectionsAndNothingElse) {
 }
 
 TEST_F(OutOfMemoryServer, WhileConnectionsComeAndGoCostsOneAtMost) {
-    bool hasFailed = true;
-    for (int successes = 0; hasFailed; ++successes) {
+    bool has_failed = true;
+    for (int successes = 0; has_failed; ++successes) {
         SCOPED_TRACE("allocation " + std::to_string(successes));
         auto leaving = std::make_unique<Peer>(port_);
         leaving->sendFrame("identity");
@@ -153,12 +153,12 @@ TEST_F(OutOfMemoryServer, WhileConnectionsComeAndGoCostsOneAtMost) {
         {
             const FailingAllocation failing(successes);
             EXPECT_NO_THROW(turn());
-            hasFailed = failing.hasFailed();
+            has_failed = failing.hasFailed();
         }
         turn();
         coming.look();
-        EXPECT_TRUE(coming.hasEnded || coming.received == frameOf("server"));
-        EXPECT_EQ(echo_.open, coming.hasEnded ? 0 : 1);
+        EXPECT_TRUE(coming.has_ended || coming.received == frameOf("server"));
+        EXPECT_EQ(echo_.open, coming.has_ended ? 0 : 1);
         expectServed("content");
     }
 }

@@ -21,27 +21,27 @@ ObjectId id(std::uint64_t owner, std::uint64_t number) { return ObjectId{{owner,
 // Runs a change with each of its allocations failing in turn, each time on something new.
 template <typename Subject, typename Change, typename Check>
 void failEach(const Subject& make, const Change& change, const Check& check) {
-    bool hasFailed = true;
-    for (int successes = 0; hasFailed; ++successes) {
+    bool has_failed = true;
+    for (int successes = 0; has_failed; ++successes) {
         auto subject = make();
-        bool hasThrown = false;
+        bool has_thrown = false;
         {
             const FailingAllocation failing(successes);
             try {
                 change(*subject);
             } catch (const std::bad_alloc&) {
-                hasThrown = true;
+                has_thrown = true;
             }
-            hasFailed = failing.hasFailed();
+            has_failed = failing.hasFailed();
         }
         SCOPED_TRACE("allocation " + std::to_string(successes));
         EXPECT_TRUE(subject->check());
-        check(*subject, hasThrown);
+        check(*subject, has_thrown);
     }
 }
 
 std::unique_ptr<ObjectTable> makeTable() {
-    auto table = std::make_unique<ObjectTable>(ObjectTable::Options{.sharingBoundBytes = kSharingBoundBytes});
+    auto table = std::make_unique<ObjectTable>(ObjectTable::Options{.sharing_bound_bytes = kSharingBoundBytes});
     table->set(id(1, 1), ymq::Bytes::copy(std::string_view("small")));
     table->set(id(1, 2), ymq::Bytes::copy(std::string(100'000, 'x')));
     return table;
@@ -51,10 +51,10 @@ void expectSet(const ObjectId& object, const std::string& content) {
     const std::string before(makeTable()->find(object) == nullptr ? "" : makeTable()->find(object)->view());
     failEach(
         makeTable, [&](ObjectTable& table) { table.set(object, ymq::Bytes::copy(content)); },
-        [&](const ObjectTable& table, bool hasThrown) {
+        [&](const ObjectTable& table, bool has_thrown) {
             const ymq::Bytes* const found = table.find(object);
-            EXPECT_EQ(found == nullptr ? "" : found->view(), hasThrown ? before : content);
-            if (hasThrown) {
+            EXPECT_EQ(found == nullptr ? "" : found->view(), has_thrown ? before : content);
+            if (has_thrown) {
                 EXPECT_EQ(table.totals(), makeTable()->totals());
             }
         });
@@ -77,7 +77,7 @@ TEST(OutOfMemory, ReplacingIsUndone) {
 TEST(OutOfMemory, DuplicateIsUndone) {
     failEach(
         makeTable, [](ObjectTable& table) { table.duplicate(id(1, 1), id(2, 1)); },
-        [](const ObjectTable& table, bool hasThrown) { EXPECT_EQ(table.find(id(2, 1)) == nullptr, hasThrown); });
+        [](const ObjectTable& table, bool has_thrown) { EXPECT_EQ(table.find(id(2, 1)) == nullptr, has_thrown); });
 }
 
 TEST(OutOfMemory, ErasingNeedsNoMemory) {
@@ -87,15 +87,15 @@ TEST(OutOfMemory, ErasingNeedsNoMemory) {
             table.erase(id(1, 2));
             table.eraseOwner(ownerOf(id(1, 1)));
         },
-        [](const ObjectTable& table, bool hasThrown) {
-            EXPECT_FALSE(hasThrown);
+        [](const ObjectTable& table, bool has_thrown) {
+            EXPECT_FALSE(has_thrown);
             EXPECT_EQ(table.totals(), ObjectTable::Totals());
         });
 }
 
 WaitingRequest request(ConnectionId connection, std::uint64_t object) {
     return {.connection = connection,
-            .header = {.objectId = id(0, object), .type = RequestType::getObject},
+            .header = {.object_id = id(0, object), .type = RequestType::getObject},
             .awaited = id(0, object),
             .deadline = Time(milliseconds(object))};
 }
@@ -112,8 +112,8 @@ TEST(OutOfMemory, AddingAWaitingRequestIsUndone) {
     for (const auto& added : {request(1, 1), request(1, 9), request(2, 9)}) {
         failEach(
             makeWaiting, [&](WaitingRequests& waiting) { waiting.add(added); },
-            [](WaitingRequests& waiting, bool hasThrown) {
-                EXPECT_EQ(waiting.size(), hasThrown ? 3U : 4U);
+            [](WaitingRequests& waiting, bool has_thrown) {
+                EXPECT_EQ(waiting.size(), has_thrown ? 3U : 4U);
                 waiting.dropConnection(1);
                 waiting.dropConnection(2);
                 EXPECT_EQ(waiting.size(), 0U);
@@ -122,8 +122,8 @@ TEST(OutOfMemory, AddingAWaitingRequestIsUndone) {
 }
 
 TEST(OutOfMemory, TakingWaitingRequestsNeedsNoMemory) {
-    const auto check = [](const WaitingRequests& waiting, bool hasThrown) {
-        EXPECT_FALSE(hasThrown);
+    const auto check = [](const WaitingRequests& waiting, bool has_thrown) {
+        EXPECT_FALSE(has_thrown);
         EXPECT_EQ(waiting.size(), 2U);
     };
     failEach(
@@ -135,8 +135,8 @@ TEST(OutOfMemory, TakingWaitingRequestsNeedsNoMemory) {
 TEST(OutOfMemory, DroppingAConnectionNeedsNoMemory) {
     failEach(
         makeWaiting, [](WaitingRequests& waiting) { waiting.dropConnection(1); },
-        [](const WaitingRequests& waiting, bool hasThrown) {
-            EXPECT_FALSE(hasThrown);
+        [](const WaitingRequests& waiting, bool has_thrown) {
+            EXPECT_FALSE(has_thrown);
             EXPECT_EQ(waiting.size(), 0U);
         });
 }

@@ -71,12 +71,12 @@ TEST(SealedFiles, CopiesNothingAboveTheLimit) {
 }
 
 // A sealed file of this content that has more memory behind its end.
-ymq::Descriptor fileWithMore(const std::string& content, std::size_t moreBytes) {
+ymq::Descriptor fileWithMore(const std::string& content, std::size_t more_bytes) {
     ymq::Descriptor file(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     EXPECT_EQ(::write(file.get(), content.data(), content.size()), static_cast<ssize_t>(content.size()));
-    EXPECT_EQ(
-        ::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(content.size()), static_cast<off_t>(moreBytes)),
-        0);
+    EXPECT_EQ(::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(content.size()),
+                          static_cast<off_t>(more_bytes)),
+              0);
     EXPECT_EQ(::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
     return file;
 }

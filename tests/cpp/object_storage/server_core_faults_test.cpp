@@ -98,29 +98,29 @@ TEST_F(ServerCoreTest, TooManyWaitingRequestsCloseTheConnection) {
 
 TEST(WaitingLimit, IsOfAllConnectionsTogether) {
     RecordingOutbox outbox;
-    ServerCore core({.waitingLimitPerConnection = 8, .waitingLimit = 10}, outbox);
+    ServerCore core({.waiting_limit_per_connection = 8, .waiting_limit = 10}, outbox);
     for (ConnectionId connection = 1; connection <= 3; ++connection) {
         core.onConnected(connection);
         for (std::uint64_t number = 0; number < 4; ++number) {
-            core.onFrame(connection,
-                         ymq::Bytes::copy(writeRequestHeader({.objectId = id(number), .type = RequestType::getObject})),
-                         {});
+            core.onFrame(
+                connection,
+                ymq::Bytes::copy(writeRequestHeader({.object_id = id(number), .type = RequestType::getObject})), {});
         }
     }
     EXPECT_EQ(outbox.closed.size(), 1U);
     EXPECT_NE(outbox.closed[3].find("more than 10 waiting requests of all"), std::string::npos);
-    EXPECT_EQ(core.gauges().waitingRequests, 8U);
+    EXPECT_EQ(core.gauges().waiting_requests, 8U);
     EXPECT_TRUE(core.check());
 }
 
 TEST(WaitingLimit, IsAShareOfTheMemoryLimit) {
     RecordingOutbox outbox;
     ServerCore::Options options;
-    options.table.memoryLimitBytes = 1'000'000;
+    options.table.memory_limit_bytes = 1'000'000;
     ServerCore core(options, outbox);
     core.onConnected(1);
     for (std::uint64_t number = 0; outbox.closed.empty() && number < 100'000; ++number) {
-        core.onFrame(1, ymq::Bytes::copy(writeRequestHeader({.objectId = id(number), .type = RequestType::getObject})),
+        core.onFrame(1, ymq::Bytes::copy(writeRequestHeader({.object_id = id(number), .type = RequestType::getObject})),
                      {});
     }
     EXPECT_NE(outbox.closed[1].find("more than 8192 waiting requests"), std::string::npos);

@@ -8,8 +8,8 @@ class FullServerCore : public testing::Test {
 protected:
     static ServerCore::Options options() {
         ServerCore::Options result;
-        result.table.memoryLimitBytes = 2 * ObjectTable::kBytesPerId + 10;
-        result.droppablePayloadBytes = 50;
+        result.table.memory_limit_bytes = 2 * ObjectTable::kBytesPerId + 10;
+        result.droppable_payload_bytes = 50;
         return result;
     }
     void SetUp() override {
@@ -18,19 +18,19 @@ protected:
     }
     void set(std::uint64_t object, std::string_view content) {
         core_.onFrame(
-            1, ymq::Bytes::copy(writeRequestHeader({.objectId = id(object), .payloadLength = content.size()})), {});
+            1, ymq::Bytes::copy(writeRequestHeader({.object_id = id(object), .payload_length = content.size()})), {});
         core_.onFrame(1, ymq::Bytes::copy(content), {});
     }
     void get(std::uint64_t object) {
         core_.onFrame(1,
                       ymq::Bytes::copy(writeRequestHeader(
-                          {.objectId = id(object), .payloadLength = kAll, .type = RequestType::getObject})),
+                          {.object_id = id(object), .payload_length = kAll, .type = RequestType::getObject})),
                       {});
     }
     void duplicate(std::uint64_t original, std::uint64_t copy) {
         core_.onFrame(1,
-                      ymq::Bytes::copy(writeRequestHeader({.objectId = id(copy),
-                                                           .payloadLength = kObjectIdMessageBytes,
+                      ymq::Bytes::copy(writeRequestHeader({.object_id = id(copy),
+                                                           .payload_length = kObjectIdMessageBytes,
                                                            .type = RequestType::duplicateObjectId})),
                       {});
         core_.onFrame(1, ymq::Bytes::copy(writeObjectIdMessage(id(original))), {});
@@ -67,14 +67,14 @@ TEST_F(FullServerCore, WaitingDuplicateIsAnsweredWithStorageFull) {
 }
 
 TEST_F(FullServerCore, SetThatCanNeverFitIsAnsweredAndItsPayloadNotTaken) {
-    core_.onFrame(1, ymq::Bytes::copy(writeRequestHeader({.payloadLength = 1'000'000})), {});
+    core_.onFrame(1, ymq::Bytes::copy(writeRequestHeader({.payload_length = 1'000'000})), {});
     EXPECT_EQ(lastType(), ResponseType::storageFull);
-    EXPECT_NE(outbox_.closedAfterAnswers.at(1).find("memory limit"), std::string::npos);
+    EXPECT_NE(outbox_.closed_after_answers.at(1).find("memory limit"), std::string::npos);
     EXPECT_EQ(core_.gauges().connections, 1U);
 }
 
 TEST_F(FullServerCore, WholeSetWhosePayloadWasNotTakenIsAnswered) {
-    const auto header = ymq::Bytes::copy(writeRequestHeader({.payloadLength = 1'000'000}));
+    const auto header = ymq::Bytes::copy(writeRequestHeader({.payload_length = 1'000'000}));
     core_.onRequest(1, header, ymq::Bytes(), {});
     EXPECT_EQ(lastType(), ResponseType::storageFull);
     EXPECT_TRUE(outbox_.closed.empty());
@@ -84,7 +84,7 @@ TEST_F(FullServerCore, SmallPayloadIsReceivedBeforeItIsRefused) {
     set(1, "123");
     set(2, std::string(50, 'x'));
     EXPECT_EQ(lastType(), ResponseType::storageFull);
-    EXPECT_TRUE(outbox_.closedAfterAnswers.empty());
+    EXPECT_TRUE(outbox_.closed_after_answers.empty());
     get(1);
     EXPECT_EQ(lastType(), ResponseType::getOk);
 }
@@ -100,7 +100,7 @@ protected:
     void TearDown() override { EXPECT_TRUE(core_.check()); }
 
     void announce(ConnectionId connection, std::uint64_t length) {
-        core_.onFrame(connection, ymq::Bytes::copy(writeRequestHeader({.objectId = id(9), .payloadLength = length})),
+        core_.onFrame(connection, ymq::Bytes::copy(writeRequestHeader({.object_id = id(9), .payload_length = length})),
                       now_);
     }
     void send(ConnectionId connection, std::size_t length) {
@@ -203,7 +203,7 @@ protected:
     Unread() : core_{options(), outbox_} {}
     static ServerCore::Options options() {
         ServerCore::Options result;
-        result.table.memoryLimitBytes = kSizeBytes * 3 / 2;
+        result.table.memory_limit_bytes = kSizeBytes * 3 / 2;
         return result;
     }
     void SetUp() override {
@@ -213,9 +213,9 @@ protected:
     }
     void TearDown() override { EXPECT_TRUE(core_.check()); }
     void request(ConnectionId connection, RequestType type, std::uint64_t length, const std::string& payload = "") {
-        core_.onFrame(connection,
-                      ymq::Bytes::copy(writeRequestHeader({.objectId = id(1), .payloadLength = length, .type = type})),
-                      now_);
+        core_.onFrame(
+            connection,
+            ymq::Bytes::copy(writeRequestHeader({.object_id = id(1), .payload_length = length, .type = type})), now_);
         if (!payload.empty()) {
             core_.onFrame(connection, ymq::Bytes::copy(payload), now_);
         }
@@ -258,7 +258,7 @@ TEST_F(Unread, AnswersGiveWayWhenTheirRoomIsNeeded) {
 
 TEST_F(Unread, WholeSetIsRefusedUntilAnswersHaveGivenWay) {
     const auto set = [this] {
-        core_.onRequest(4, ymq::Bytes::copy(writeRequestHeader({.objectId = id(5), .payloadLength = 3})),
+        core_.onRequest(4, ymq::Bytes::copy(writeRequestHeader({.object_id = id(5), .payload_length = 3})),
                         ymq::Bytes::copy(std::string_view("abc")), now_);
         return lastType();
     };

@@ -20,8 +20,8 @@ public:
     void answer(ConnectionId connection, const HeaderBytes& header, const ymq::Bytes& payload) override {
         const auto response = readResponseHeader(header);
         ASSERT_TRUE(response);
-        EXPECT_EQ(response->payloadLength, payload.size());
-        EXPECT_EQ(open.erase({connection, response->responseId}), 1U) << "answered twice, or never asked";
+        EXPECT_EQ(response->payload_length, payload.size());
+        EXPECT_EQ(open.erase({connection, response->response_id}), 1U) << "answered twice, or never asked";
     }
     void close(ConnectionId connection, const std::string& reason) override {
         EXPECT_FALSE(reason.empty());
@@ -55,12 +55,12 @@ public:
             leave(connection);
         }
         EXPECT_EQ(core_.gauges().connections, 0U);
-        EXPECT_EQ(core_.gauges().waitingRequests, 0U);
+        EXPECT_EQ(core_.gauges().waiting_requests, 0U);
         EXPECT_EQ(core_.nextDeadline(), std::nullopt);
-        EXPECT_LE(core_.gauges().totals.contentBytes, options().table.memoryLimitBytes);
+        EXPECT_LE(core_.gauges().totals.content_bytes, options().table.memory_limit_bytes);
         // Room that was taken by half-received payloads has been given back.
         core_.onConnected(100);
-        core_.onFrame(100, bytes(writeRequestHeader({.objectId = {{99, 0, 0, 0}}, .payloadLength = 1500})), now_);
+        core_.onFrame(100, bytes(writeRequestHeader({.object_id = {{99, 0, 0, 0}}, .payload_length = 1500})), now_);
         EXPECT_FALSE(outbox_.closed.contains(100));
         EXPECT_TRUE(outbox_.held.empty());
     }
@@ -68,10 +68,10 @@ public:
 private:
     static ServerCore::Options options() {
         ServerCore::Options result;
-        result.table.memoryLimitBytes = 3000;
-        result.table.sharingBoundBytes = 20;
-        result.droppablePayloadBytes = 100;
-        result.waitingLimitPerConnection = 40;
+        result.table.memory_limit_bytes = 3000;
+        result.table.sharing_bound_bytes = 20;
+        result.droppable_payload_bytes = 100;
+        result.waiting_limit_per_connection = 40;
         return result;
     }
     template <typename Content>
@@ -100,22 +100,24 @@ private:
 
     void request(ConnectionId connection) {
         const auto type = static_cast<RequestType>(pick(6));
-        RequestHeader header{.objectId = {{pick(2), 0, type == RequestType::deleteOwner ? 0 : pick(4), 0}},
-                             .requestId = nextRequestId_++,
+        RequestHeader header{.object_id = {{pick(2), 0, type == RequestType::deleteOwner ? 0 : pick(4), 0}},
+                             .request_id = next_request_id_++,
                              .type = type,
-                             .timeoutMilliseconds = static_cast<std::uint32_t>(pick(3) * 20)};
-        const bool isSet = type == RequestType::setObject;
-        const bool isDuplicate = type == RequestType::duplicateObjectId;
-        header.payloadLength = isSet ? pick(pick(4) == 0 ? 2000 : 30) : isDuplicate ? kObjectIdMessageBytes : pick(50);
-        outbox_.open.emplace(connection, header.requestId);
+                             .timeout_milliseconds = static_cast<std::uint32_t>(pick(3) * 20)};
+        const bool is_set = type == RequestType::setObject;
+        const bool is_duplicate = type == RequestType::duplicateObjectId;
+        header.payload_length = is_set         ? pick(pick(4) == 0 ? 2000 : 30)
+                                : is_duplicate ? kObjectIdMessageBytes
+                                               : pick(50);
+        outbox_.open.emplace(connection, header.request_id);
         core_.onFrame(connection, bytes(writeRequestHeader(header)), now_);
         if (outbox_.closed.contains(connection) || outbox_.held.contains(connection) || pick(40) == 0) {
             return;  // half a request: whatever comes next is taken for its payload
         }
-        if (isSet) {
-            const std::string content(header.payloadLength, static_cast<char>('a' + pick(3)));
+        if (is_set) {
+            const std::string content(header.payload_length, static_cast<char>('a' + pick(3)));
             core_.onFrame(connection, bytes(std::string_view(content)), now_);
-        } else if (isDuplicate) {
+        } else if (is_duplicate) {
             core_.onFrame(connection, bytes(writeObjectIdMessage({{pick(2), 0, pick(4), 0}})), now_);
         }
     }
@@ -140,7 +142,7 @@ private:
     ServerCore core_;
     Time now_{};
     std::set<ConnectionId> connected_;
-    std::uint64_t nextRequestId_ = 0;
+    std::uint64_t next_request_id_ = 0;
 };
 
 TEST(ServerCoreRandom, TablesAgreeWhateverPeersDo) {

@@ -60,16 +60,16 @@ TEST_F(ServerCoreTest, LargeContentsAreFreedWhenThereIsNothingElseToDo) {
         static void note(void* flag) noexcept { *static_cast<bool*>(flag) = true; }
     };
     const std::string large(100'000, 'x');
-    bool isFreed = false;
+    bool is_freed = false;
     header(1, RequestType::setObject, 7, large.size(), 0);
-    core_.onFrame(1, ymq::Bytes::external(large.data(), large.size(), &Freed::note, &isFreed), now_);
+    core_.onFrame(1, ymq::Bytes::external(large.data(), large.size(), &Freed::note, &is_freed), now_);
     EXPECT_FALSE(core_.hasIdleWork());
     erase(1, 7);
     EXPECT_TRUE(core_.hasIdleWork());
-    EXPECT_FALSE(isFreed);
-    EXPECT_EQ(core_.gauges().totals.contentBytes, 0U);
+    EXPECT_FALSE(is_freed);
+    EXPECT_EQ(core_.gauges().totals.content_bytes, 0U);
     core_.onIdle();
-    EXPECT_TRUE(isFreed);
+    EXPECT_TRUE(is_freed);
     EXPECT_FALSE(core_.hasIdleWork());
 }
 
@@ -96,25 +96,25 @@ TEST_F(ServerCoreTest, RequestsAnswersBytesAndRefusalsAreCounted) {
     const ServerCore::Counts counts = core_.gauges().counts;
     EXPECT_EQ(counts.requests, (std::array<std::uint64_t, kRequestTypes>{1, 3, 2, 0, 0, 0}));
     EXPECT_EQ(counts.answers, (std::array<std::uint64_t, kResponseTypes>{1, 2, 1, 1, 0, 0, 0, 0, 0}));
-    EXPECT_EQ(counts.storedBytes, 7U);
-    EXPECT_EQ(counts.answeredBytes, 10U);
-    EXPECT_EQ(counts.refusedConnections, 2U);
-    EXPECT_TRUE(core_.gauges().isServing);
-    EXPECT_FALSE(ServerCore::Gauges().isServing);
+    EXPECT_EQ(counts.stored_bytes, 7U);
+    EXPECT_EQ(counts.answered_bytes, 10U);
+    EXPECT_EQ(counts.refused_connections, 2U);
+    EXPECT_TRUE(core_.gauges().is_serving);
+    EXPECT_FALSE(ServerCore::Gauges().is_serving);
 }
 
 TEST_F(ServerCoreTest, DeleteOwnerTakesEveryObjectOfTheOwner) {
-    const auto frameOf = [](RequestType type, const ObjectId& object, std::uint64_t requestId) {
-        return writeRequestHeader({.objectId = object, .requestId = requestId, .type = type});
+    const auto frame_of = [](RequestType type, const ObjectId& object, std::uint64_t request_id) {
+        return writeRequestHeader({.object_id = object, .request_id = request_id, .type = type});
     };
     const ObjectId owner{{7, 1, 0, 0}};
     set(1, 7, "payload");
     set(1, 8, "of another owner");
-    frame(1, frameOf(RequestType::setObject, {{7, 1, 9, 9}}, 0));
+    frame(1, frame_of(RequestType::setObject, {{7, 1, 9, 9}}, 0));
     frame(1, "");
     takeAnswers();
-    frame(2, frameOf(RequestType::deleteOwner, owner, 1));
-    frame(2, frameOf(RequestType::deleteOwner, owner, 2));
+    frame(2, frame_of(RequestType::deleteOwner, owner, 1));
+    frame(2, frame_of(RequestType::deleteOwner, owner, 2));
     expectAnswers({{2, ResponseType::deleteOk, owner, 1, ""}, {2, ResponseType::deleteNotExists, owner, 2, ""}});
     EXPECT_EQ(info(1), (std::vector<std::uint64_t>{1, 1, 16}));
 }
@@ -144,12 +144,12 @@ TEST_F(ServerCoreTest, SetReleasesADuplicateAndWhatWaitsForTheCopy) {
     get(1, 8, 1);
     duplicate(3, 7, 8, 2);
     EXPECT_TRUE(takeAnswers().empty());
-    EXPECT_EQ(core_.gauges().waitingRequests, 2U);
+    EXPECT_EQ(core_.gauges().waiting_requests, 2U);
     set(2, 7, "payload", 3);
     expectAnswers({{3, ResponseType::duplicateOk, id(8), 2, ""},
                    {1, ResponseType::getOk, id(8), 1, "payload"},
                    {2, ResponseType::setOk, id(7), 3, ""}});
-    EXPECT_EQ(core_.gauges().waitingRequests, 0U);
+    EXPECT_EQ(core_.gauges().waiting_requests, 0U);
 }
 
 TEST_F(ServerCoreTest, WaitingRequestsAreReleasedDepthFirstInTheOrderOfArrival) {
@@ -179,23 +179,23 @@ TEST_F(ServerCoreTest, ImmediateDuplicateReleasesBeforeItsOwnAnswer) {
 
 TEST_F(ServerCoreTest, ChainOfCopiesDoesNotGrowTheCallStack) {
     constexpr std::uint64_t kLength = 200'000;
-    ServerCore core({.waitingLimitPerConnection = kLength}, outbox_);
+    ServerCore core({.waiting_limit_per_connection = kLength}, outbox_);
     core.onConnected(1);
     for (std::uint64_t number = 0; number < kLength; ++number) {
         core.onFrame(1,
-                     ymq::Bytes::copy(writeRequestHeader({.objectId = id(number + 1),
-                                                          .payloadLength = kObjectIdMessageBytes,
-                                                          .requestId = number,
+                     ymq::Bytes::copy(writeRequestHeader({.object_id = id(number + 1),
+                                                          .payload_length = kObjectIdMessageBytes,
+                                                          .request_id = number,
                                                           .type = RequestType::duplicateObjectId})),
                      now_);
         core.onFrame(1, ymq::Bytes::copy(writeObjectIdMessage(id(number))), now_);
     }
-    EXPECT_EQ(core.gauges().waitingRequests, kLength);
-    core.onFrame(1, ymq::Bytes::copy(writeRequestHeader({.objectId = id(0), .payloadLength = 1})), now_);
+    EXPECT_EQ(core.gauges().waiting_requests, kLength);
+    core.onFrame(1, ymq::Bytes::copy(writeRequestHeader({.object_id = id(0), .payload_length = 1})), now_);
     core.onFrame(1, ymq::Bytes::copy(std::string_view("x")), now_);
     EXPECT_EQ(takeAnswers().size(), kLength + 1);
     EXPECT_EQ(core.gauges().totals, (ObjectTable::Totals{kLength + 1, 1, 1}));
-    EXPECT_EQ(core.gauges().waitingRequests, 0U);
+    EXPECT_EQ(core.gauges().waiting_requests, 0U);
 }
 
 TEST_F(ServerCoreTest, CircleOfCopiesEnds) {
@@ -234,7 +234,7 @@ TEST_F(ServerCoreTest, ClosedConnectionTakesItsWaitingRequestsAlong) {
     get(1, 7, 1);
     get(3, 7, 2);
     core_.onClosed(1);
-    EXPECT_EQ(core_.gauges().waitingRequests, 1U);
+    EXPECT_EQ(core_.gauges().waiting_requests, 1U);
     set(2, 7, "payload", 3);
     expectAnswers({{3, ResponseType::getOk, id(7), 2, "payload"}, {2, ResponseType::setOk, id(7), 3, ""}});
 }
@@ -293,12 +293,12 @@ TEST_F(ServerCoreTest, WaitingEndsAtTheDeadlineOfTheRequest) {
 }
 
 TEST_F(ServerCoreTest, DefaultTimeoutAppliesToRequestsWithoutOne) {
-    ServerCore core({.defaultTimeout = milliseconds(50)}, outbox_);
+    ServerCore core({.default_timeout = milliseconds(50)}, outbox_);
     core.onConnected(1);
-    core.onFrame(1, ymq::Bytes::copy(writeRequestHeader({.requestId = 1, .type = RequestType::getObject})), now_);
+    core.onFrame(1, ymq::Bytes::copy(writeRequestHeader({.request_id = 1, .type = RequestType::getObject})), now_);
     core.onFrame(1,
                  ymq::Bytes::copy(
-                     writeRequestHeader({.requestId = 2, .type = RequestType::getObject, .timeoutMilliseconds = 80})),
+                     writeRequestHeader({.request_id = 2, .type = RequestType::getObject, .timeout_milliseconds = 80})),
                  now_);
     EXPECT_EQ(core.nextDeadline(), now_ + milliseconds(50));
     core.onTime(now_ + milliseconds(60));

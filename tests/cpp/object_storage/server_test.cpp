@@ -55,15 +55,15 @@ public:
     }
 
     void set(std::uint64_t object, std::string_view content) {
-        request({.objectId = id(object), .payloadLength = content.size()});
+        request({.object_id = id(object), .payload_length = content.size()});
         sendFrame(content);
     }
 
-    void get(std::uint64_t object, std::uint32_t timeoutMilliseconds = 0) {
-        request({.objectId = id(object),
-                 .payloadLength = kAll,
+    void get(std::uint64_t object, std::uint32_t timeout_milliseconds = 0) {
+        request({.object_id = id(object),
+                 .payload_length = kAll,
                  .type = RequestType::getObject,
-                 .timeoutMilliseconds = timeoutMilliseconds});
+                 .timeout_milliseconds = timeout_milliseconds});
     }
 
     // Returns the header and stores the payload; nothing when the server has closed the connection.
@@ -74,7 +74,7 @@ public:
         }
         const auto header = readResponseHeader(std::as_bytes(std::span(*bytes)));
         EXPECT_TRUE(header);
-        payload = header && header->payloadLength > 0 ? readFrame().value_or("") : "";
+        payload = header && header->payload_length > 0 ? readFrame().value_or("") : "";
         return header;
     }
 
@@ -105,9 +105,10 @@ private:
 
 class ServerTest : public testing::Test {
 protected:
-    void start(const ServerCore::Options& core = {}, std::uint64_t outboundBoundBytes = 1U << 20U) {
+    void start(const ServerCore::Options& core = {}, std::uint64_t outbound_bound_bytes = 1U << 20U) {
         server_ = std::make_unique<Server>(
-            Server::Options{.address = {.host = "127.0.0.1"}, .core = core, .outboundBoundBytes = outboundBoundBytes},
+            Server::Options{
+                .address = {.host = "127.0.0.1"}, .core = core, .outbound_bound_bytes = outbound_bound_bytes},
             std::make_shared<const Logger>(LogLevel::critical, "", std::vector<std::string>()));
         thread_ = std::thread([this] { server_->run(); });
     }
@@ -171,7 +172,7 @@ TEST_F(ServerTest, WaitingGetEndsAtItsDeadlineOrWithTheObject) {
     setter.set(2, "content");
     EXPECT_EQ(setter.answerType(), ResponseType::setOk);
     EXPECT_EQ(waiting.answerType(), ResponseType::getOk);
-    EXPECT_EQ(server_->gauges().waitingRequests, 0U);
+    EXPECT_EQ(server_->gauges().waiting_requests, 0U);
 }
 
 TEST_F(ServerTest, SlowReaderGetsEverythingInTheEnd) {
@@ -203,29 +204,29 @@ TEST_F(ServerTest, PeersThatLeaveWithAnswersUnsentLeaveNothing) {
         leaver.get(99);
     }
     waitForConnections(1);
-    EXPECT_EQ(server_->gauges().waitingRequests, 0U);
+    EXPECT_EQ(server_->gauges().waiting_requests, 0U);
 }
 
 TEST_F(ServerTest, SetBeyondTheMemoryLimitIsAnsweredThenClosed) {
     ServerCore::Options core;
-    core.table.memoryLimitBytes = 1000;
+    core.table.memory_limit_bytes = 1000;
     start(core);
     Client client(port());
-    client.request({.objectId = id(1), .payloadLength = 10'000'000});
+    client.request({.object_id = id(1), .payload_length = 10'000'000});
     EXPECT_EQ(client.answerType(), ResponseType::storageFull);
     EXPECT_FALSE(client.answer());
 }
 
 TEST_F(ServerTest, StopsWithUnsentAnswersAndAnEndingConnection) {
     ServerCore::Options core;
-    core.table.memoryLimitBytes = 100'000'000;
+    core.table.memory_limit_bytes = 100'000'000;
     start(core);
     Client slow(port());
     Client ending(port());
     slow.set(1, std::string(20'000'000, 'x'));
     EXPECT_EQ(slow.answerType(), ResponseType::setOk);
     slow.get(1);
-    ending.request({.objectId = id(2), .payloadLength = 200'000'000});
+    ending.request({.object_id = id(2), .payload_length = 200'000'000});
     EXPECT_EQ(ending.answerType(), ResponseType::storageFull);
     const auto start = std::chrono::steady_clock::now();
     server_->shutdown();

@@ -11,10 +11,10 @@ using std::chrono::milliseconds;
 
 ObjectId id(std::uint64_t number) { return ObjectId{{number, 0, 0, 0}}; }
 
-WaitingRequest request(ConnectionId connection, std::uint64_t object, std::uint64_t requestId,
+WaitingRequest request(ConnectionId connection, std::uint64_t object, std::uint64_t request_id,
                        std::optional<Time> deadline = std::nullopt) {
     return {.connection = connection,
-            .header = {.objectId = id(object), .requestId = requestId, .type = RequestType::getObject},
+            .header = {.object_id = id(object), .request_id = request_id, .type = RequestType::getObject},
             .awaited = id(object),
             .deadline = deadline};
 }
@@ -23,10 +23,10 @@ using Numbers = std::vector<std::uint64_t>;
 
 // Takes all that there are, and returns the numbers of the requests.
 template <typename Take>
-Numbers takeAll(const Take& takeNext) {
+Numbers takeAll(const Take& take_next) {
     Numbers numbers;
-    while (const std::optional<WaitingRequest> taken = takeNext()) {
-        numbers.push_back(taken->header.requestId);
+    while (const std::optional<WaitingRequest> taken = take_next()) {
+        numbers.push_back(taken->header.request_id);
     }
     return numbers;
 }

@@ -154,7 +154,7 @@ TEST(TaskGate, EveryNumberIsStartedOrRevokedNeverBothBetweenTwoProcesses) {
         ::mmap(nullptr, kWords * sizeof(std::uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(memory, MAP_FAILED);
     auto* started = static_cast<std::uint64_t*>(memory);
-    std::uint64_t& fedCount = started[kNumbers];
+    std::uint64_t& fed_count = started[kNumbers];
     TaskGate agent = TaskGate::create(kSlots);
 
     const pid_t child = ::fork();
@@ -163,7 +163,7 @@ TEST(TaskGate, EveryNumberIsStartedOrRevokedNeverBothBetweenTwoProcesses) {
         ::alarm(60);
         TaskGate processor = TaskGate::attach(agent.descriptor());
         for (std::uint64_t number = 0; number < kNumbers; ++number) {
-            while (std::atomic_ref(fedCount).load() <= number) ::usleep(0);
+            while (std::atomic_ref(fed_count).load() <= number) ::usleep(0);
             if (!processor.tryStart(number)) continue;
             std::atomic_ref(started[number]).store(1);
             processor.finish(number);
@@ -171,8 +171,8 @@ TEST(TaskGate, EveryNumberIsStartedOrRevokedNeverBothBetweenTwoProcesses) {
         ::_exit(0);
     }
 
-    std::uint64_t revokedCount = 0;
-    std::uint64_t startedCount = 0;
+    std::uint64_t revoked_count = 0;
+    std::uint64_t started_count = 0;
     const auto settle = [&](std::uint64_t number) {  // frees the slot of a finished task; returns whether it is free
         agent.release(number);
         return agent.state(number) == SlotState::free;
@@ -181,17 +181,17 @@ TEST(TaskGate, EveryNumberIsStartedOrRevokedNeverBothBetweenTwoProcesses) {
         if (number >= kSlots)
             while (!settle(number - kSlots)) ::usleep(0);
         ASSERT_TRUE(agent.feed(number));
-        std::atomic_ref(fedCount).store(number + 1);
+        std::atomic_ref(fed_count).store(number + 1);
         if (number % 2 == 0 || number < 4) continue;
         // An older number races with the processor, which is somewhere between it and the newest one.
-        if (agent.revoke(number - 2 * (number % 3 == 0))) ++revokedCount;
+        if (agent.revoke(number - 2 * (number % 3 == 0))) ++revoked_count;
     }
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    for (std::uint64_t number = 0; number < kNumbers; ++number) startedCount += started[number];
-    EXPECT_EQ(startedCount + revokedCount, kNumbers);
-    EXPECT_GT(startedCount, 0U);
-    EXPECT_GT(revokedCount, 0U);
+    for (std::uint64_t number = 0; number < kNumbers; ++number) started_count += started[number];
+    EXPECT_EQ(started_count + revoked_count, kNumbers);
+    EXPECT_GT(started_count, 0U);
+    EXPECT_GT(revoked_count, 0U);
     ::munmap(memory, kWords * sizeof(std::uint64_t));
 }
