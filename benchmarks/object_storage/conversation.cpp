@@ -42,36 +42,36 @@ std::string responseHeader(ResponseType type, std::uint64_t length) {
 
 }  // namespace
 
-Conversation storageConversation(Operation operation, std::size_t sizeBytes) {
-    Conversation conversation{.greeting = frame("load generator"), .isGreeted = true};
+Conversation storageConversation(Operation operation, std::size_t size_bytes) {
+    Conversation conversation{.greeting = frame("load generator"), .is_greeted = true};
     if (operation == Operation::set) {
-        conversation.request = frame(requestHeader(RequestType::setObject, sizeBytes));
-        conversation.counterOffset = conversation.request.size() + sizeof(std::uint64_t);
-        conversation.request += frame(std::string(sizeBytes, kFill));
-        conversation.answerPrefix = frame(responseHeader(ResponseType::setOk, 0));
-        conversation.answerBytes = conversation.answerPrefix.size();
+        conversation.request = frame(requestHeader(RequestType::setObject, size_bytes));
+        conversation.counter_offset = conversation.request.size() + sizeof(std::uint64_t);
+        conversation.request += frame(std::string(size_bytes, kFill));
+        conversation.answer_prefix = frame(responseHeader(ResponseType::setOk, 0));
+        conversation.answer_bytes = conversation.answer_prefix.size();
     } else {
         conversation.request = frame(requestHeader(RequestType::getObject, UINT64_MAX));
-        conversation.answerPrefix = frame(responseHeader(ResponseType::getOk, sizeBytes));
-        conversation.answerBytes = conversation.answerPrefix.size() + sizeof(std::uint64_t) + sizeBytes;
+        conversation.answer_prefix = frame(responseHeader(ResponseType::getOk, size_bytes));
+        conversation.answer_bytes = conversation.answer_prefix.size() + sizeof(std::uint64_t) + size_bytes;
     }
     return conversation;
 }
 
-Conversation redisConversation(Operation operation, std::size_t sizeBytes) {
+Conversation redisConversation(Operation operation, std::size_t size_bytes) {
     Conversation conversation;
     std::string length("$");
-    length.append(std::to_string(sizeBytes)).append("\r\n");
+    length.append(std::to_string(size_bytes)).append("\r\n");
     if (operation == Operation::set) {
         conversation.request = "*3\r\n$3\r\nSET\r\n$6\r\nobject\r\n" + length;
-        conversation.counterOffset = conversation.request.size();
-        conversation.request += std::string(sizeBytes, kFill) + "\r\n";
-        conversation.answerPrefix = "+OK\r\n";
-        conversation.answerBytes = conversation.answerPrefix.size();
+        conversation.counter_offset = conversation.request.size();
+        conversation.request += std::string(size_bytes, kFill) + "\r\n";
+        conversation.answer_prefix = "+OK\r\n";
+        conversation.answer_bytes = conversation.answer_prefix.size();
     } else {
         conversation.request = "*2\r\n$3\r\nGET\r\n$6\r\nobject\r\n";
-        conversation.answerPrefix = length;
-        conversation.answerBytes = length.size() + sizeBytes + 2;
+        conversation.answer_prefix = length;
+        conversation.answer_bytes = length.size() + size_bytes + 2;
     }
     return conversation;
 }

@@ -13,19 +13,19 @@ enum class Operation { set, get };
 struct Conversation {
     // Sent once, before the first request; the length of what the server says meanwhile is read from its first bytes.
     std::string greeting{};
-    bool isGreeted = false;
+    bool is_greeted = false;
     std::string request{};
     // Where the request holds eight bytes that are different each time, so that no content is stored twice; 0 if
     // nowhere.
-    std::size_t counterOffset = 0;
-    std::size_t answerBytes = 0;
-    std::string answerPrefix{};
+    std::size_t counter_offset = 0;
+    std::size_t answer_bytes = 0;
+    std::string answer_prefix{};
 };
 
 // Objects of one id, in the plain framing of our storage.
-Conversation storageConversation(Operation operation, std::size_t sizeBytes);
+Conversation storageConversation(Operation operation, std::size_t size_bytes);
 
 // Values of one key, in the protocol of Redis.
-Conversation redisConversation(Operation operation, std::size_t sizeBytes);
+Conversation redisConversation(Operation operation, std::size_t size_bytes);
 
 }  // namespace scaler::benchmarks

@@ -60,7 +60,7 @@ public:
         : socket_(::socket(AF_INET, SOCK_STREAM, 0)),
           conversation_(conversation),
           request_(conversation.request),
-          prefix_(conversation.answerPrefix.size(), '\0') {
+          prefix_(conversation.answer_prefix.size(), '\0') {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(port);
@@ -77,8 +77,8 @@ public:
     int descriptor() const noexcept { return socket_.get(); }
 
     void begin(std::uint64_t number) {
-        if (conversation_.counterOffset != 0) {
-            std::memcpy(request_.data() + conversation_.counterOffset, &number, sizeof(number));
+        if (conversation_.counter_offset != 0) {
+            std::memcpy(request_.data() + conversation_.counter_offset, &number, sizeof(number));
         }
         start_ = Clock::now();
         written_ = 0;
@@ -106,8 +106,8 @@ public:
 
     // Reads what is there, and returns whether the answer is complete.
     bool read(std::vector<char>& buffer) {
-        while (received_ < conversation_.answerBytes) {
-            const std::size_t wanted = std::min(buffer.size(), conversation_.answerBytes - received_);
+        while (received_ < conversation_.answer_bytes) {
+            const std::size_t wanted = std::min(buffer.size(), conversation_.answer_bytes - received_);
             const ssize_t got = ::recv(descriptor(), buffer.data(), wanted, 0);
             if (got < 0 && errno == EAGAIN) {
                 return false;
@@ -117,7 +117,7 @@ public:
             }
             keepPrefix(buffer.data(), static_cast<std::size_t>(got));
         }
-        if (prefix_ != conversation_.answerPrefix) {
+        if (prefix_ != conversation_.answer_prefix) {
             throw std::runtime_error("the server answered something else than expected");
         }
         return true;
@@ -129,7 +129,7 @@ public:
 
 private:
     void greet() {
-        if (!conversation_.isGreeted) {
+        if (!conversation_.is_greeted) {
             return;
         }
         std::uint64_t length = 0;
@@ -166,7 +166,7 @@ public:
             connections_.push_back(std::make_unique<Connection>(port, conversation));
             watch(*connections_.back(), EPOLL_CTL_ADD);
         }
-        result_.latenciesNanoseconds.reserve(requests);
+        result_.latencies_nanoseconds.reserve(requests);
     }
 
     LoadResult run() {
@@ -174,7 +174,7 @@ public:
         for (const std::unique_ptr<Connection>& connection : connections_) {
             next(*connection);
         }
-        while (result_.latenciesNanoseconds.size() < requests_) {
+        while (result_.latencies_nanoseconds.size() < requests_) {
             wait();
         }
         result_.seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -214,7 +214,7 @@ private:
                 watch(connection, EPOLL_CTL_MOD);
             }
             if (connection.isWritten() && connection.read(buffer_)) {
-                result_.latenciesNanoseconds.push_back(connection.elapsedNanoseconds());
+                result_.latencies_nanoseconds.push_back(connection.elapsedNanoseconds());
                 next(connection);
             }
         }

@@ -12,7 +12,7 @@ namespace scaler::benchmarks {
 struct LoadResult {
     double seconds = 0;
     // One for each request, in no order.
-    std::vector<std::int64_t> latenciesNanoseconds{};
+    std::vector<std::int64_t> latencies_nanoseconds{};
 };
 
 // Sends that many requests over that many connections to a port of this machine. Throws std::runtime_error when the

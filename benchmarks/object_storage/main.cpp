@@ -34,14 +34,14 @@ void run(std::span<const char* const> arguments) {
     const std::string_view protocol = arguments[0];
     const Operation operation = arguments[1] == std::string_view("set") ? Operation::set : Operation::get;
     const auto port = number<std::uint16_t>(arguments[2]);
-    const auto sizeBytes = std::max(number<std::size_t>(arguments[3]), sizeof(std::uint64_t));
+    const auto size_bytes = std::max(number<std::size_t>(arguments[3]), sizeof(std::uint64_t));
     const auto make =
         protocol == "redis" ? scaler::benchmarks::redisConversation : scaler::benchmarks::storageConversation;
-    scaler::benchmarks::runLoad(port, make(Operation::set, sizeBytes), 1, 1);  // there is something to get
-    const Conversation conversation = make(operation, sizeBytes);
+    scaler::benchmarks::runLoad(port, make(Operation::set, size_bytes), 1, 1);  // there is something to get
+    const Conversation conversation = make(operation, size_bytes);
     LoadResult result = scaler::benchmarks::runLoad(port, conversation, number<std::size_t>(arguments[4]),
                                                     number<std::size_t>(arguments[5]));
-    std::vector<std::int64_t>& latencies = result.latenciesNanoseconds;
+    std::vector<std::int64_t>& latencies = result.latencies_nanoseconds;
     std::sort(latencies.begin(), latencies.end());
     const auto microseconds = [&](std::size_t percent) {
         return static_cast<double>(latencies[(latencies.size() - 1) * percent / 100]) / 1000.0;
