@@ -50,6 +50,7 @@ missing_packages() {
         have git || echo git
         have sudo || echo sudo
         have clang-format-14 || echo clang-format-14
+        have clang-tidy-19 || echo clang-tidy-19
         have shellcheck || echo shellcheck
         have ccache || echo ccache
         have gdb || echo gdb
