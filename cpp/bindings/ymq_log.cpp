@@ -12,28 +12,29 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <utility>
+
+#include "ymq/line_budget.h"
 
 namespace scaler::bindings {
 
 namespace {
 
-constexpr int kLinesPerSecond = 10;
 constexpr int kStandardError = 2;
 
-struct Budget {
+struct Lines {
     std::mutex mutex;
     int descriptor{-1};
-    std::chrono::steady_clock::time_point second{};
-    int written{0};
-    int left_out{0};
+    ymq::LineBudget budget{};
 };
 
 // Never destroyed, for the I/O thread may outlive the module's static objects.
-Budget& budget() noexcept {
-    static Budget* const instance = new Budget();
+Lines& allLines() noexcept {
+    static Lines* const instance = new Lines();
     return *instance;
 }
 
@@ -86,30 +87,21 @@ std::string_view nameOf(ymq::LogLevel level) {
 }  // namespace
 
 void setLogDescriptor(int descriptor) {
-    Budget& lines = budget();
+    Lines& lines = allLines();
     const std::lock_guard lock(lines.mutex);
     lines.descriptor = descriptor;
 }
 
 void writeLine(ymq::LogLevel level, const std::string& text) {
-    Budget& lines = budget();
+    Lines& lines = allLines();
     std::string line = "scaler.ymq: " + printable(text);
     const std::lock_guard lock(lines.mutex);
     const bool is_chosen = lines.descriptor >= 0;
     if (!is_chosen && level < ymq::LogLevel::warning) return;
     if (is_chosen) line = std::string(nameOf(level)) + " " + line;
-    const auto now = std::chrono::steady_clock::now();
-    if (now - lines.second >= std::chrono::seconds(1)) {
-        lines.second = now;
-        lines.written = 0;
-    }
-    if (lines.written == kLinesPerSecond) {
-        ++lines.left_out;
-        return;
-    }
-    ++lines.written;
-    if (lines.left_out != 0) line += " (" + std::to_string(lines.left_out) + " lines before were left out)";
-    lines.left_out = 0;
+    const std::optional<std::uint64_t> left_out = lines.budget.admit(std::chrono::steady_clock::now());
+    if (!left_out) return;
+    if (*left_out != 0) line += " (" + std::to_string(*left_out) + " lines before were left out)";
     writeIfThereIsRoom(is_chosen ? lines.descriptor : kStandardError, std::move(line));
 }
 

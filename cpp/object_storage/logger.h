@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "object_storage/line_budget.h"
+#include "ymq/line_budget.h"
 
 namespace scaler::object_storage {
 
@@ -42,7 +42,7 @@ private:
     const std::string format_;
     const std::vector<std::string> paths_;
     mutable std::mutex mutex_;
-    mutable std::array<LineBudget, kLogLevels> budgets_{};
+    mutable std::array<ymq::LineBudget, kLogLevels> budgets_{};
 };
 
 // Returns one line without its end; separate from the logger so that a test can choose the time.

@@ -137,17 +137,5 @@ TEST_F(LogFiles, FloodOfOneLevelIsLeftOut) {
     EXPECT_NE(contentOf(path).find("stopped\n"), std::string::npos);
 }
 
-TEST(LineBudget, CountsWhatIsLeftOut) {
-    LineBudget budget;
-    const LineBudget::Time now = std::chrono::steady_clock::now();
-    for (int count = 0; count < LineBudget::kLinesPerSecond; ++count) {
-        EXPECT_EQ(budget.admit(now), 0U);
-    }
-    EXPECT_EQ(budget.admit(now), std::nullopt);
-    EXPECT_EQ(budget.admit(now), std::nullopt);
-    EXPECT_EQ(budget.admit(now + std::chrono::seconds(1)), 2U);
-    EXPECT_EQ(budget.admit(now + std::chrono::seconds(1)), 0U);
-}
-
 }  // namespace
 }  // namespace scaler::object_storage

@@ -4,8 +4,9 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
-namespace scaler::object_storage {
+namespace scaler::ymq {
 
 // Not thread-safe.
 class LineBudget {
@@ -25,9 +26,7 @@ public:
             return std::nullopt;
         }
         ++written_;
-        const std::uint64_t before = left_out_;
-        left_out_ = 0;
-        return before;
+        return std::exchange(left_out_, 0);
     }
 
 private:
@@ -36,4 +35,4 @@ private:
     std::uint64_t left_out_ = 0;
 };
 
-}  // namespace scaler::object_storage
+}  // namespace scaler::ymq
