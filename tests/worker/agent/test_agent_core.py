@@ -311,8 +311,22 @@ def test_gives_up_a_task_whose_results_are_always_lost():
         agent.processor.finish()
         agent.die(-9)
         agent.initialize()
-    assert isinstance(agent.failure(1)[1], ProcessorDiedError)
+    error = agent.failure(1)[1]
+    assert isinstance(error, ProcessorDiedError) and error.signal == signal.SIGKILL
+    assert "before it had sent the result of the task, as 2 others did" in str(error)
     assert not agent.processor.inbox
+
+
+def test_attempts_before_count_for_nothing_when_a_result_is_lost():
+    agent = AgentFixture().ready().tasks(1, attempt=7)
+    agent.processor.start_next()
+    agent.processor.finish()
+    agent.die(38)
+    agent.initialize()
+    agent.run()
+    last = agent.sent[-1]
+    assert isinstance(last, codec.TaskResult) and last.attempt == 8
+    assert last.result_type == codec.TaskResultType.success
 
 
 def test_waits_for_the_last_results_of_a_dead_processor():

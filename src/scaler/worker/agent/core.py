@@ -42,8 +42,8 @@ PATIENCE_SECONDS = 0.5
 MOST_INSTRUCTION_BYTES = 1 << 20
 """What a processor is told about deleted objects before it shows that it listens. More would only fill its queue."""
 
-MOST_ATTEMPTS = 3
-"""How often a task whose results were lost with their processors runs in all."""
+MOST_LOST_RESULTS = 3
+"""How many results of a task may be lost with their processors before it fails."""
 
 
 FIRST_RESTART_SECONDS = 0.1
@@ -365,14 +365,23 @@ class AgentCore:
             self._confirm(task.task_id, codec.TaskCancelConfirmType.canceled)
         elif task.timed_out:
             self._fail(task, task_ends.timed_out(task, seat, self._settings.worker_id, self._settings.host))
-        elif seat.state_of(task) is SlotState.finished and task.attempt + 1 < MOST_ATTEMPTS:
-            # It ran to its end, but its result died in the processor's buffers. The death is not this task's fault, so
-            # it runs once more, visibly: with the next attempt number.
-            task.attempt += 1
-            task.frame = codec.with_attempt(task.frame, task.attempt)
-            self.tasks.return_to_queue(task)
+        elif seat.state_of(task) is SlotState.finished:
+            self._on_result_lost(task, seat)
         else:
             self._fail(task, task_ends.processor_died(task, seat, self._settings.worker_id, self._settings.host))
+
+    def _on_result_lost(self, task: HeldTask, seat: ProcessorSeat) -> None:
+        """Let a task that ran to its end run once more, visibly: with the next attempt number.
+
+        Its result died in the processor's buffers, most often by the fault of the task behind it.
+        """
+        task.lost_results += 1
+        if task.lost_results == MOST_LOST_RESULTS:
+            self._fail(task, task_ends.results_lost(task, seat, self._settings.worker_id, self._settings.host))
+            return
+        task.attempt += 1
+        task.frame = codec.with_attempt(task.frame, task.attempt)
+        self.tasks.return_to_queue(task)
 
     def _fail(self, task: HeldTask, frame: bytes) -> None:
         self.tasks.remove(task)

@@ -32,6 +32,7 @@ class HeldTask:
         "frame",
         "level",
         "limit_seconds",
+        "lost_results",
         "number",
         "place",
         "priority",
@@ -56,6 +57,7 @@ class HeldTask:
         self.ran_seconds: float | None = None  # since it was first seen running, without what it stood still
         self.limit_seconds = 0.0  # of this run, known once it was seen running; 0 = none
         self.timed_out = False
+        self.lost_results = 0  # how often it ran to its end, and its processor died with the result
 
 
 class HeldTasks:

@@ -29,21 +29,13 @@ def describe_exit(exit_code: int | None) -> str:
 
 def processor_died(task: HeldTask, seat: ProcessorSeat, worker_id: bytes, host: str) -> bytes:
     """Return the failure of the task that the processor ran when it died."""
-    signal_number = -seat.exit_code if seat.exit_code is not None and seat.exit_code < 0 else None
-    how = f"{describe_exit(seat.exit_code)} while it ran the task"
-    if seat.kill_reason:
-        how = f"{seat.kill_reason}, and was killed"
-    error = ProcessorDiedError(
-        f"the processor {how} ({_where(task, seat, worker_id, host)})",
-        host=host,
-        pid=seat.pid,
-        task_id=task.task_id,
-        attempt=task.attempt,
-        worker_id=worker_id,
-        signal=signal_number,
-        exit_code=seat.exit_code,
-    )
-    return _failed(task, error, codec.TaskEndCause.processorDied)
+    return _died(task, seat, f"{_how(seat)} while it ran the task", worker_id, host)
+
+
+def results_lost(task: HeldTask, seat: ProcessorSeat, worker_id: bytes, host: str) -> bytes:
+    """Return the failure of a task whose results were lost with their processors too often; this was the last one."""
+    what = f"{_how(seat)} before it had sent the result of the task, as {task.lost_results - 1} others did"
+    return _died(task, seat, what, worker_id, host)
 
 
 def timed_out(task: HeldTask, seat: ProcessorSeat, worker_id: bytes, host: str) -> bytes:
@@ -59,6 +51,24 @@ def timed_out(task: HeldTask, seat: ProcessorSeat, worker_id: bytes, host: str) 
         limit_seconds=task.limit_seconds,
     )
     return _failed(task, error, codec.TaskEndCause.timedOut)
+
+
+def _how(seat: ProcessorSeat) -> str:
+    return f"{seat.kill_reason}, and was killed" if seat.kill_reason else describe_exit(seat.exit_code)
+
+
+def _died(task: HeldTask, seat: ProcessorSeat, what: str, worker_id: bytes, host: str) -> bytes:
+    error = ProcessorDiedError(
+        f"the processor {what} ({_where(task, seat, worker_id, host)})",
+        host=host,
+        pid=seat.pid,
+        task_id=task.task_id,
+        attempt=task.attempt,
+        worker_id=worker_id,
+        signal=-seat.exit_code if seat.exit_code is not None and seat.exit_code < 0 else None,
+        exit_code=seat.exit_code,
+    )
+    return _failed(task, error, codec.TaskEndCause.processorDied)
 
 
 def _where(task: HeldTask, seat: ProcessorSeat, worker_id: bytes, host: str) -> str:
