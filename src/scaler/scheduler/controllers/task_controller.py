@@ -176,7 +176,10 @@ class TaskController:
 
     def _retry(self, record: TaskRecord, attempt: int) -> bool:
         """Let a task run again that has failed, if it may; return whether it does."""
-        task = codec.decode(record.frame)
+        try:
+            task = codec.decode(record.frame)
+        except codec.CodecError:  # nobody can read it: the failure that it had says as much
+            return False
         assert isinstance(task, codec.Task)
         if record.progress.failures >= task.retries:
             return False

@@ -90,6 +90,12 @@ def too_late(record: TaskRecord, waited_for: str) -> bytes:
     return _failure(record.task_id, record.attempt, error, codec.TaskEndCause.deadlineMissed)
 
 
+def malformed(record: TaskRecord, reason: str) -> bytes:
+    """Return the end of a task that cannot run again because its message cannot be read."""
+    error = TaskRejectedError(f"task {record.task_id.hex()} cannot run again: {reason}", task_id=record.task_id)
+    return _failure(record.task_id, record.attempt, error, codec.TaskEndCause.rejected)
+
+
 def refused(task_id: bytes, reason: str) -> bytes:
     """Return the end of a graph that cannot be understood."""
     error = TaskRejectedError(f"the scheduler refused the graph: {reason}", task_id=task_id)
