@@ -59,7 +59,10 @@ class Oversight:
 
     def _limit_of(self, task: HeldTask) -> float:
         """Return the smaller one of the task's own limit and the worker's."""
-        decoded = codec.decode(task.frame)
+        try:
+            decoded = codec.decode(task.frame)
+        except codec.CodecError:  # the processor cannot read it either, and is about to end
+            return self._task_timeout_seconds
         assert isinstance(decoded, codec.Task)
         limits = (decoded.timeout_milliseconds / 1000, self._task_timeout_seconds)
         return min((limit for limit in limits if limit > 0), default=0.0)
