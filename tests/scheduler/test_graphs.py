@@ -364,6 +364,40 @@ def test_a_graph_is_refused_while_too_many_tasks_wait() -> None:
     assert scheduler.core.gauges()["graphs"] == 0
 
 
+def test_what_still_comes_of_a_graph_that_was_refused_for_too_many_tasks_is_passed_over() -> None:
+    scheduler = SchedulerFixture(max_number_of_tasks_waiting=1)
+    graph = Graph(scheduler.client())
+    [task] = scheduler.submit(graph.client)
+    first, *others = graph.node("a").node("b").node("c").frames("a", "b", nodes_per_message=1)
+    scheduler.say(graph.client, first)
+    scheduler.cancel(graph.client, task)  # from now on there is room
+    [told, _] = scheduler.take(graph.client)
+    assert graph.names([told]) == ["graph"] and isinstance(failure_of(told), TaskRejectedError)
+    for frame in others:
+        scheduler.say(graph.client, frame)
+    assert scheduler.take(graph.client) == []
+    assert scheduler.core.gauges()["dropped_messages"] == 0
+    assert_at_rest(scheduler)
+
+
+def test_what_still_comes_of_a_graph_that_could_not_be_understood_is_passed_over(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    graph.node("a").node("b", "x" * 16).node("c").node("d", "c")
+    submit(scheduler, graph, "a", "c", nodes_per_message=1)
+    assert graph.names(scheduler.take(graph.client)) == ["graph"]
+    assert scheduler.take(worker) == []
+    assert_at_rest(scheduler)
+
+
+def test_a_client_that_leaves_amid_a_refused_graph_takes_it_along(scheduler: SchedulerFixture) -> None:
+    graph = Graph(scheduler.client())
+    [first, _] = graph.node("a", "x" * 16).node("b").frames("b", nodes_per_message=1)
+    scheduler.say(graph.client, first)
+    assert scheduler.core.gauges()["graphs"] == 1
+    scheduler.lose(graph.client)
+    assert_at_rest(scheduler)
+
+
 def test_shutting_down_fails_graphs_once() -> None:
     from scaler.protocol import message
 

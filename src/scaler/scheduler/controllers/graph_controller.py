@@ -69,20 +69,16 @@ class GraphController:
             raise BadMessageError(f"graph {message.task_id.hex()} names {message.source!r} as its source")
         graph = self._graphs.get(message.task_id)
         if graph is None:
-            if self._tasks.is_full:
-                self._tasks.reject(client, message.task_id)
-                return
             graph = GraphRecord(message.task_id, client, frozenset(message.targets))
             self._graphs[message.task_id] = graph
+            if self._tasks.is_full:
+                self._tasks.reject(client, message.task_id)
+                graph.state = GraphState.refused
         elif graph.client is not client or graph.is_complete:
             raise BadMessageError(f"graph {message.task_id.hex()} is known already")
         graph.is_complete = not message.more
-        try:
-            for task in message.graph:
-                self._add_node(graph, task)
-        except Exception as error:  # a defect, too: its client would wait for ever
-            self._refuse(graph, error)
-            raise
+        if graph.state is not GraphState.refused:
+            self._add_nodes(graph, message.graph)
         if graph.is_complete:
             self._begin(graph)
 
@@ -148,6 +144,14 @@ class GraphController:
         if graph.state is GraphState.running:
             self._ready.extend(node for node in graph.nodes.values() if node.missing == 0)
         self._close_when_over(graph)
+
+    def _add_nodes(self, graph: GraphRecord, tasks: list[codec.Task]) -> None:
+        try:
+            for task in tasks:
+                self._add_node(graph, task)
+        except Exception as error:  # a defect, too: its client would wait for ever
+            self._refuse(graph, error)
+            raise
 
     def _add_node(self, graph: GraphRecord, task: codec.Task) -> None:
         if task.task_id in graph.nodes:
@@ -285,11 +289,10 @@ class GraphController:
 
     def _refuse(self, graph: GraphRecord, error: Exception) -> None:
         """End a graph that cannot be understood."""
-        graph.is_complete = True
         if graph.state is GraphState.running:
             frame = task_end.refused(graph.graph_id, str(error))
             self._outbox.send(graph.client.client_id, frame, _TASK_RESULT)
-            self._stop(graph, GraphState.aborting)
+            self._stop(graph, GraphState.refused)
         self._close_when_over(graph)
 
     def _close_when_over(self, graph: GraphRecord) -> None:
