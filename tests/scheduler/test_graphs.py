@@ -364,6 +364,23 @@ def test_a_graph_is_refused_while_too_many_tasks_wait() -> None:
     assert scheduler.core.gauges()["graphs"] == 0
 
 
+@pytest.mark.parametrize("wrong", ["that of another node", "that of another client"])
+def test_a_result_that_is_no_object_of_its_node_fails_the_graph(scheduler: SchedulerFixture, wrong: str) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    graph.node("a").node("b").node("c", "a").node("d", "b").node("e", "c", "d", "a", "b")
+    submit(scheduler, graph, "e")
+    object_id = store_result(scheduler, worker, graph, "a")
+    if wrong == "that of another client":
+        object_id = ObjectID.generate_object_id(scheduler.client("other"))
+    result = codec.TaskResult(task_id=graph.ids["b"], result_type=TaskResultType.success, results=[object_id])
+    scheduler.say(worker, result.encode())
+    [told] = scheduler.take(graph.client)
+    assert graph.names([told]) == ["graph"] and isinstance(failure_of(told), TaskRejectedError)
+    scheduler.confirm(worker, graph.ids["c"], TaskCancelConfirmType.canceled)
+    assert scheduler.core.gauges()["failed_events"] == 0
+    assert_at_rest(scheduler)
+
+
 def test_what_still_comes_of_a_graph_that_was_refused_for_too_many_tasks_is_passed_over() -> None:
     scheduler = SchedulerFixture(max_number_of_tasks_waiting=1)
     graph = Graph(scheduler.client())

@@ -218,12 +218,26 @@ class GraphController:
         node.row = []  # it holds itself
         if isinstance(message, codec.TaskResult) and graph.state is GraphState.running:
             if message.result_type == codec.TaskResultType.success:
-                self._succeed(node, message, frame)
+                self._succeed_if_possible(node, message, frame)
             else:
                 self._abort(graph, message)
         elif isinstance(message, codec.TaskResult):
             self._delete(graph, message.results)  # a sibling that could not be stopped in time
         self._close_when_over(graph)
+
+    def _succeed_if_possible(self, node: GraphNode, result: codec.TaskResult, frame: Frame) -> None:
+        """Go on behind a node; fail its graph when the result is an object that cannot be the node's own."""
+        graph, object_ids = node.graph, result.results[:1]
+        if node.users > 0 and any(not self._may_be_kept(graph, object_id) for object_id in object_ids):
+            reason = f"the result of node {node.task.task_id.hex()} is not an object of its own"
+            failure = codec.decode(task_end.refused(graph.graph_id, reason))
+            assert isinstance(failure, codec.TaskResult)
+            self._abort(graph, failure)
+        else:
+            self._succeed(node, result, frame)
+
+    def _may_be_kept(self, graph: GraphRecord, object_id: bytes) -> bool:
+        return object_id.startswith(graph.client.owner_hash) and object_id not in self._kept
 
     def _succeed(self, node: GraphNode, result: codec.TaskResult, frame: Frame) -> None:
         graph, object_ids = node.graph, result.results
