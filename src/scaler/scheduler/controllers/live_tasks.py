@@ -183,12 +183,14 @@ class LiveTasks:
         self._endings.cancel_refused(record)
 
     def _wait_again(self, record: TaskRecord) -> None:
-        if record.progress.is_late:
-            worker = record.worker
-            assert worker is not None
+        worker, progress = record.worker, record.progress
+        assert worker is not None
+        if progress.is_late:
             name = worker.worker_id.decode(errors="replace")
             self.end_late(record, f"it waited behind other tasks of worker {name}")
             return
+        worker.owe_verdicts(record.task_id, progress.open_cancels)
+        progress.open_cancels = 0
         self._leave_worker(record)
         record.state = TaskState.waiting
         self.queue.put_back(record)

@@ -193,7 +193,7 @@ class TaskController:
         confirm = codec.decode(frame)
         assert isinstance(confirm, codec.TaskCancelConfirm)
         record = worker.tasks.get(confirm.task_id)
-        if record is None:
+        if worker.take_late_verdict(confirm.task_id) or record is None:
             self.stale["confirm"] += 1  # the task's result was faster
             return
         event = CONFIRM_EVENTS.get(confirm.cancel_confirm_type)
