@@ -16,6 +16,7 @@ PREFETCH_SECONDS: Final = 0.002
 LEAST_PREFETCH: Final = 2
 MOST_PREFETCH: Final = 64
 _MOST_INTERNED: Final = 256
+_MOST_BITS: Final = 256
 
 
 class WorkerPool:
@@ -65,15 +66,27 @@ class WorkerPool:
             buckets.remove(worker)
 
     def numbered(self, numbers: int) -> list[WorkerRecord]:
-        """Return the workers with the numbers whose bits are set."""
+        """Return the workers with the numbers whose bits are set, in their order.
+
+        The bits are looked at in short parts: each step takes a time by the length of what it works with.
+        """
         workers: list[WorkerRecord] = []
-        while numbers:
-            lowest = numbers & -numbers
-            numbers ^= lowest
-            number = lowest.bit_length() - 1
-            worker = self._numbered[number] if number < len(self._numbered) else None
-            if worker is not None:
-                workers.append(worker)
+        parts = [(0, numbers)]
+        while parts:
+            first, bits = parts.pop()
+            length = bits.bit_length()
+            if length > _MOST_BITS:
+                half = length // 2
+                parts.append((first + half, bits >> half))
+                parts.append((first, bits & ((1 << half) - 1)))
+                continue
+            while bits:
+                lowest = bits & -bits
+                bits ^= lowest
+                number = first + lowest.bit_length() - 1
+                worker = self._numbered[number] if number < len(self._numbered) else None
+                if worker is not None:
+                    workers.append(worker)
         return workers
 
     def changed(self, worker: WorkerRecord) -> None:

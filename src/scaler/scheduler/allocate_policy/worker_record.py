@@ -19,7 +19,7 @@ class WorkerRecord:
     its place: what is nested deeper does not find the worker full of what is not.
     ``placements`` counts all tasks that were ever placed on it. ``announced`` are the objects that it is about to store
     and that no result has named yet: with their owners, and how many placements there had been by then.
-    ``late_verdicts`` counts, by task, the verdicts on cancels that it still owes for an earlier placement of a task there.
+    ``late_verdicts`` counts, by task, the verdicts on cancels that it still owes for an earlier placement of the task.
     One that is ``draining`` gets no new tasks; it is ``dismissed``, told to leave, when it holds none any more.
     ``number`` is the lowest that no other connected worker has: a place for it where there is one for each worker.
     """
