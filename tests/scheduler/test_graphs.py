@@ -381,6 +381,17 @@ def test_a_result_that_is_no_object_of_its_node_fails_the_graph(scheduler: Sched
     assert_at_rest(scheduler)
 
 
+def test_a_node_that_takes_more_than_a_message_may_hold_fails_the_graph(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    graph.node("a").node("b", *["a"] * 20).node("c", "a").node("d", "b", "c")
+    submit(scheduler, graph, "d")
+    scheduler.say(worker, result_frame(graph.ids["a"], value=bytes(27 << 20)))
+    [told] = scheduler.take(graph.client)
+    assert graph.names([told]) == ["graph"] and "more than a message may hold" in str(failure_of(told))
+    scheduler.confirm(worker, graph.ids["c"], TaskCancelConfirmType.canceled)
+    assert_at_rest(scheduler)
+
+
 def test_what_still_comes_of_a_graph_that_was_refused_for_too_many_tasks_is_passed_over() -> None:
     scheduler = SchedulerFixture(max_number_of_tasks_waiting=1)
     graph = Graph(scheduler.client())

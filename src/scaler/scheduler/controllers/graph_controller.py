@@ -32,6 +32,10 @@ _TASK_RESULT: Final = int(codec.MessageKind.taskResult)
 _CANCEL_CONFIRM: Final = int(codec.MessageKind.taskCancelConfirm)
 _MOST_STEPS: Final = 64
 """Nodes in a row that run as one task; the loss of its worker costs all of them."""
+_MOST_BYTES: Final = 500 << 20
+"""What a run takes at most from others and of its own; a message of 512 MiB would not be sent to any worker."""
+_ARGUMENT_BYTES: Final = 64
+"""More than what is in a message for an argument besides its data."""
 _MOST_STARTS: Final = 512
 """Tasks that are made of nodes in one turn, so that a large graph does not keep others waiting."""
 _MOST_CANCELS: Final = 4096
@@ -186,12 +190,19 @@ class GraphController:
         for before, step in itertools.pairwise(row):
             arguments = [_resolved(graph, argument, before) for argument in step.task.function_args]
             steps.append(codec.Step(step.task.func_object_id, arguments))
+        arguments = [_resolved(graph, argument) for argument in first.function_args]
+        last.row = row
+        for member in row:
+            member.state = NodeState.live
+        if _size_of(arguments) + sum(_size_of(step.function_args) for step in steps) > _MOST_BYTES:
+            self._tasks.refuse_node(last, f"node {last.task.task_id.hex()} takes more than a message may hold")
+            return
         frame = codec.Task(
             task_id=last.task.task_id,
             source=graph.client.client_id,
             metadata=first.metadata,
             func_object_id=first.func_object_id,
-            function_args=[_resolved(graph, argument) for argument in first.function_args],
+            function_args=arguments,
             capabilities=first.capabilities,
             attempt=first.attempt,
             priority=first.priority,
@@ -202,9 +213,6 @@ class GraphController:
             keyword_names=first.keyword_names,
             steps=steps,
         ).encode()
-        last.row = row
-        for member in row:
-            member.state = NodeState.live
         self._tasks.on_node(graph.client, last, frame)
 
     def _on_node_ended(self, node: GraphNode, frame: Frame) -> None:
@@ -351,6 +359,10 @@ def _run_alike(task: codec.Task, other: codec.Task) -> bool:
         == (other.priority, other.level, other.metadata, other.retries)
         and task.timeout_milliseconds == other.timeout_milliseconds == other.deadline_milliseconds == 0
     )
+
+
+def _size_of(arguments: list[codec.Argument]) -> int:
+    return sum(len(argument.data) + _ARGUMENT_BYTES for argument in arguments)
 
 
 def _resolved(graph: GraphRecord, argument: codec.Argument, before: GraphNode | None = None) -> codec.Argument:

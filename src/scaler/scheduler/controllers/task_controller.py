@@ -123,6 +123,10 @@ class TaskController:
         kind = client.kinds.get(task.func_object_id, self._pool.needs(task.capabilities), task.priority, task.level)
         self._live.accept(TaskRecord(task.task_id, client, frame, kind, task.attempt, node))
 
+    def refuse_node(self, node: GraphNode, reason: str) -> None:
+        """Let a node fail that cannot be a task; how it ends is told as that of others."""
+        self._endings.node_refused(node, reason)
+
     def on_node_cancel(self, node: GraphNode) -> None:
         """Cancel a node that was accepted; how it ends is told later, also when it ends at once."""
         record = self._live.get(node.task.task_id)
