@@ -136,6 +136,16 @@ def test_nodes_in_a_row_are_one_task(scheduler: SchedulerFixture) -> None:
     assert_at_rest(scheduler)
 
 
+def test_a_node_and_a_row_keep_all_that_is_said_of_how_they_run(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    fields = {"priority": 3, "retries": 2, "retry_on": b"types", "level": 1, "metadata": b"\0"}
+    graph.node("a", **fields).node("b", "a", **fields)
+    submit(scheduler, graph, "b")
+    [row] = scheduler.take(worker)
+    assert {name: getattr(row, name) for name in fields} == fields
+    assert len(row.steps) == 1
+
+
 def test_a_row_waits_for_nothing_else(scheduler: SchedulerFixture) -> None:
     worker, graph = scheduler.worker(), Graph(scheduler.client())
     submit(scheduler, graph.node("x").node("a").node("b", "a", "x").node("c", "a"), "b", "c")
@@ -157,7 +167,9 @@ def test_a_long_row_is_several_tasks(scheduler: SchedulerFixture) -> None:
     assert_at_rest(scheduler)
 
 
-@pytest.mark.parametrize("fields", [{"capabilities": {"gpu": 1}}, {"priority": 1}, {"timeout_milliseconds": 5}])
+@pytest.mark.parametrize(
+    "fields", [{"capabilities": {"gpu": 1}}, {"priority": 1}, {"timeout_milliseconds": 5}, {"retry_on": b"types"}]
+)
 def test_nodes_that_run_differently_are_no_row(scheduler: SchedulerFixture, fields: dict[str, Any]) -> None:
     worker, graph = scheduler.worker(), Graph(scheduler.client())
     submit(scheduler, graph.node("a").node("b", "a", **fields), "b")

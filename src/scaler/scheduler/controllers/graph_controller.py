@@ -212,6 +212,7 @@ class GraphController:
             level=first.level,
             keyword_names=first.keyword_names,
             steps=steps,
+            retry_on=first.retry_on,
         ).encode()
         self._tasks.on_node(graph.client, last, frame)
 
@@ -355,8 +356,8 @@ def _run_alike(task: codec.Task, other: codec.Task) -> bool:
     return (
         not other.keyword_names
         and task.capabilities == other.capabilities
-        and (task.priority, task.level, task.metadata, task.retries)
-        == (other.priority, other.level, other.metadata, other.retries)
+        and (task.priority, task.level, task.metadata, task.retries, task.retry_on)
+        == (other.priority, other.level, other.metadata, other.retries, other.retry_on)
         and task.timeout_milliseconds == other.timeout_milliseconds == other.deadline_milliseconds == 0
     )
 
