@@ -32,6 +32,7 @@ class WorkerPool:
         self._classes: dict[tuple[Needs, int], LoadBuckets] = {}
         self._interned: dict[Needs, Needs] = {}
         self._loaded: dict[bytes, WorkerRecord] = {}  # with a task behind the one that runs
+        self._idle: dict[bytes, WorkerRecord] = {}  # without any task, and not draining
         self._draining: dict[bytes, WorkerRecord] = {}
         self._numbered: list[WorkerRecord | None] = []  # by number
         self._free_numbers: list[int] = []  # a heap
@@ -61,6 +62,7 @@ class WorkerPool:
         self._numbered[worker.number] = None
         heapq.heappush(self._free_numbers, worker.number)
         self._loaded.pop(worker.worker_id, None)
+        self._idle.pop(worker.worker_id, None)
         self._draining.pop(worker.worker_id, None)
         for buckets in self._classes.values():
             buckets.remove(worker)
@@ -97,6 +99,10 @@ class WorkerPool:
             self._loaded[worker.worker_id] = worker
         else:
             self._loaded.pop(worker.worker_id, None)
+        if worker.tasks or worker.draining:
+            self._idle.pop(worker.worker_id, None)
+        else:
+            self._idle[worker.worker_id] = worker
         for buckets in self._classes.values():
             buckets.changed(worker)
 
@@ -104,6 +110,7 @@ class WorkerPool:
         """Give a worker no more tasks, but for those of ``find_for_parent``."""
         worker.draining = True
         self._draining[worker.worker_id] = worker
+        self._idle.pop(worker.worker_id, None)
         for buckets in self._classes.values():
             buckets.remove(worker)
 
@@ -185,7 +192,7 @@ class WorkerPool:
 
     def idle(self, needs: Needs) -> list[WorkerRecord]:
         """Return the workers without any task that may run tasks with the needs."""
-        return self._buckets(needs, 0).idle()
+        return [worker for worker in self._idle.values() if offers(worker.capabilities, needs)]
 
     def loaded(self) -> list[WorkerRecord]:
         """Return the workers that hold more than one task."""
