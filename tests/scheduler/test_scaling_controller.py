@@ -17,6 +17,7 @@ from scaler.scheduler.controllers.scaling_controller import (
     Request,
     ScalingController,
     StartGroup,
+    StopGroup,
 )
 from scaler.scheduler.controllers.scaling_policies.cluster_load import ClusterLoad, WorkerLoad
 from scaler.scheduler.controllers.scaling_policies.scaling_policy import ScalingPolicy, Trend, trend
@@ -356,6 +357,35 @@ def test_a_stop_that_fails_is_repeated() -> None:
     cluster.answers = True
     cluster.looks(120)
     assert (cluster.stops, cluster.groups()) == (["g0"], [])
+
+
+def answer_all_but_stops_of(cluster: ScaledCluster, *group_ids: str) -> None:
+    """Look for five minutes; stops of these groups fail."""
+    for _ in range(300):
+        cluster.look()
+        requests, cluster.open = cluster.open, []
+        for request in requests:
+            cluster.open = [request]
+            if isinstance(request, StopGroup) and request.group_id in group_ids:
+                cluster.fail()
+            else:
+                cluster.answer()
+
+
+def test_stops_that_fail_again_and_again_keep_nothing_else_waiting() -> None:
+    cluster = ScaledCluster()
+    cluster.tasks = 31
+    cluster.looks(5)
+    assert cluster.groups() == ["g0", "g1", "g2", "g3"]
+    cluster.tasks, cluster.answers = 0, False
+    answer_all_but_stops_of(cluster, "g0", "g1")
+    assert (cluster.groups(GroupState.stopping), cluster.stops) == (["g0", "g1"], ["g2", "g3"])
+    cluster.tasks = 5
+    answer_all_but_stops_of(cluster, "g0", "g1")
+    assert cluster.groups(GroupState.running) == ["g4"]
+    cluster.tasks = 0
+    answer_all_but_stops_of(cluster, "g0")
+    assert cluster.groups() == ["g0"]
 
 
 # -- two adapters

@@ -7,7 +7,7 @@ told. Nothing here waits: a slow or dead adapter is a group or a start that stay
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -101,10 +101,12 @@ class ScalingController:
         for number, adapter in enumerate(self._adapters):
             if now_seconds >= adapter.info_due_seconds:
                 self._request(AskInfo(number), now_seconds)
-        for group in self._groups.values():
-            if group.state is GroupState.stopping:
-                self._request(StopGroup(group.adapter, group.group_id), now_seconds)
+        stopping = [group for group in self._groups.values() if group.state is GroupState.stopping]
+        self._stop([group for group in stopping if group.stop_failed_seconds is None], now_seconds)
         self._scale(load, now_seconds)
+        # Behind the rest: what cannot be stopped may stay so, and an adapter has one request at a time.
+        failed = [(group.stop_failed_seconds, group) for group in stopping if group.stop_failed_seconds is not None]
+        self._stop([group for _, group in sorted(failed, key=lambda entry: entry[0])], now_seconds)
         effects, self._effects = self._effects, []
         return effects
 
@@ -150,6 +152,8 @@ class ScalingController:
     def on_failed(self, request: Request, reason: str, now_seconds: float) -> None:
         """Note that a request failed; it is made again when it is still wanted then."""
         adapter = self._adapters[request.adapter]
+        if isinstance(request, StopGroup) and (group := self._groups.get((request.adapter, request.group_id))):
+            group.stop_failed_seconds = now_seconds
         is_first = adapter.info is None and not adapter.has_failed  # it may be started together with the scheduler
         pause_seconds = adapter.fail(now_seconds)
         _logger.log(
@@ -199,6 +203,10 @@ class ScalingController:
         for worker_id, member in members.items():
             if not member.draining:
                 self._effects.append(DrainWorker(worker_id, f"as the load no longer needs {group.name}"))
+
+    def _stop(self, groups: Sequence[WorkerGroup], now_seconds: float) -> None:
+        for group in groups:
+            self._request(StopGroup(group.adapter, group.group_id), now_seconds)
 
     def _forget(self, group: WorkerGroup, reason: str) -> None:
         del self._groups[group.adapter, group.group_id]
