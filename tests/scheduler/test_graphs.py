@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import time
 from typing import Any
 
 import pytest
 from scheduler_fixture import SchedulerFixture, failure_of, result_frame
 
+from scaler.io.ymq.ymq import PeerEvent, Role
 from scaler.protocol import codec
 from scaler.protocol.codec import ArgumentType, TaskCancelConfirmType, TaskResultType
 from scaler.scheduler.graph.graph_record import GraphNode
@@ -510,3 +512,16 @@ def test_nodes_whose_turn_has_not_come_end_with_their_graph_and_their_client(sch
         scheduler.end_batch()
     assert [type(message) for message in scheduler.take(client)] == [codec.TaskCancelConfirm]
     assert_at_rest(scheduler)
+
+
+def test_a_client_without_graphs_leaves_in_no_time_while_a_large_graph_runs(scheduler: SchedulerFixture) -> None:
+    graph = Graph(scheduler.client())
+    for number in range(40_000):
+        graph.node(str(number))
+    scheduler.core.on_message(graph.client, graph.frames(nodes_per_message=100_000)[0])
+    others = [ClientID(f"Client|{number}|{0:032x}".encode()) for number in range(300)]
+    began = time.thread_time()
+    for other in others:
+        scheduler.core.on_peer_event(other, PeerEvent.connected, Role.client)
+        scheduler.core.on_peer_event(other, PeerEvent.lost, Role.client)
+    assert time.thread_time() - began < 0.1

@@ -98,6 +98,8 @@ class GraphController:
 
     def on_client_gone(self, client: ClientRecord) -> None:
         """Forget the graphs of a client that has left; its tasks end by themselves, and its objects are deleted."""
+        if all(graph.client is not client for graph in self._graphs.values()):
+            return  # without a look at the nodes of others
         self._graphs = {key: graph for key, graph in self._graphs.items() if graph.client is not client}
         self._ready = deque(node for node in self._ready if node.graph.client is not client)
         self._unwanted = deque(node for node in self._unwanted if node.graph.client is not client)
