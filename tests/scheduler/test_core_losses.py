@@ -166,3 +166,21 @@ def test_a_task_that_nobody_can_read_ends_with_the_death_of_its_processor(schedu
     assert [result.cause for result in scheduler.take(client)] == [codec.TaskEndCause.processorDied]
     assert scheduler.core.gauges()["dropped_messages"] == 0
     assert_at_rest(scheduler)
+
+
+def test_a_task_whose_worker_never_says_what_became_of_it_fails_in_the_end(scheduler: SchedulerFixture) -> None:
+    """As that of a worker whose results are refused: it holds the task no more, and its scheduler does."""
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    for attempt in range(3):
+        assert scheduler.core.is_busy
+        refused = codec.TaskResult(
+            task_id=task, result_type=codec.TaskResultType.success, metadata=b"nonsense", attempt=attempt, value=b"v"
+        )
+        scheduler.say(worker, refused.encode())
+        scheduler.heartbeats(worker, 5)
+        for _ in [sent for sent in scheduler.take(worker) if isinstance(sent, codec.TaskCancel)]:
+            scheduler.confirm(worker, task, TaskCancelConfirmType.cancelNotFound)
+    [result] = scheduler.take(client)
+    assert isinstance(failure_of(result), WorkerDiedError)
+    assert_at_rest(scheduler)

@@ -204,6 +204,8 @@ class TaskController:
         if event is None:
             raise BadMessageError(f"{confirm.cancel_confirm_type} is no verdict on a cancel")
         record.progress.open_cancels = max(0, record.progress.open_cancels - 1)
+        if event is TaskEvent.confirm_not_found and record.state is TaskState.retracting:
+            record.progress.losses += 1  # its worker lives, and may lose it again and again
         self._live.apply(record, event)
 
     def owner_of(self, task_id: bytes, worker: WorkerRecord) -> ClientRecord | None:
