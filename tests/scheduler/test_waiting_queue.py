@@ -160,3 +160,12 @@ def test_ranks_that_come_and_go_do_not_pile_up(queue: WaitingQueue) -> None:
         end(queue, record)
     assert len(queue._lines[NO_NEEDS]._ranks) < 100
     assert [record.kind.priority for record in take_all(queue)] == [9]
+
+
+def test_to_count_what_waits_looks_at_none_of_it(queue: WaitingQueue) -> None:
+    for number in range(20_000):
+        queue.append(task(number, priority=number))
+    began = time.thread_time()
+    for _ in range(1000):
+        assert queue.count(NO_NEEDS) == 20_000
+    assert time.thread_time() - began < 0.2

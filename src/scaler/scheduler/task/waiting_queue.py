@@ -58,17 +58,15 @@ class WaitingQueue:
     def count(self, needs: Needs) -> int:
         """Return how many tasks with the needs wait."""
         lines = self._lines.get(needs)
-        return 0 if lines is None else sum(len(line.records) - line.ended for line in lines.by_rank.values())
+        return 0 if lines is None else lines.waiting
 
     def append(self, record: TaskRecord) -> None:
         """Add a new task behind all others of its needs and rank."""
         self._line(record).records.append(record)
-        self._count += 1
 
     def put_back(self, record: TaskRecord) -> None:
         """Add a task that was placed before, ahead of all others of its needs and rank."""
         self._line(record).records.appendleft(record)
-        self._count += 1
 
     def first(self, needs: Needs) -> TaskRecord | None:
         """Return the task with the needs that is next, or None."""
@@ -88,13 +86,16 @@ class WaitingQueue:
 
     def pop_first(self, record: TaskRecord) -> None:
         """Take out the task that ``first`` has just returned."""
-        self._lines[record.needs].by_rank[record.rank].records.popleft()
+        lines = self._lines[record.needs]
+        lines.by_rank[record.rank].records.popleft()
+        lines.waiting -= 1
         self._count -= 1
 
     def removed(self, record: TaskRecord) -> None:
         """Note that a waiting task has ended; its state says so already."""
         lines = self._lines[record.needs]
         line = lines.by_rank[record.rank]
+        lines.waiting -= 1
         self._count -= 1
         line.ended += 1
         if line.ended == len(line.records):
@@ -112,10 +113,13 @@ class WaitingQueue:
         self._parked.pop(needs, None)
 
     def _line(self, record: TaskRecord) -> _Line:
+        """Return the line for one more task."""
         lines = self._lines.get(record.needs)
         if lines is None:
             lines = self._lines[record.needs] = _Lines()
             self._active[record.needs] = None
+        lines.waiting += 1
+        self._count += 1
         line = lines.by_rank.get(record.rank)
         return line if line is not None else lines.add(record.rank)
 
@@ -123,9 +127,10 @@ class WaitingQueue:
 class _Lines:
     """The lines of some needs. All their ranks are in a heap, beside some of lines that are gone."""
 
-    __slots__ = ("_ranks", "by_rank")
+    __slots__ = ("_ranks", "by_rank", "waiting")
 
     def __init__(self) -> None:
+        self.waiting = 0  # in all of them
         self.by_rank: dict[int, _Line] = {}
         self._ranks: list[int] = []  # negative, so that the highest comes first
 
