@@ -11,7 +11,7 @@ from graph_fixture import OBJECT, VALUE, Graph, arguments_of, assert_at_rest, fa
 from scheduler_fixture import SchedulerFixture, result_frame
 
 from scaler.io.ymq.ymq import PeerEvent, Role
-from scaler.protocol import codec
+from scaler.protocol import codec, message
 from scaler.protocol.codec import ArgumentType, TaskCancelConfirmType, TaskResultType
 from scaler.scheduler.graph.graph_record import GraphNode
 from scaler.utility.identifiers import ClientID
@@ -265,8 +265,6 @@ def test_a_client_that_leaves_takes_its_graphs_with_it(scheduler: SchedulerFixtu
 
 
 def test_shutting_down_fails_graphs_once() -> None:
-    from scaler.protocol import message
-
     scheduler = SchedulerFixture(protected=False)
     graph = Graph(scheduler.client())
     submit(scheduler, graph.node("a").node("b", "a"), "b")
@@ -274,6 +272,16 @@ def test_shutting_down_fails_graphs_once() -> None:
     ends = [told for told in scheduler.take(graph.client) if isinstance(told, codec.TaskResult)]
     assert graph.names(ends) == ["graph"]
     assert_at_rest(scheduler)
+
+
+def test_shutting_down_says_nothing_of_a_graph_that_has_failed_before() -> None:
+    scheduler = SchedulerFixture(protected=False)
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b"), "a", "b")
+    fail(scheduler, worker, graph.ids["a"])
+    assert graph.names(scheduler.take(graph.client)) == ["graph"]
+    scheduler.say(graph.client, message.encode("clientDisconnect", disconnectType="shutdown"))  # b has not ended yet
+    assert [told for told in scheduler.take(graph.client) if isinstance(told, codec.TaskResult)] == []
 
 
 def test_nodes_are_reported_while_anybody_listens(scheduler: SchedulerFixture) -> None:

@@ -135,10 +135,11 @@ class GraphController:
         return [object_id for object_id in object_ids if object_id not in self._kept]
 
     def fail_everything(self, message: str) -> None:
-        """End every graph with a failure, before the cluster stops."""
+        """End every graph with a failure, before the cluster stops, but for those whose clients know of one."""
         for graph in self._graphs.values():
-            frame = task_end.shut_down(graph.graph_id, 0, message)
-            self._outbox.send(graph.client.client_id, frame, _TASK_RESULT)
+            if graph.state in (GraphState.running, GraphState.canceling):
+                frame = task_end.shut_down(graph.graph_id, 0, message)
+                self._outbox.send(graph.client.client_id, frame, _TASK_RESULT)
         self._graphs.clear()
         self._kept.clear()
         self._ready.clear()
