@@ -39,6 +39,7 @@ class WorkerRecord:
         "number",
         "placements",
         "queue_size",
+        "room",
         "seen_version",
         "tasks",
         "version",
@@ -53,6 +54,7 @@ class WorkerRecord:
         self.placements = 0
         self.announced: dict[bytes, tuple[bytes, int]] = {}
         self.late_verdicts: dict[bytes, int] = {}
+        self.room = -1  # see WorkerKinds; until it is in the pool
         self.number = -1  # until it is in the pool
         self.nested: dict[int, int] = {}  # how many tasks there are of each level above 0
         self.estimated_seconds = 0.0

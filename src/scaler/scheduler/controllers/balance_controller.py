@@ -118,7 +118,7 @@ class BalanceController:
         """Return whether an idle worker has time left for a task, and use it up."""
         needs = record.needs
         if needs not in idle_seconds:
-            idle_seconds[needs] = self._period_seconds * len(self._pool.idle(needs)) - self._asked(now_seconds)
+            idle_seconds[needs] = self._period_seconds * self._pool.idle(needs) - self._asked(now_seconds)
         if idle_seconds[needs] < _LEAST_SECONDS:
             return False
         idle_seconds[needs] -= self._share(record, worker, now_seconds)

@@ -51,6 +51,7 @@ class TaskController:
         self._queue = self._live.queue
         self._durations = DurationEstimator()
         self._deadlines = Deadlines()
+        self._departures = 0
         self.stale = self._live.stale
 
     def __len__(self) -> int:
@@ -263,9 +264,16 @@ class TaskController:
             self._live.send_cancel(record, force=record.state is TaskState.canceling)
 
     def place_waiting(self) -> None:
-        """Place every waiting task for which a worker has room."""
+        """Place every waiting task for which a worker has room; look at no more when no worker has any."""
+        if self._departures != self._pool.departures:
+            self._departures = self._pool.departures
+            self._park_hopeless()
         for needs in self._queue.active():
+            if not self._pool.have_room and self._queue.nested == 0:
+                return
             while (record := self._queue.first(needs)) is not None:
+                if record.level == 0 and not self._pool.have_room:
+                    break
                 seconds = self._durations.estimate(record.function_id) * record.calls
                 worker = self._pool.find(needs, record.level, seconds)
                 if worker is None:
@@ -276,6 +284,13 @@ class TaskController:
                     break
                 self._queue.pop_first(record)
                 self._live.place(record, worker, seconds)
+
+    def _park_hopeless(self) -> None:
+        """Put aside what those that have gone were the last to offer."""
+        for needs in self._queue.active():
+            record = self._queue.first(needs)
+            if record is not None and self._pool.is_hopeless(needs, record.level):
+                self._queue.park(needs)
 
     def on_worker_joined(self, worker: WorkerRecord) -> None:
         """Try again to place what nobody has offered so far."""

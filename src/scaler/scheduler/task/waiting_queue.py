@@ -29,6 +29,8 @@ class WaitingQueue:
         self._active: dict[Needs, None] = {}
         self._parked: dict[Needs, None] = {}  # of all needs in _lines, those that are not active
         self._count = 0
+        self.nested = 0
+        """How many of the tasks are nested."""
 
     def __len__(self) -> int:
         return self._count
@@ -90,6 +92,7 @@ class WaitingQueue:
         lines.by_rank[record.rank].records.popleft()
         lines.waiting -= 1
         self._count -= 1
+        self.nested -= record.level > 0
 
     def removed(self, record: TaskRecord) -> None:
         """Note that a waiting task has ended; its state says so already."""
@@ -97,6 +100,7 @@ class WaitingQueue:
         line = lines.by_rank[record.rank]
         lines.waiting -= 1
         self._count -= 1
+        self.nested -= record.level > 0
         line.ended += 1
         if line.ended == len(line.records):
             del lines.by_rank[record.rank]
@@ -120,6 +124,7 @@ class WaitingQueue:
             self._active[record.needs] = None
         lines.waiting += 1
         self._count += 1
+        self.nested += record.level > 0
         line = lines.by_rank.get(record.rank)
         return line if line is not None else lines.add(record.rank)
 
