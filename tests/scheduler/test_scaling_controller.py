@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from typing import Any
 
 import pytest
@@ -386,6 +387,19 @@ def test_stops_that_fail_again_and_again_keep_nothing_else_waiting() -> None:
     cluster.tasks = 0
     answer_all_but_stops_of(cluster, "g0")
     assert cluster.groups() == ["g0"]
+
+
+def test_a_look_at_very_many_groups_and_needs_takes_a_time_by_their_number() -> None:
+    cluster = ScaledCluster(base_capabilities={"memory": -1}, max_worker_groups=None)
+    cluster.boots = False
+    cluster.tasks = 10_000
+    cluster.looks(25)
+    assert len(cluster.groups()) > 300  # none of whose workers have connected
+    cluster.unplaceable = {needs_of({"memory": amount}): 1 for amount in range(1, 5000)}
+    cluster.answers = False
+    began = time.thread_time()
+    cluster.looks(5)
+    assert time.thread_time() - began < 0.25  # and seconds, when the groups are looked at for each
 
 
 # -- two adapters

@@ -219,9 +219,10 @@ class ScalingController:
         # What runs on a worker that drains needs no other, and what nobody offers is not helped by more workers.
         tasks = load.tasks - sum(worker.tasks for worker in load.workers.values() if worker.draining)
         tasks -= sum(count for needs, count in load.unplaceable.items() if not self._offering(needs))
-        pending = sum(self._pending(number) for number in range(len(self._adapters)))
+        pending_of = [self._pending(number) for number in range(len(self._adapters))]
+        pending = sum(pending_of)
         direction = trend(tasks, len(staying) + pending)
-        starved = self._starved(load)
+        starved = self._starved(load, pending_of)
         if direction is not Trend.shrink or pending or starved:
             self._too_many_since_seconds = None
         if starved:
@@ -239,11 +240,11 @@ class ScalingController:
             if adapter.info is None or offers(adapter.info.base_capabilities, needs)
         }
 
-    def _starved(self, load: ClusterLoad) -> set[int]:
+    def _starved(self, load: ClusterLoad, pending_of: Sequence[int]) -> set[int]:
         """Return the adapters that offer what tasks wait for in vain, unless some worker of them is on its way."""
         for needs in load.unplaceable:
             offering = self._offering(needs)
-            if offering and not any(self._pending(number) for number in offering):
+            if offering and not any(pending_of[number] for number in offering):
                 return offering
         return set()
 
