@@ -50,10 +50,10 @@ def test_workers_are_found_by_the_bits_of_their_numbers(gaps: int) -> None:
 
 
 def test_to_find_all_of_very_many_workers_takes_a_time_by_their_number() -> None:
-    pool = pool_of(200_000)
+    pool = pool_of(100_000)
     began = time.thread_time()
-    assert len(pool.numbered((1 << 200_000) - 1)) == 200_000
-    assert time.thread_time() - began < 0.5  # and seconds, when each step takes a time by their number
+    assert len(pool.numbered((1 << 100_000) - 1)) == 100_000
+    assert time.thread_time() - began < 0.2  # and much more, when each step takes a time by their number
 
 
 def pool_of(workers: int) -> WorkerPool:
