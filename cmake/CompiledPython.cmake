@@ -18,6 +18,7 @@ set(SCALER_COMPILED_PYTHON
     scaler.client.task_factory
     scaler.scheduler.allocate_policy.load_buckets
     scaler.scheduler.allocate_policy.needs
+    scaler.scheduler.allocate_policy.worker_kinds
     scaler.scheduler.allocate_policy.worker_pool
     scaler.scheduler.allocate_policy.worker_record
     scaler.scheduler.controllers.balance_controller

@@ -10,6 +10,7 @@ from supervised_children import Child, DrainingChild
 
 from scaler.cluster.stack import Stack, Stage
 from scaler.cluster.supervision import StopRequested, StopSignals, let_drain
+from scaler.config.defaults import LONGEST_SECONDS
 
 FOREVER_SECONDS = 600.0
 
@@ -51,8 +52,9 @@ def stop_requested(number: signal.Signals):
         yield signals
 
 
-def test_what_ends_in_time_is_waited_for(start):
-    child = start(FOREVER_SECONDS)
+@pytest.mark.parametrize("seconds", [FOREVER_SECONDS, LONGEST_SECONDS])
+def test_what_ends_in_time_is_waited_for(start, seconds):
+    child = start(seconds)
 
     def end() -> None:
         child.wait_until_told()

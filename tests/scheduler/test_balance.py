@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scheduler_fixture import SchedulerFixture
 
 from scaler.protocol import codec
+from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.utility.identifiers import WorkerID
 
 
@@ -170,3 +173,26 @@ def test_balancing_ends_and_leaves_nobody_idle(
     held = [task for worker in workers for task in worker.held]
     assert len(set(held)) == len(held)
     assert len(held) + scheduler.core.gauges()["waiting_tasks"] == len(functions)
+
+
+def seconds_of_a_look(workers: int) -> float:
+    """Return how long a look takes when all workers are loaded, and no two tasks have the same needs."""
+    scheduler = SchedulerFixture(allocate_policy=AllocatePolicy.capability)
+    client = scheduler.client()
+    for number in range(workers):
+        scheduler.worker(str(number), capabilities={"memory": 1_000_000})
+    for number in range(2 * workers):
+        scheduler.submit(client, capabilities={"memory": number + 1})
+    looks = []
+    for tenth in range(10, 16):
+        began = time.thread_time()
+        scheduler.core._balance.balance(tenth / 10)
+        looks.append(time.thread_time() - began)
+        scheduler.tick(tenth / 10)
+    return min(looks[1:])
+
+
+def test_a_look_at_tasks_that_all_need_something_else_takes_a_time_by_their_number() -> None:
+    """Eight times as many take eight times as long, and 64 times when each is compared with all."""
+    few = min(seconds_of_a_look(40) for _ in range(3))
+    assert seconds_of_a_look(320) < 24 * few

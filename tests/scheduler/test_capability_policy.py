@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
-from scheduler_fixture import SchedulerFixture
+from scheduler_fixture import SchedulerFixture, assert_at_rest
 
 from scaler.protocol import codec
 from scaler.protocol.codec import TaskCancelConfirmType
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
+from scaler.utility.identifiers import ClientID, WorkerID
 
 GPU: dict[str, Any] = {"capabilities": {"gpu": -1}}
 
@@ -137,3 +139,50 @@ def test_nodes_of_a_graph_wait_for_who_offers_what_they_need(scheduler: Schedule
         assert scheduler.tasks_sent_to(able) == [node.task_id]
         scheduler.finish(able, node.task_id)
     assert [end.task_id for end in scheduler.take(client)] == [nodes[-1].task_id, b"g" * 16]
+
+
+def submit_with_needs_of_their_own(scheduler: SchedulerFixture, client: ClientID, count: int) -> None:
+    for amount in range(1, count + 1):
+        task = codec.Task(
+            task_id=amount.to_bytes(16, "big"), source=client, func_object_id=bytes(32), capabilities={"memory": amount}
+        )
+        scheduler.core.on_message(client, task.encode())
+    scheduler.end_batch()
+
+
+def finish_one_each(scheduler: SchedulerFixture, workers: list[WorkerID]) -> int:
+    """Let each worker end its oldest task, and return how many did."""
+    ended = 0
+    for worker in workers:
+        record = scheduler.core._pool.get(worker)
+        assert record is not None
+        if record.tasks:
+            scheduler.finish(worker, next(iter(record.tasks)), seconds=1.0)
+            ended += 1
+    return ended
+
+
+def test_tasks_that_all_need_something_else_are_spread_and_all_end() -> None:
+    scheduler = SchedulerFixture(allocate_policy=AllocatePolicy.capability)
+    client = scheduler.client()
+    workers = [scheduler.worker(str(number), capabilities={"memory": 10_000}) for number in range(150)]
+    submit_with_needs_of_their_own(scheduler, client, 1000)
+    assert len(scheduler.core._pool.classes) <= 256  # each takes a step for each change, and room for each worker
+    assert {len(worker.tasks) for worker in scheduler.core._pool.workers()} == {2}
+    ended = 0
+    while count := finish_one_each(scheduler, workers):
+        ended += count
+        assert len(scheduler.core._pool.classes) <= 256
+    assert ended == 1000
+    assert_at_rest(scheduler)
+
+
+def test_nothing_that_waits_is_looked_at_while_no_worker_has_room() -> None:
+    scheduler = SchedulerFixture(allocate_policy=AllocatePolicy.capability)
+    client = scheduler.client()
+    workers = [scheduler.worker(name, capabilities={"memory": 10_000}) for name in "ab"]
+    submit_with_needs_of_their_own(scheduler, client, 3000)
+    began = time.thread_time()
+    for _ in range(100):
+        assert finish_one_each(scheduler, workers) == 2
+    assert time.thread_time() - began < 0.4  # and more than a second, when each kind of needs is tried again

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from scheduler_fixture import SchedulerFixture, assert_at_rest, failure_of
+from unreadable import unreadable
 
 from scaler.protocol import codec, message
 from scaler.protocol.codec import TaskCancelConfirmType
-from scaler.utility.exceptions import WorkerDiedError
-from scaler.utility.identifiers import ObjectID
+from scaler.utility.exceptions import TaskRejectedError, WorkerDiedError
+from scaler.utility.identifiers import ObjectID, TaskID
 
 
 def test_lost_worker_gives_its_tasks_back_with_another_attempt(scheduler: SchedulerFixture) -> None:
@@ -118,4 +122,65 @@ def test_client_disconnect_message_does_the_same(scheduler: SchedulerFixture) ->
     assert scheduler.deleted_owners == [client.owner_hash()]
     scheduler.finish(worker, task)
     assert scheduler.take(client) == []
+    assert_at_rest(scheduler)
+
+
+def unreadable_task(client: bytes, **fields: Any) -> tuple[bytes, bytes]:
+    """Return a task that is malformed where the scheduler does not look at first, and its id."""
+    task_id = bytes(TaskID.generate_task_id())
+    task = codec.Task(task_id=task_id, source=client, func_object_id=bytes(32), keyword_names=["name"], **fields)
+    return unreadable(task), task_id
+
+
+@pytest.mark.parametrize("leaves_in_order", [False, True])
+def test_a_task_that_nobody_can_read_does_not_keep_others_of_its_worker_from_running_elsewhere(
+    scheduler: SchedulerFixture, leaves_in_order: bool
+) -> None:
+    client, hostile, worker = scheduler.client(), scheduler.client("hostile"), scheduler.worker("1")
+    [first] = scheduler.submit(client)
+    frame, unreadable = unreadable_task(hostile)
+    scheduler.say(hostile, frame)
+    assert scheduler.core.gauges()["placed_tasks"] == 2
+    if leaves_in_order:
+        scheduler.say(worker, message.encode("disconnectRequest", worker=worker))
+    else:
+        scheduler.lose(worker)
+    second = scheduler.worker("2", keep=True)
+    assert scheduler.tasks_sent_to(second) == [first]
+    [result] = scheduler.take(hostile)
+    assert (result.task_id, result.cause) == (unreadable, codec.TaskEndCause.rejected)
+    assert isinstance(failure_of(result), TaskRejectedError)
+    scheduler.finish(second, first, attempt=1)
+    assert scheduler.core.gauges()["failed_events"] == 0
+    assert_at_rest(scheduler)
+
+
+def test_a_task_that_nobody_can_read_ends_with_the_death_of_its_processor(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    frame, task = unreadable_task(client, retries=3)
+    scheduler.say(client, frame)
+    died = codec.TaskResult(
+        task_id=task, result_type=codec.TaskResultType.failed, cause=codec.TaskEndCause.processorDied, value=b"died"
+    )
+    scheduler.say(worker, died.encode())
+    assert [result.cause for result in scheduler.take(client)] == [codec.TaskEndCause.processorDied]
+    assert scheduler.core.gauges()["dropped_messages"] == 0
+    assert_at_rest(scheduler)
+
+
+def test_a_task_whose_worker_never_says_what_became_of_it_fails_in_the_end(scheduler: SchedulerFixture) -> None:
+    """As that of a worker whose results are refused: it holds the task no more, and its scheduler does."""
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client)
+    for attempt in range(3):
+        assert scheduler.core.is_busy
+        refused = codec.TaskResult(
+            task_id=task, result_type=codec.TaskResultType.success, metadata=b"nonsense", attempt=attempt, value=b"v"
+        )
+        scheduler.say(worker, refused.encode())
+        scheduler.heartbeats(worker, 5)
+        for _ in [sent for sent in scheduler.take(worker) if isinstance(sent, codec.TaskCancel)]:
+            scheduler.confirm(worker, task, TaskCancelConfirmType.cancelNotFound)
+    [result] = scheduler.take(client)
+    assert isinstance(failure_of(result), WorkerDiedError)
     assert_at_rest(scheduler)

@@ -91,3 +91,50 @@ def test_worker_that_lost_a_cancel_is_asked_again(scheduler: SchedulerFixture) -
     scheduler.confirm(worker, task, TaskCancelConfirmType.cancelNotFound)
     assert [confirm.cancel_confirm_type for confirm in scheduler.take(client)] == [TaskCancelConfirmType.cancelNotFound]
     assert_at_rest(scheduler)
+
+
+def test_a_verdict_on_an_earlier_run_is_not_taken_for_one_on_the_next(scheduler: SchedulerFixture) -> None:
+    client, worker = scheduler.client(), scheduler.worker()
+    [task] = scheduler.submit(client, retries=1)
+    ask_for(scheduler, task)
+    failed = codec.TaskResult(
+        task_id=task, result_type=codec.TaskResultType.failed, cause=codec.TaskEndCause.retryable, value=b"failed"
+    )
+    scheduler.say(worker, failed.encode())  # before it has read that it is asked, and it runs the task again now
+    ask_for(scheduler, task)
+    scheduler.take(worker)
+    scheduler.confirm(worker, task, TaskCancelConfirmType.cancelNotFound)  # of the first run
+    assert scheduler.tasks_sent_to(worker) == []
+    assert scheduler.core.gauges()["open_cancels"] == 1
+    scheduler.confirm(worker, task, TaskCancelConfirmType.cancelFailed)
+    assert scheduler.core.gauges()["open_cancels"] == 0
+    scheduler.finish(worker, task, attempt=1)
+    assert [result.attempt for result in scheduler.take(client)] == [1]
+    assert scheduler.core._pool.workers()[0].late_verdicts == {}
+    assert_at_rest(scheduler)
+
+
+def test_a_task_that_is_asked_for_twice_and_comes_back_is_not_lost_by_the_second_verdict(
+    scheduler: SchedulerFixture,
+) -> None:
+    client, worker = scheduler.client(), scheduler.worker(queue_size=1)
+    [task] = scheduler.submit(client)
+    ask_for(scheduler, task)
+    record = scheduler.core._tasks._live.get(task)
+    assert record is not None
+    scheduler.core._tasks.probe(record)
+    scheduler.confirm(worker, task, TaskCancelConfirmType.canceled)  # and it is placed there again
+    scheduler.cancel(client, task)
+    scheduler.confirm(worker, task, TaskCancelConfirmType.cancelNotFound)  # of the first placement
+    assert scheduler.take(client) == []
+    scheduler.confirm(worker, task, TaskCancelConfirmType.canceled)
+    assert [confirm.cancel_confirm_type for confirm in scheduler.take(client)] == [TaskCancelConfirmType.canceled]
+    assert_at_rest(scheduler)
+
+
+def ask_for(scheduler: SchedulerFixture, task: bytes) -> None:
+    """Let the scheduler ask for a task back."""
+    record = scheduler.core._tasks._live.get(task)
+    assert record is not None
+    scheduler.core._tasks.retract(record)
+    scheduler.end_batch()

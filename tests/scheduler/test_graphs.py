@@ -3,93 +3,18 @@
 from __future__ import annotations
 
 import gc
+import time
 from typing import Any
 
 import pytest
-from scheduler_fixture import SchedulerFixture, failure_of, result_frame
+from graph_fixture import OBJECT, VALUE, Graph, arguments_of, assert_at_rest, fail, store_result, submit
+from scheduler_fixture import SchedulerFixture, result_frame
 
-from scaler.protocol import codec
+from scaler.io.ymq.ymq import PeerEvent, Role
+from scaler.protocol import codec, message
 from scaler.protocol.codec import ArgumentType, TaskCancelConfirmType, TaskResultType
 from scaler.scheduler.graph.graph_record import GraphNode
-from scaler.utility.exceptions import TaskRejectedError
-from scaler.utility.identifiers import ClientID, ObjectID, TaskID
-
-VALUE, OBJECT, TASK = int(ArgumentType.value), int(ArgumentType.objectID), int(ArgumentType.task)
-
-
-class Graph:
-    """A graph under construction; nodes are named by a letter."""
-
-    def __init__(self, client: ClientID) -> None:
-        self.client = client
-        self.graph_id = TaskID.generate_task_id()
-        self.ids: dict[str, TaskID] = {}
-        self.tasks: list[codec.Task] = []
-
-    def node(self, name: str, *takes: str, **fields: Any) -> Graph:
-        """Add a node that takes the results of others."""
-        self.ids[name] = TaskID.generate_task_id()
-        arguments = [codec.Argument(TASK, self.ids.get(other, other.encode())) for other in takes]
-        function = ObjectID.generate_content_object_id(self.client, b"f")
-        self.tasks.append(
-            codec.Task(task_id=self.ids[name], source=b"", func_object_id=function, function_args=arguments, **fields)
-        )
-        return self
-
-    def frames(self, *targets: str, nodes_per_message: int = 100) -> list[bytes]:
-        """Return the messages of the graph."""
-        frames = []
-        for start in range(0, max(len(self.tasks), 1), nodes_per_message):
-            message = codec.GraphTask(
-                task_id=self.graph_id,
-                source=self.client,
-                targets=[self.ids[name] for name in targets] if start == 0 else [],
-                graph=self.tasks[start : start + nodes_per_message],
-                more=start + nodes_per_message < len(self.tasks),
-            )
-            frames.append(message.encode())
-        return frames
-
-    def names(self, messages: list[Any]) -> list[str]:
-        """Return which nodes the messages are about; ``graph`` is the graph itself."""
-        known: dict[bytes, str] = {task_id: name for name, task_id in self.ids.items()}
-        known[self.graph_id] = "graph"
-        return [known[message.task_id] for message in messages]
-
-
-def submit(scheduler: SchedulerFixture, graph: Graph, *targets: str, nodes_per_message: int = 100) -> None:
-    for frame in graph.frames(*targets, nodes_per_message=nodes_per_message):
-        scheduler.say(graph.client, frame)
-
-
-def arguments_of(task: codec.Task) -> list[tuple[int, bytes]]:
-    return [(argument.type, argument.data) for argument in task.function_args]
-
-
-def fail(scheduler: SchedulerFixture, worker: bytes, task_id: bytes, value: bytes = b"failure") -> None:
-    scheduler.say(
-        worker, codec.TaskResult(task_id=task_id, result_type=TaskResultType.failed, cause=1, value=value).encode()
-    )
-
-
-def store_result(scheduler: SchedulerFixture, worker: bytes, graph: Graph, name: str) -> ObjectID:
-    """End a node with a result that is an object."""
-    object_id = ObjectID.generate_object_id(graph.client)
-    scheduler.create_objects(worker, graph.client, [object_id])
-    result = codec.TaskResult(task_id=graph.ids[name], result_type=TaskResultType.success, results=[object_id])
-    scheduler.say(worker, result.encode())
-    return object_id
-
-
-def assert_at_rest(scheduler: SchedulerFixture) -> None:
-    gauges = scheduler.core.gauges()
-    assert {name: gauges[name] for name in ("graphs", "tasks", "waiting_tasks", "placed_tasks", "objects")} == {
-        "graphs": 0,
-        "tasks": 0,
-        "waiting_tasks": 0,
-        "placed_tasks": 0,
-        "objects": 0,
-    }
+from scaler.utility.identifiers import ClientID
 
 
 @pytest.mark.parametrize("nodes_per_message", [1, 2, 100])
@@ -136,6 +61,16 @@ def test_nodes_in_a_row_are_one_task(scheduler: SchedulerFixture) -> None:
     assert_at_rest(scheduler)
 
 
+def test_a_node_and_a_row_keep_all_that_is_said_of_how_they_run(scheduler: SchedulerFixture) -> None:
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    fields = {"priority": 3, "retries": 2, "retry_on": b"types", "level": 1, "metadata": b"\0"}
+    graph.node("a", **fields).node("b", "a", **fields)
+    submit(scheduler, graph, "b")
+    [row] = scheduler.take(worker)
+    assert {name: getattr(row, name) for name in fields} == fields
+    assert len(row.steps) == 1
+
+
 def test_a_row_waits_for_nothing_else(scheduler: SchedulerFixture) -> None:
     worker, graph = scheduler.worker(), Graph(scheduler.client())
     submit(scheduler, graph.node("x").node("a").node("b", "a", "x").node("c", "a"), "b", "c")
@@ -157,7 +92,9 @@ def test_a_long_row_is_several_tasks(scheduler: SchedulerFixture) -> None:
     assert_at_rest(scheduler)
 
 
-@pytest.mark.parametrize("fields", [{"capabilities": {"gpu": 1}}, {"priority": 1}, {"timeout_milliseconds": 5}])
+@pytest.mark.parametrize(
+    "fields", [{"capabilities": {"gpu": 1}}, {"priority": 1}, {"timeout_milliseconds": 5}, {"retry_on": b"types"}]
+)
 def test_nodes_that_run_differently_are_no_row(scheduler: SchedulerFixture, fields: dict[str, Any]) -> None:
     worker, graph = scheduler.worker(), Graph(scheduler.client())
     submit(scheduler, graph.node("a").node("b", "a", **fields), "b")
@@ -327,46 +264,7 @@ def test_a_client_that_leaves_takes_its_graphs_with_it(scheduler: SchedulerFixtu
     assert_at_rest(scheduler)
 
 
-@pytest.mark.parametrize("takes", ["x", "b", "c"])
-def test_a_node_that_takes_what_does_not_come_before_it_is_refused(scheduler: SchedulerFixture, takes: str) -> None:
-    """So are cycles: whatever follows is no earlier node."""
-    worker, graph = scheduler.worker(), Graph(scheduler.client())
-    submit(scheduler, graph.node("a").node("b", takes).node("c"), "b")
-    [told] = scheduler.take(graph.client)
-    assert graph.names([told]) == ["graph"]
-    error = failure_of(told)
-    assert isinstance(error, TaskRejectedError) and "no earlier node" in str(error)
-    assert scheduler.take(worker) == []
-    assert_at_rest(scheduler)
-
-
-def test_others_cannot_add_to_a_graph_or_cancel_it(scheduler: SchedulerFixture) -> None:
-    graph, other = Graph(scheduler.client("a")), scheduler.client("b")
-    first, second = graph.node("a").node("b").frames("a", nodes_per_message=1)
-    scheduler.say(graph.client, first)
-    scheduler.say(other, second)
-    scheduler.cancel(other, graph.graph_id)
-    [confirm] = scheduler.take(other)
-    assert confirm.cancel_confirm_type == TaskCancelConfirmType.cancelNotFound
-    scheduler.say(graph.client, second)
-    scheduler.say(graph.client, second)  # it is complete
-    gauges = scheduler.core.gauges()
-    assert (gauges["graphs"], gauges["tasks"], gauges["dropped_messages"]) == (1, 2, 2)
-
-
-def test_a_graph_is_refused_while_too_many_tasks_wait() -> None:
-    scheduler = SchedulerFixture(max_number_of_tasks_waiting=1)
-    graph = Graph(scheduler.client())
-    scheduler.submit(graph.client)
-    submit(scheduler, graph.node("a"), "a")
-    [told] = scheduler.take(graph.client)
-    assert graph.names([told]) == ["graph"] and isinstance(failure_of(told), TaskRejectedError)
-    assert scheduler.core.gauges()["graphs"] == 0
-
-
 def test_shutting_down_fails_graphs_once() -> None:
-    from scaler.protocol import message
-
     scheduler = SchedulerFixture(protected=False)
     graph = Graph(scheduler.client())
     submit(scheduler, graph.node("a").node("b", "a"), "b")
@@ -374,6 +272,16 @@ def test_shutting_down_fails_graphs_once() -> None:
     ends = [told for told in scheduler.take(graph.client) if isinstance(told, codec.TaskResult)]
     assert graph.names(ends) == ["graph"]
     assert_at_rest(scheduler)
+
+
+def test_shutting_down_says_nothing_of_a_graph_that_has_failed_before() -> None:
+    scheduler = SchedulerFixture(protected=False)
+    worker, graph = scheduler.worker(), Graph(scheduler.client())
+    submit(scheduler, graph.node("a").node("b"), "a", "b")
+    fail(scheduler, worker, graph.ids["a"])
+    assert graph.names(scheduler.take(graph.client)) == ["graph"]
+    scheduler.say(graph.client, message.encode("clientDisconnect", disconnectType="shutdown"))  # b has not ended yet
+    assert [told for told in scheduler.take(graph.client) if isinstance(told, codec.TaskResult)] == []
 
 
 def test_nodes_are_reported_while_anybody_listens(scheduler: SchedulerFixture) -> None:
@@ -436,3 +344,16 @@ def test_nodes_whose_turn_has_not_come_end_with_their_graph_and_their_client(sch
         scheduler.end_batch()
     assert [type(message) for message in scheduler.take(client)] == [codec.TaskCancelConfirm]
     assert_at_rest(scheduler)
+
+
+def test_a_client_without_graphs_leaves_in_no_time_while_a_large_graph_runs(scheduler: SchedulerFixture) -> None:
+    graph = Graph(scheduler.client())
+    for number in range(40_000):
+        graph.node(str(number))
+    scheduler.core.on_message(graph.client, graph.frames(nodes_per_message=100_000)[0])
+    others = [ClientID(f"Client|{number}|{0:032x}".encode()) for number in range(300)]
+    began = time.thread_time()
+    for other in others:
+        scheduler.core.on_peer_event(other, PeerEvent.connected, Role.client)
+        scheduler.core.on_peer_event(other, PeerEvent.lost, Role.client)
+    assert time.thread_time() - began < 0.1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from scaler.scheduler.controllers.scaling_controller import (
     Request,
     ScalingController,
     StartGroup,
+    StopGroup,
 )
 from scaler.scheduler.controllers.scaling_policies.cluster_load import ClusterLoad, WorkerLoad
 from scaler.scheduler.controllers.scaling_policies.scaling_policy import ScalingPolicy, Trend, trend
@@ -356,6 +358,48 @@ def test_a_stop_that_fails_is_repeated() -> None:
     cluster.answers = True
     cluster.looks(120)
     assert (cluster.stops, cluster.groups()) == (["g0"], [])
+
+
+def answer_all_but_stops_of(cluster: ScaledCluster, *group_ids: str) -> None:
+    """Look for five minutes; stops of these groups fail."""
+    for _ in range(300):
+        cluster.look()
+        requests, cluster.open = cluster.open, []
+        for request in requests:
+            cluster.open = [request]
+            if isinstance(request, StopGroup) and request.group_id in group_ids:
+                cluster.fail()
+            else:
+                cluster.answer()
+
+
+def test_stops_that_fail_again_and_again_keep_nothing_else_waiting() -> None:
+    cluster = ScaledCluster()
+    cluster.tasks = 31
+    cluster.looks(5)
+    assert cluster.groups() == ["g0", "g1", "g2", "g3"]
+    cluster.tasks, cluster.answers = 0, False
+    answer_all_but_stops_of(cluster, "g0", "g1")
+    assert (cluster.groups(GroupState.stopping), cluster.stops) == (["g0", "g1"], ["g2", "g3"])
+    cluster.tasks = 5
+    answer_all_but_stops_of(cluster, "g0", "g1")
+    assert cluster.groups(GroupState.running) == ["g4"]
+    cluster.tasks = 0
+    answer_all_but_stops_of(cluster, "g0")
+    assert cluster.groups() == ["g0"]
+
+
+def test_a_look_at_very_many_groups_and_needs_takes_a_time_by_their_number() -> None:
+    cluster = ScaledCluster(base_capabilities={"memory": -1}, max_worker_groups=None)
+    cluster.boots = False
+    cluster.tasks = 10_000
+    cluster.looks(25)
+    assert len(cluster.groups()) > 300  # none of whose workers have connected
+    cluster.unplaceable = {needs_of({"memory": amount}): 1 for amount in range(1, 5000)}
+    cluster.answers = False
+    began = time.thread_time()
+    cluster.looks(5)
+    assert time.thread_time() - began < 0.25  # and seconds, when the groups are looked at for each
 
 
 # -- two adapters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 import pytest
@@ -76,6 +77,14 @@ def test_what_cannot_be_asked_for_does_not_hold_up_the_rest() -> None:
 
     assert run([], storage, act) == 0
     assert storage.deleted == [b"a" * 32]
+
+
+def test_a_million_deletes_take_a_time_by_their_number() -> None:
+    storage, objects = StorageModel([]), [b"%032d" % number for number in range(1_000_000)]
+    began = time.thread_time()
+    assert run([], storage, lambda deleter: deleter.delete(objects)) == 0
+    assert time.thread_time() - began < 1.0  # and several seconds, when what is left moves up each time
+    assert storage.deleted == objects
 
 
 def test_a_storage_that_is_not_there_is_told_once_though_nothing_is_to_be_deleted(

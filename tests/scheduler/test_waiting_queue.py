@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_ended_tasks_do_not_pile_up_behind_one_that_waits(queue: WaitingQueue) -
         record = task(number)
         queue.append(record)
         end(queue, record)
-    assert sum(len(line.records) for lines in queue._lines.values() for line in lines.values()) < 5_000
+    assert sum(len(line.records) for lines in queue._lines.values() for line in lines.by_rank.values()) < 5_000
     assert (len(queue), queue.count(NO_NEEDS)) == (1, 1)
 
 
@@ -140,3 +141,31 @@ def test_needs_that_nothing_waits_with_are_not_put_aside_any_more(queue: Waiting
     assert (queue.active(), queue.parked(), queue.classes()) == ([], [], [])
     queue.append(task(2, GPU))
     assert queue.active() == [GPU]
+
+
+def test_tasks_of_very_many_ranks_are_found_in_a_time_by_their_number(queue: WaitingQueue) -> None:
+    tasks = [task(number, priority=number * 7919 % 30_011) for number in range(30_000)]
+    began = time.thread_time()
+    for record in tasks:
+        queue.append(record)
+    assert take_all(queue) == sorted(tasks, key=lambda record: record.rank, reverse=True)
+    assert time.thread_time() - began < 2.0  # and ten seconds, when the highest rank is searched for each time
+
+
+def test_ranks_that_come_and_go_do_not_pile_up(queue: WaitingQueue) -> None:
+    queue.append(task(0, priority=9))
+    for number in range(1, 1000):
+        record = task(number, priority=number % 5)
+        queue.append(record)
+        end(queue, record)
+    assert len(queue._lines[NO_NEEDS]._ranks) < 100
+    assert [record.kind.priority for record in take_all(queue)] == [9]
+
+
+def test_to_count_what_waits_looks_at_none_of_it(queue: WaitingQueue) -> None:
+    for number in range(20_000):
+        queue.append(task(number, priority=number))
+    began = time.thread_time()
+    for _ in range(1000):
+        assert queue.count(NO_NEEDS) == 20_000
+    assert time.thread_time() - began < 0.2

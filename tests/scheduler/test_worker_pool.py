@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 from scheduler_fixture import SchedulerFixture
 
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
@@ -34,3 +37,27 @@ def test_buckets_of_a_deep_recursion_go_although_a_task_waits() -> None:
     assert len(scheduler.core._pool.classes) <= 1
     [task] = scheduler.submit(client, level=5)
     assert task in scheduler.tasks_sent_to(worker)
+
+
+@pytest.mark.parametrize("gaps", [1, 3, 999])
+def test_workers_are_found_by_the_bits_of_their_numbers(gaps: int) -> None:
+    pool = pool_of(1000)
+    pool.remove(pool.workers()[500])
+    numbers = [*range(0, 1000, gaps), 5000]  # the last one is that of a worker that has left
+    found = pool.numbered(sum(1 << number for number in numbers))
+    assert [worker.number for worker in found] == [number for number in numbers if number not in (500, 5000)]
+    assert pool.numbered(0) == []
+
+
+def test_to_find_all_of_very_many_workers_takes_a_time_by_their_number() -> None:
+    pool = pool_of(100_000)
+    began = time.thread_time()
+    assert len(pool.numbered((1 << 100_000) - 1)) == 100_000
+    assert time.thread_time() - began < 0.2  # and much more, when each step takes a time by their number
+
+
+def pool_of(workers: int) -> WorkerPool:
+    pool = WorkerPool()
+    for number in range(workers):
+        pool.add(WorkerRecord(b"%d" % number, 1000, {}))
+    return pool

@@ -21,7 +21,11 @@ def hooks(monkeypatch):
     def fail():
         raise ZeroDivisionError("from the hook")
 
+    def mistake():
+        return len(7)
+
     module.fail = fail
+    module.mistake = mistake
     module.takes_one = lambda one: None
     monkeypatch.setitem(sys.modules, "preload_test_hooks", module)
     return module
@@ -95,5 +99,8 @@ def test_hints_at_the_module_of_a_file(tmp_path, monkeypatch):
 def test_lets_other_errors_pass(hooks):
     with pytest.raises(ZeroDivisionError, match="from the hook"):
         execute_preload("preload_test_hooks:fail")
+    with pytest.raises(TypeError, match="has no len") as raised:  # not that of the call itself
+        execute_preload("preload_test_hooks:mistake")
+    assert raised.traceback[-1].name == "mistake"
     with pytest.raises(ModuleNotFoundError):
         execute_preload("no_such_module_anywhere:f")

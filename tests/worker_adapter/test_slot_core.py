@@ -5,10 +5,11 @@ from __future__ import annotations
 import pickle
 
 import pytest
+from unreadable import unreadable
 
 from scaler.protocol import codec
 from scaler.protocol.codec import TaskCancelConfirmType
-from scaler.utility.exceptions import TaskTimeoutError
+from scaler.utility.exceptions import TaskRejectedError, TaskTimeoutError
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID, digest_of
 from scaler.worker.agent.scheduler_contact import SchedulerContact
 from scaler.worker_adapter.symphony.slot_core import SlotCore
@@ -167,3 +168,19 @@ def test_it_leaves_when_the_scheduler_says_so_or_is_dead(slot: Slot) -> None:
     slot.core.on_shutdown()
     slot.take()
     assert slot.leave == "the scheduler tells it to"
+
+
+def test_a_task_that_cannot_be_read_fails_and_the_next_one_runs() -> None:
+    slot = Slot()
+    running = slot.task()
+    task_id = bytes(TaskID.generate_task_id())
+    task = codec.Task(task_id=task_id, source=CLIENT, func_object_id=bytes(32), keyword_names=["name"])
+    slot.core.on_task(unreadable(task), 0.0)
+    behind = slot.task()
+    slot.done(running)
+    assert [task.task_id for task in slot.started] == [running, behind]
+    [_, failure] = slot.sent
+    assert isinstance(failure, codec.TaskResult) and failure.value is not None
+    assert (failure.task_id, failure.cause) == (task_id, codec.TaskEndCause.rejected)
+    assert isinstance(pickle.loads(failure.value), TaskRejectedError)
+    assert len(slot.core.tasks) == 1

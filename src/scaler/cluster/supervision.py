@@ -18,6 +18,7 @@ from scaler.utility.process import ChildProcess
 Process = TypeVar("Process", bound=ChildProcess)
 
 _KILLED_SECONDS = 1.0
+_LONGEST_POLL_MILLISECONDS = 2**31 - 1
 
 
 class StopRequested(BaseException):
@@ -98,11 +99,16 @@ def wait_for_any(
         if signals is not None:
             signals.check()
         left_seconds = deadline - time.monotonic()
-        poller.poll(None if left_seconds == math.inf else max(0, math.ceil(left_seconds * 1000)))
+        poller.poll(None if left_seconds == math.inf else _milliseconds(left_seconds))
         ended = [process for process in processes if not process.is_alive()]
         if ended or time.monotonic() >= deadline:
             return ended
     return []
+
+
+def _milliseconds(seconds: float) -> int:
+    """Return a time to poll for; the system takes some weeks at most, and whoever waits longer polls again."""
+    return max(0, min(math.ceil(seconds * 1000), _LONGEST_POLL_MILLISECONDS))
 
 
 def let_drain(processes: Sequence[ChildProcess], signals: StopSignals | None = None) -> None:
@@ -123,7 +129,7 @@ def let_drain(processes: Sequence[ChildProcess], signals: StopSignals | None = N
         left_seconds = deadline - time.monotonic()
         if left_seconds <= 0:
             return
-        for descriptor, _ in poller.poll(math.ceil(left_seconds * 1000)):
+        for descriptor, _ in poller.poll(_milliseconds(left_seconds)):
             if signals is not None and descriptor == signals.descriptor:
                 os.eventfd_read(descriptor)
             else:

@@ -30,7 +30,7 @@ _GAUGES: Final[_Described] = (
     ("clients", "clients", "Connected clients."),
     ("workers", "workers", "Connected workers, draining ones included."),
     ("draining_workers", "draining_workers", "Workers that get no new tasks and leave when they have ended theirs."),
-    ("loaded_workers", "loaded_workers", "Workers that have at least one task."),
+    ("loaded_workers", "loaded_workers", "Workers that have tasks behind the one that they run."),
     ("subscribers", "monitor_subscribers", "Subscribers of the monitor stream."),
     ("graphs", "graphs", "Graphs that have not ended."),
     ("objects", "objects", "Objects that clients need."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
@@ -44,8 +45,8 @@ class StorageDeleter:
     def __init__(self, connect: Callable[[], Awaitable[Storage]], retry_seconds: float = _RETRY_SECONDS) -> None:
         self._connect = connect
         self._retry_seconds = retry_seconds
-        self._pending: list[bytes] = []
-        self._owners: list[bytes] = []
+        self._pending: deque[bytes] = deque()
+        self._owners: deque[bytes] = deque()
         self._wanted = asyncio.Event()
         self._storage: Storage | None = None
 
@@ -88,16 +89,15 @@ class StorageDeleter:
                 _logger.info("the object storage server is reached")
             return
 
-    def _add(self, pending: list[bytes], new: list[bytes]) -> None:
+    def _add(self, pending: deque[bytes], new: list[bytes]) -> None:
         pending.extend(new)
         if len(pending) > _MOST_PENDING:
             _logger.warning("the object storage cannot be reached: forgetting the oldest objects to delete")
-            del pending[: len(pending) - _MOST_PENDING]
+            _take(pending, len(pending) - _MOST_PENDING)
         self._wanted.set()
 
     async def _delete_some(self) -> None:
-        object_ids, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
-        owners, self._owners = self._owners[:1], self._owners[1:]
+        object_ids, owners = _take(self._pending, _BATCH), _take(self._owners, 1)
         try:
             storage = await self._connected()
             if object_ids:
@@ -108,8 +108,8 @@ class StorageDeleter:
             _logger.error("cannot delete %d object(s) from the object storage: %s", len(object_ids), error)
         except Exception as error:  # of the outermost kind: nothing else ever deletes
             _logger.warning("object storage: %r; trying again", error)
-            self._pending[:0] = object_ids
-            self._owners[:0] = owners
+            self._pending.extendleft(reversed(object_ids))
+            self._owners.extendleft(reversed(owners))
             await self._disconnect()
             await asyncio.sleep(self._retry_seconds)
 
@@ -126,3 +126,8 @@ class StorageDeleter:
                 await storage.close()
             except Exception as error:  # it is given up anyway
                 _logger.warning("cannot close the connection to the object storage: %r", error)
+
+
+def _take(pending: deque[bytes], most: int) -> list[bytes]:
+    """Return the oldest ones, and forget them."""
+    return [pending.popleft() for _ in range(min(most, len(pending)))]

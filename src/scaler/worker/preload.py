@@ -32,6 +32,8 @@ def execute_preload(spec: str) -> None:
     try:
         target(*arguments, **keywords)
     except TypeError as error:
+        if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+            raise  # it comes from the hook itself
         raise PreloadSpecError(f"cannot call {module_path}:{name} with the given arguments: {error}") from error
 
 

@@ -155,9 +155,9 @@ class AgentFixture:
             self.core.on_processor_link_lost(model.identity, self.now)
         self.settle()
 
-    def tick(self, seconds: float = 0.25) -> None:
+    def tick(self, seconds: float = 0.25, *, is_listening: bool = True) -> None:
         self.now += seconds
-        self.core.on_tick(self.now)
+        self.core.on_tick(self.now, is_listening=is_listening)
         self.settle()
 
     def settle(self) -> None:

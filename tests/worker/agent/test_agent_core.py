@@ -9,6 +9,7 @@ import time
 
 import pytest
 from agent_fixture import AgentFixture, make_task, task_id
+from unreadable import unreadable
 
 from scaler.protocol import codec, message
 from scaler.utility.exceptions import ProcessorDiedError, TaskTimeoutError
@@ -492,6 +493,19 @@ def test_tasks_have_no_limit_unless_one_is_set():
         agent.core.on_heartbeat_echo(agent.now)
         agent.tick(200)
     assert not agent.processor.killed
+
+
+def test_a_task_that_cannot_be_read_costs_its_processor_and_not_the_worker():
+    agent = AgentFixture(task_timeout_seconds=9.0).ready()
+    task = codec.Task(task_id=task_id(1), source=b"Client|test", func_object_id=bytes(32), keyword_names=["name"])
+    agent.core.on_task(unreadable(task))
+    agent.settle()
+    agent.processor.start_next()
+    agent.tick()  # before the end of the processor is noticed
+    agent.die(1)
+    cause, error = agent.failure(1)
+    assert cause == codec.TaskEndCause.processorDied and isinstance(error, ProcessorDiedError)
+    assert not agent.quits
 
 
 # -- sessions with the scheduler

@@ -9,9 +9,9 @@ from scaler.utility.exceptions import ProcessorDiedError
 from scaler.worker.agent.oversight import SILENCE_SECONDS
 
 
-def _wait(agent: AgentFixture, seconds: float) -> None:
+def _wait(agent: AgentFixture, seconds: float, *, is_listening: bool = True) -> None:
     for _ in range(int(seconds / 0.25)):
-        agent.tick()
+        agent.tick(is_listening=is_listening)
 
 
 def _replaced(agent: AgentFixture) -> None:
@@ -92,3 +92,13 @@ def test_a_processor_may_be_without_work_or_suspended_for_long(fed):
         assert model.suspended
     _wait(agent, 2 * SILENCE_SECONDS)
     assert not model.killed
+
+
+def test_nobody_is_silent_while_the_agent_does_not_listen():
+    """As when the scheduler does not read: the result waits on the way, or in the processor."""
+    agent = AgentFixture().ready().tasks(1)
+    agent.processor.start_next()
+    agent.processor.finish()
+    _wait(agent, 5 * SILENCE_SECONDS, is_listening=False)
+    assert not agent.processor.killed
+    _replaced(agent)

@@ -72,7 +72,3 @@ class LoadBuckets:
         while not self._buckets[self._lowest]:
             self._lowest += 1
         return next(iter(self._buckets[self._lowest].values()))
-
-    def idle(self) -> list[WorkerRecord]:
-        """Return the workers without any task."""
-        return list(self._buckets[0].values())

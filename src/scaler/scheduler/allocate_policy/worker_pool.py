@@ -8,6 +8,7 @@ from typing import Final
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.scheduler.allocate_policy.load_buckets import LoadBuckets
 from scaler.scheduler.allocate_policy.needs import NO_NEEDS, Needs, describe, needs_of, offers
+from scaler.scheduler.allocate_policy.worker_kinds import FULL, IDLE, ROOMY, WorkerKinds
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.task.task_record import TaskRecord
 
@@ -16,13 +17,16 @@ PREFETCH_SECONDS: Final = 0.002
 LEAST_PREFETCH: Final = 2
 MOST_PREFETCH: Final = 64
 _MOST_INTERNED: Final = 256
+_MOST_CLASSES: Final = 256
+_MOST_BITS: Final = 256
 
 
 class WorkerPool:
     """All connected workers. What is needed has, for each level of nesting, its buckets of eligible workers.
 
     Each change of a worker's tasks, of which ``changed`` must be told, costs a step per pair of needs and level. So the
-    pairs that nobody has asked for since the last tick are forgotten.
+    pairs that nobody has asked for since the last tick are forgotten, and further needs than some hundred do without
+    buckets: any worker of theirs that has room will do, one without tasks if there is one.
     """
 
     def __init__(self, policy: AllocatePolicy = AllocatePolicy.even) -> None:
@@ -32,6 +36,9 @@ class WorkerPool:
         self._interned: dict[Needs, Needs] = {}
         self._loaded: dict[bytes, WorkerRecord] = {}  # with a task behind the one that runs
         self._draining: dict[bytes, WorkerRecord] = {}
+        self._kinds = WorkerKinds()  # of all but those
+        self.departures = 0
+        """How many workers have left, or begun to drain."""
         self._numbered: list[WorkerRecord | None] = []  # by number
         self._free_numbers: list[int] = []  # a heap
 
@@ -50,6 +57,7 @@ class WorkerPool:
         """Let a worker take tasks."""
         self._workers[worker.worker_id] = worker
         self._give_number(worker)
+        self._kinds.add(worker)
         for buckets in self._classes.values():
             buckets.add(worker)
         self.changed(worker)
@@ -61,19 +69,33 @@ class WorkerPool:
         heapq.heappush(self._free_numbers, worker.number)
         self._loaded.pop(worker.worker_id, None)
         self._draining.pop(worker.worker_id, None)
+        self._kinds.remove(worker)
+        self.departures += 1
         for buckets in self._classes.values():
             buckets.remove(worker)
 
     def numbered(self, numbers: int) -> list[WorkerRecord]:
-        """Return the workers with the numbers whose bits are set."""
+        """Return the workers with the numbers whose bits are set, in their order.
+
+        The bits are looked at in short parts: each step takes a time by the length of what it works with.
+        """
         workers: list[WorkerRecord] = []
-        while numbers:
-            lowest = numbers & -numbers
-            numbers ^= lowest
-            number = lowest.bit_length() - 1
-            worker = self._numbered[number] if number < len(self._numbered) else None
-            if worker is not None:
-                workers.append(worker)
+        parts = [(0, numbers)]
+        while parts:
+            first, bits = parts.pop()
+            length = bits.bit_length()
+            if length > _MOST_BITS:
+                half = length // 2
+                parts.append((first + half, bits >> half))
+                parts.append((first, bits & ((1 << half) - 1)))
+                continue
+            while bits:
+                lowest = bits & -bits
+                bits ^= lowest
+                number = first + lowest.bit_length() - 1
+                worker = self._numbered[number] if number < len(self._numbered) else None
+                if worker is not None:
+                    workers.append(worker)
         return workers
 
     def changed(self, worker: WorkerRecord) -> None:
@@ -84,6 +106,10 @@ class WorkerPool:
             self._loaded[worker.worker_id] = worker
         else:
             self._loaded.pop(worker.worker_id, None)
+        room = _room(worker)
+        if room != worker.room:
+            worker.room = room
+            self._kinds.changed(worker, room)
         for buckets in self._classes.values():
             buckets.changed(worker)
 
@@ -91,6 +117,8 @@ class WorkerPool:
         """Give a worker no more tasks, but for those of ``find_for_parent``."""
         worker.draining = True
         self._draining[worker.worker_id] = worker
+        self._kinds.remove(worker)
+        self.departures += 1
         for buckets in self._classes.values():
             buckets.remove(worker)
 
@@ -103,6 +131,9 @@ class WorkerPool:
 
     def find(self, needs: Needs, level: int, estimated_seconds: float) -> WorkerRecord | None:
         """Return the least loaded worker that may take a task which is expected to run that long, or None."""
+        if level == 0 and len(self._classes) >= _MOST_CLASSES and (needs, level) not in self._classes:
+            roomy = self._kinds.with_room(needs)
+            return next((worker for worker in roomy if _has_room(worker, level, estimated_seconds)), None)
         buckets = self._buckets(needs, level)
         buckets.is_used = True
         while (worker := buckets.least_loaded()) is not None:
@@ -129,7 +160,13 @@ class WorkerPool:
 
     def is_offered(self, needs: Needs, level: int) -> bool:
         """Return whether a worker that stays may run tasks with the needs, now or when it has room."""
-        return self._buckets(needs, level).has_workers
+        buckets = self._classes.get((needs, level))
+        return self._kinds.offer(needs) if buckets is None else buckets.has_workers
+
+    @property
+    def have_room(self) -> bool:
+        """Return whether any worker has room for a task that is not nested."""
+        return self._kinds.have_room
 
     def is_hopeless(self, needs: Needs, level: int) -> bool:
         """Return whether only a worker that is yet to come can ever run tasks with the needs."""
@@ -147,7 +184,7 @@ class WorkerPool:
     def forget_classes(self, waiting: list[Needs]) -> None:
         """Forget what no task was placed by since the last call, and needs that no task waits with once they are many.
 
-        What waits is asked for after every batch, with the level of the task that is next.
+        What waits is asked for after every batch, with the level of the task that is next, while any worker has room.
         """
         if any(not buckets.is_used for buckets in self._classes.values()):
             self._classes = {key: buckets for key, buckets in self._classes.items() if buckets.is_used}
@@ -170,9 +207,9 @@ class WorkerPool:
             return "every connected worker is about to leave"
         return f"no connected worker offers what it needs: {describe(needs)}"
 
-    def idle(self, needs: Needs) -> list[WorkerRecord]:
-        """Return the workers without any task that may run tasks with the needs."""
-        return self._buckets(needs, 0).idle()
+    def idle(self, needs: Needs) -> int:
+        """Return how many workers without any task may run tasks with the needs."""
+        return self._kinds.idle(needs)
 
     def loaded(self) -> list[WorkerRecord]:
         """Return the workers that hold more than one task."""
@@ -194,6 +231,17 @@ class WorkerPool:
                 if not worker.draining:
                     buckets.add(worker)
         return buckets
+
+
+def _room(worker: WorkerRecord) -> int:
+    """Return how much room a worker has, at most, for tasks that are not nested; see ``_has_room`` for one of them."""
+    held = len(worker.tasks)
+    if worker.draining or held >= worker.queue_size:
+        return FULL
+    if held == 0:
+        return IDLE
+    may_be_ahead = held < MOST_PREFETCH and worker.estimated_seconds < PREFETCH_SECONDS
+    return ROOMY if held < LEAST_PREFETCH or may_be_ahead else FULL
 
 
 def _has_room(worker: WorkerRecord, level: int, estimated_seconds: float) -> bool:

@@ -19,6 +19,7 @@ class WorkerRecord:
     its place: what is nested deeper does not find the worker full of what is not.
     ``placements`` counts all tasks that were ever placed on it. ``announced`` are the objects that it is about to store
     and that no result has named yet: with their owners, and how many placements there had been by then.
+    ``late_verdicts`` counts, by task, the verdicts on cancels that it still owes for an earlier placement of the task.
     One that is ``draining`` gets no new tasks; it is ``dismissed``, told to leave, when it holds none any more.
     ``number`` is the lowest that no other connected worker has: a place for it where there is one for each worker.
     """
@@ -33,10 +34,12 @@ class WorkerRecord:
         "heartbeat",
         "judged_seconds",
         "last_heartbeat_seconds",
+        "late_verdicts",
         "nested",
         "number",
         "placements",
         "queue_size",
+        "room",
         "seen_version",
         "tasks",
         "version",
@@ -50,6 +53,8 @@ class WorkerRecord:
         self.tasks: dict[bytes, TaskRecord] = {}
         self.placements = 0
         self.announced: dict[bytes, tuple[bytes, int]] = {}
+        self.late_verdicts: dict[bytes, int] = {}
+        self.room = -1  # see WorkerKinds; until it is in the pool
         self.number = -1  # until it is in the pool
         self.nested: dict[int, int] = {}  # how many tasks there are of each level above 0
         self.estimated_seconds = 0.0
@@ -61,6 +66,20 @@ class WorkerRecord:
         self.dismissed = False
         self.heartbeat: dict[str, Any] = {}
         self.last_heartbeat_seconds = 0.0
+
+    def owe_verdicts(self, task_id: bytes, count: int) -> None:
+        """Note that a task goes while so many cancels of it are not answered."""
+        if count > 0:
+            self.late_verdicts[task_id] = self.late_verdicts.get(task_id, 0) + count
+
+    def take_late_verdict(self, task_id: bytes) -> bool:
+        """Return whether a verdict is about an earlier placement of a task: they come in the order of the cancels."""
+        count = self.late_verdicts.get(task_id, 0)
+        if count > 1:
+            self.late_verdicts[task_id] = count - 1
+        elif count == 1:
+            del self.late_verdicts[task_id]
+        return count > 0
 
     def first_placement(self) -> int:
         """Return which placement that of its oldest task was, counted from 0; without tasks that of the next one."""

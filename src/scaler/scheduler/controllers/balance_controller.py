@@ -42,6 +42,7 @@ class BalanceController:
         self._progress: dict[bytes, tuple[int, float]] = {}
         self._advised: dict[bytes, int] = {}  # by task, how many looks in a row
         self._next_round_seconds = 0.0
+        self._asked_seconds: float | None = None  # known once a look has asked
 
     def __len__(self) -> int:
         return len(self._progress)
@@ -68,6 +69,7 @@ class BalanceController:
         self._note_progress(loaded, now_seconds)
         loaded.sort(key=lambda worker: len(worker.tasks), reverse=True)
         idle_seconds: dict[Needs, float] = {}
+        self._asked_seconds = None
         advice = []
         for worker in loaded:
             if self._is_slow(worker, now_seconds):
@@ -116,17 +118,22 @@ class BalanceController:
         """Return whether an idle worker has time left for a task, and use it up."""
         needs = record.needs
         if needs not in idle_seconds:
-            asked_seconds = sum(
+            idle_seconds[needs] = self._period_seconds * self._pool.idle(needs) - self._asked(now_seconds)
+        if idle_seconds[needs] < _LEAST_SECONDS:
+            return False
+        idle_seconds[needs] -= self._share(record, worker, now_seconds)
+        return True
+
+    def _asked(self, now_seconds: float) -> float:
+        """Return how much of the time of idle workers is for what was asked for; the same for all of one look."""
+        if self._asked_seconds is None:
+            self._asked_seconds = sum(
                 self._share(asked, holder, now_seconds)
                 for holder in self._pool.loaded()
                 for asked in holder.tasks.values()
                 if asked.state is TaskState.retracting
             )
-            idle_seconds[needs] = self._period_seconds * len(self._pool.idle(needs)) - asked_seconds
-        if idle_seconds[needs] < _LEAST_SECONDS:
-            return False
-        idle_seconds[needs] -= self._share(record, worker, now_seconds)
-        return True
+        return self._asked_seconds
 
     def _share(self, record: TaskRecord, worker: WorkerRecord, now_seconds: float) -> float:
         """Return how much of an idle worker's time until the next round a task of a worker is expected to take."""

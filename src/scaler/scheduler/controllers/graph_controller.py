@@ -32,6 +32,10 @@ _TASK_RESULT: Final = int(codec.MessageKind.taskResult)
 _CANCEL_CONFIRM: Final = int(codec.MessageKind.taskCancelConfirm)
 _MOST_STEPS: Final = 64
 """Nodes in a row that run as one task; the loss of its worker costs all of them."""
+_MOST_BYTES: Final = 500 << 20
+"""What a run takes at most from others and of its own; a message of 512 MiB would not be sent to any worker."""
+_ARGUMENT_BYTES: Final = 64
+"""More than what is in a message for an argument besides its data."""
 _MOST_STARTS: Final = 512
 """Tasks that are made of nodes in one turn, so that a large graph does not keep others waiting."""
 _MOST_CANCELS: Final = 4096
@@ -69,20 +73,16 @@ class GraphController:
             raise BadMessageError(f"graph {message.task_id.hex()} names {message.source!r} as its source")
         graph = self._graphs.get(message.task_id)
         if graph is None:
-            if self._tasks.is_full:
-                self._tasks.reject(client, message.task_id)
-                return
             graph = GraphRecord(message.task_id, client, frozenset(message.targets))
             self._graphs[message.task_id] = graph
+            if self._tasks.is_full:
+                self._tasks.reject(client, message.task_id)
+                graph.state = GraphState.refused
         elif graph.client is not client or graph.is_complete:
             raise BadMessageError(f"graph {message.task_id.hex()} is known already")
         graph.is_complete = not message.more
-        try:
-            for task in message.graph:
-                self._add_node(graph, task)
-        except Exception as error:  # a defect, too: its client would wait for ever
-            self._refuse(graph, error)
-            raise
+        if graph.state is not GraphState.refused:
+            self._add_nodes(graph, message.graph)
         if graph.is_complete:
             self._begin(graph)
 
@@ -98,6 +98,8 @@ class GraphController:
 
     def on_client_gone(self, client: ClientRecord) -> None:
         """Forget the graphs of a client that has left; its tasks end by themselves, and its objects are deleted."""
+        if all(graph.client is not client for graph in self._graphs.values()):
+            return  # without a look at the nodes of others
         self._graphs = {key: graph for key, graph in self._graphs.items() if graph.client is not client}
         self._ready = deque(node for node in self._ready if node.graph.client is not client)
         self._unwanted = deque(node for node in self._unwanted if node.graph.client is not client)
@@ -133,10 +135,11 @@ class GraphController:
         return [object_id for object_id in object_ids if object_id not in self._kept]
 
     def fail_everything(self, message: str) -> None:
-        """End every graph with a failure, before the cluster stops."""
+        """End every graph with a failure, before the cluster stops, but for those whose clients know of one."""
         for graph in self._graphs.values():
-            frame = task_end.shut_down(graph.graph_id, 0, message)
-            self._outbox.send(graph.client.client_id, frame, _TASK_RESULT)
+            if graph.state in (GraphState.running, GraphState.canceling):
+                frame = task_end.shut_down(graph.graph_id, 0, message)
+                self._outbox.send(graph.client.client_id, frame, _TASK_RESULT)
         self._graphs.clear()
         self._kept.clear()
         self._ready.clear()
@@ -148,6 +151,14 @@ class GraphController:
         if graph.state is GraphState.running:
             self._ready.extend(node for node in graph.nodes.values() if node.missing == 0)
         self._close_when_over(graph)
+
+    def _add_nodes(self, graph: GraphRecord, tasks: list[codec.Task]) -> None:
+        try:
+            for task in tasks:
+                self._add_node(graph, task)
+        except Exception as error:  # a defect, too: its client would wait for ever
+            self._refuse(graph, error)
+            raise
 
     def _add_node(self, graph: GraphRecord, task: codec.Task) -> None:
         if task.task_id in graph.nodes:
@@ -182,12 +193,19 @@ class GraphController:
         for before, step in itertools.pairwise(row):
             arguments = [_resolved(graph, argument, before) for argument in step.task.function_args]
             steps.append(codec.Step(step.task.func_object_id, arguments))
+        arguments = [_resolved(graph, argument) for argument in first.function_args]
+        last.row = row
+        for member in row:
+            member.state = NodeState.live
+        if _size_of(arguments) + sum(_size_of(step.function_args) for step in steps) > _MOST_BYTES:
+            self._tasks.refuse_node(last, f"node {last.task.task_id.hex()} takes more than a message may hold")
+            return
         frame = codec.Task(
             task_id=last.task.task_id,
             source=graph.client.client_id,
             metadata=first.metadata,
             func_object_id=first.func_object_id,
-            function_args=[_resolved(graph, argument) for argument in first.function_args],
+            function_args=arguments,
             capabilities=first.capabilities,
             attempt=first.attempt,
             priority=first.priority,
@@ -197,10 +215,8 @@ class GraphController:
             level=first.level,
             keyword_names=first.keyword_names,
             steps=steps,
+            retry_on=first.retry_on,
         ).encode()
-        last.row = row
-        for member in row:
-            member.state = NodeState.live
         self._tasks.on_node(graph.client, last, frame)
 
     def _on_node_ended(self, node: GraphNode, frame: Frame) -> None:
@@ -214,12 +230,26 @@ class GraphController:
         node.row = []  # it holds itself
         if isinstance(message, codec.TaskResult) and graph.state is GraphState.running:
             if message.result_type == codec.TaskResultType.success:
-                self._succeed(node, message, frame)
+                self._succeed_if_possible(node, message, frame)
             else:
                 self._abort(graph, message)
         elif isinstance(message, codec.TaskResult):
             self._delete(graph, message.results)  # a sibling that could not be stopped in time
         self._close_when_over(graph)
+
+    def _succeed_if_possible(self, node: GraphNode, result: codec.TaskResult, frame: Frame) -> None:
+        """Go on behind a node; fail its graph when the result is an object that cannot be the node's own."""
+        graph, object_ids = node.graph, result.results[:1]
+        if node.users > 0 and any(not self._may_be_kept(graph, object_id) for object_id in object_ids):
+            reason = f"the result of node {node.task.task_id.hex()} is not an object of its own"
+            failure = codec.decode(task_end.refused(graph.graph_id, reason))
+            assert isinstance(failure, codec.TaskResult)
+            self._abort(graph, failure)
+        else:
+            self._succeed(node, result, frame)
+
+    def _may_be_kept(self, graph: GraphRecord, object_id: bytes) -> bool:
+        return object_id.startswith(graph.client.owner_hash) and object_id not in self._kept
 
     def _succeed(self, node: GraphNode, result: codec.TaskResult, frame: Frame) -> None:
         graph, object_ids = node.graph, result.results
@@ -285,11 +315,10 @@ class GraphController:
 
     def _refuse(self, graph: GraphRecord, error: Exception) -> None:
         """End a graph that cannot be understood."""
-        graph.is_complete = True
         if graph.state is GraphState.running:
             frame = task_end.refused(graph.graph_id, str(error))
             self._outbox.send(graph.client.client_id, frame, _TASK_RESULT)
-            self._stop(graph, GraphState.aborting)
+            self._stop(graph, GraphState.refused)
         self._close_when_over(graph)
 
     def _close_when_over(self, graph: GraphRecord) -> None:
@@ -330,10 +359,14 @@ def _run_alike(task: codec.Task, other: codec.Task) -> bool:
     return (
         not other.keyword_names
         and task.capabilities == other.capabilities
-        and (task.priority, task.level, task.metadata, task.retries)
-        == (other.priority, other.level, other.metadata, other.retries)
+        and (task.priority, task.level, task.metadata, task.retries, task.retry_on)
+        == (other.priority, other.level, other.metadata, other.retries, other.retry_on)
         and task.timeout_milliseconds == other.timeout_milliseconds == other.deadline_milliseconds == 0
     )
+
+
+def _size_of(arguments: list[codec.Argument]) -> int:
+    return sum(len(argument.data) + _ARGUMENT_BYTES for argument in arguments)
 
 
 def _resolved(graph: GraphRecord, argument: codec.Argument, before: GraphNode | None = None) -> codec.Argument:

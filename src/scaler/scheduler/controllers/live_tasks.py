@@ -116,11 +116,16 @@ class LiveTasks:
         self._outbox.send(worker.worker_id, frame, _TASK_CANCEL)
 
     def return_to_queue(self, record: TaskRecord) -> None:
-        """Let a task that may have started run anew, as its next attempt."""
+        """Let a task that may have started run anew, as its next attempt; one that nobody can read ends instead."""
+        try:
+            frame = codec.with_attempt(record.frame, record.attempt + 1)
+        except codec.CodecError as error:  # malformed where nobody has looked before
+            self._endings.malformed(record, str(error))
+            self.end(record)
+            return
         record.progress.is_late = False  # it may have started
         record.attempt += 1
-        record.frame = codec.with_attempt(record.frame, record.attempt)
-        record.progress.open_cancels = 0
+        record.frame = frame
         self._wait_again(record)
 
     def end_late(self, record: TaskRecord, waited_for: str) -> None:
@@ -178,12 +183,14 @@ class LiveTasks:
         self._endings.cancel_refused(record)
 
     def _wait_again(self, record: TaskRecord) -> None:
-        if record.progress.is_late:
-            worker = record.worker
-            assert worker is not None
+        worker, progress = record.worker, record.progress
+        assert worker is not None
+        if progress.is_late:
             name = worker.worker_id.decode(errors="replace")
             self.end_late(record, f"it waited behind other tasks of worker {name}")
             return
+        worker.owe_verdicts(record.task_id, progress.open_cancels)
+        progress.open_cancels = 0
         self._leave_worker(record)
         record.state = TaskState.waiting
         self.queue.put_back(record)

@@ -7,7 +7,7 @@ told. Nothing here waits: a slow or dead adapter is a group or a start that stay
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -101,10 +101,12 @@ class ScalingController:
         for number, adapter in enumerate(self._adapters):
             if now_seconds >= adapter.info_due_seconds:
                 self._request(AskInfo(number), now_seconds)
-        for group in self._groups.values():
-            if group.state is GroupState.stopping:
-                self._request(StopGroup(group.adapter, group.group_id), now_seconds)
+        stopping = [group for group in self._groups.values() if group.state is GroupState.stopping]
+        self._stop([group for group in stopping if group.stop_failed_seconds is None], now_seconds)
         self._scale(load, now_seconds)
+        # Behind the rest: what cannot be stopped may stay so, and an adapter has one request at a time.
+        failed = [(group.stop_failed_seconds, group) for group in stopping if group.stop_failed_seconds is not None]
+        self._stop([group for _, group in sorted(failed, key=lambda entry: entry[0])], now_seconds)
         effects, self._effects = self._effects, []
         return effects
 
@@ -150,6 +152,8 @@ class ScalingController:
     def on_failed(self, request: Request, reason: str, now_seconds: float) -> None:
         """Note that a request failed; it is made again when it is still wanted then."""
         adapter = self._adapters[request.adapter]
+        if isinstance(request, StopGroup) and (group := self._groups.get((request.adapter, request.group_id))):
+            group.stop_failed_seconds = now_seconds
         is_first = adapter.info is None and not adapter.has_failed  # it may be started together with the scheduler
         pause_seconds = adapter.fail(now_seconds)
         _logger.log(
@@ -200,6 +204,10 @@ class ScalingController:
             if not member.draining:
                 self._effects.append(DrainWorker(worker_id, f"as the load no longer needs {group.name}"))
 
+    def _stop(self, groups: Sequence[WorkerGroup], now_seconds: float) -> None:
+        for group in groups:
+            self._request(StopGroup(group.adapter, group.group_id), now_seconds)
+
     def _forget(self, group: WorkerGroup, reason: str) -> None:
         del self._groups[group.adapter, group.group_id]
         _logger.info("scaling: %s has ended: %s", group.name, reason)
@@ -211,9 +219,10 @@ class ScalingController:
         # What runs on a worker that drains needs no other, and what nobody offers is not helped by more workers.
         tasks = load.tasks - sum(worker.tasks for worker in load.workers.values() if worker.draining)
         tasks -= sum(count for needs, count in load.unplaceable.items() if not self._offering(needs))
-        pending = sum(self._pending(number) for number in range(len(self._adapters)))
+        pending_of = [self._pending(number) for number in range(len(self._adapters))]
+        pending = sum(pending_of)
         direction = trend(tasks, len(staying) + pending)
-        starved = self._starved(load)
+        starved = self._starved(load, pending_of)
         if direction is not Trend.shrink or pending or starved:
             self._too_many_since_seconds = None
         if starved:
@@ -231,11 +240,11 @@ class ScalingController:
             if adapter.info is None or offers(adapter.info.base_capabilities, needs)
         }
 
-    def _starved(self, load: ClusterLoad) -> set[int]:
+    def _starved(self, load: ClusterLoad, pending_of: Sequence[int]) -> set[int]:
         """Return the adapters that offer what tasks wait for in vain, unless some worker of them is on its way."""
         for needs in load.unplaceable:
             offering = self._offering(needs)
-            if offering and not any(self._pending(number) for number in offering):
+            if offering and not any(pending_of[number] for number in offering):
                 return offering
         return set()
 

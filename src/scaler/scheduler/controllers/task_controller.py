@@ -51,6 +51,7 @@ class TaskController:
         self._queue = self._live.queue
         self._durations = DurationEstimator()
         self._deadlines = Deadlines()
+        self._departures = 0
         self.stale = self._live.stale
 
     def __len__(self) -> int:
@@ -123,6 +124,10 @@ class TaskController:
         kind = client.kinds.get(task.func_object_id, self._pool.needs(task.capabilities), task.priority, task.level)
         self._live.accept(TaskRecord(task.task_id, client, frame, kind, task.attempt, node))
 
+    def refuse_node(self, node: GraphNode, reason: str) -> None:
+        """Let a node fail that cannot be a task; how it ends is told as that of others."""
+        self._endings.node_refused(node, reason)
+
     def on_node_cancel(self, node: GraphNode) -> None:
         """Cancel a node that was accepted; how it ends is told later, also when it ends at once."""
         record = self._live.get(node.task.task_id)
@@ -176,7 +181,10 @@ class TaskController:
 
     def _retry(self, record: TaskRecord, attempt: int) -> bool:
         """Let a task run again that has failed, if it may; return whether it does."""
-        task = codec.decode(record.frame)
+        try:
+            task = codec.decode(record.frame)
+        except codec.CodecError:  # nobody can read it: the failure that it had says as much
+            return False
         assert isinstance(task, codec.Task)
         if record.progress.failures >= task.retries:
             return False
@@ -190,13 +198,15 @@ class TaskController:
         confirm = codec.decode(frame)
         assert isinstance(confirm, codec.TaskCancelConfirm)
         record = worker.tasks.get(confirm.task_id)
-        if record is None:
+        if worker.take_late_verdict(confirm.task_id) or record is None:
             self.stale["confirm"] += 1  # the task's result was faster
             return
         event = CONFIRM_EVENTS.get(confirm.cancel_confirm_type)
         if event is None:
             raise BadMessageError(f"{confirm.cancel_confirm_type} is no verdict on a cancel")
         record.progress.open_cancels = max(0, record.progress.open_cancels - 1)
+        if event is TaskEvent.confirm_not_found and record.state is TaskState.retracting:
+            record.progress.losses += 1  # its worker lives, and may lose it again and again
         self._live.apply(record, event)
 
     def owner_of(self, task_id: bytes, worker: WorkerRecord) -> ClientRecord | None:
@@ -254,9 +264,16 @@ class TaskController:
             self._live.send_cancel(record, force=record.state is TaskState.canceling)
 
     def place_waiting(self) -> None:
-        """Place every waiting task for which a worker has room."""
+        """Place every waiting task for which a worker has room; look at no more when no worker has any."""
+        if self._departures != self._pool.departures:
+            self._departures = self._pool.departures
+            self._park_hopeless()
         for needs in self._queue.active():
+            if not self._pool.have_room and self._queue.nested == 0:
+                return
             while (record := self._queue.first(needs)) is not None:
+                if record.level == 0 and not self._pool.have_room:
+                    break
                 seconds = self._durations.estimate(record.function_id) * record.calls
                 worker = self._pool.find(needs, record.level, seconds)
                 if worker is None:
@@ -267,6 +284,13 @@ class TaskController:
                     break
                 self._queue.pop_first(record)
                 self._live.place(record, worker, seconds)
+
+    def _park_hopeless(self) -> None:
+        """Put aside what those that have gone were the last to offer."""
+        for needs in self._queue.active():
+            record = self._queue.first(needs)
+            if record is not None and self._pool.is_hopeless(needs, record.level):
+                self._queue.park(needs)
 
     def on_worker_joined(self, worker: WorkerRecord) -> None:
         """Try again to place what nobody has offered so far."""

@@ -46,6 +46,11 @@ class TaskEndings:
         self._tell(record, task_end.too_late(record, waited_for), TASK_RESULT)
         self._reporter.ended(record, MonitorState.failed, b"")
 
+    def malformed(self, record: TaskRecord, reason: str) -> None:
+        """Tell that a task cannot be sent again, because its message cannot be read."""
+        self._tell(record, task_end.malformed(record, reason), TASK_RESULT)
+        self._reporter.ended(record, MonitorState.failed, b"")
+
     def confirmed(self, record: TaskRecord, kind: codec.TaskCancelConfirmType) -> None:
         """Tell the verdict on the cancellation of a task, which ends with it."""
         self._tell(record, task_end.confirm(record.task_id, kind), CANCEL_CONFIRM)

@@ -16,6 +16,7 @@ class GraphState(enum.Enum):
     running = enum.auto()
     aborting = enum.auto()  # a node has failed, which its client was told
     canceling = enum.auto()
+    refused = enum.auto()  # which its client was told; what is still to come of it is passed over
 
 
 class NodeState(enum.Enum):

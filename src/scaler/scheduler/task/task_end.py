@@ -53,10 +53,10 @@ def confirm(task_id: bytes, kind: codec.TaskCancelConfirmType) -> bytes:
 
 
 def worker_died(record: TaskRecord, worker: WorkerRecord) -> bytes:
-    """Return the end of a task whose workers were lost too often."""
+    """Return the end of a task whose workers were lost, or have lost it, too often."""
     error = WorkerDiedError(
         f"worker died when processing task: {record.task_id.hex()} (worker {worker.worker_id.decode(errors='replace')} "
-        f"was lost; attempt {record.attempt + 1}, {record.progress.losses} workers lost under it)",
+        f"was lost, or has lost the task; attempt {record.attempt + 1}, {record.progress.losses} losses)",
         task_id=record.task_id,
         worker_id=worker.worker_id,
         attempt=record.attempt,
@@ -88,6 +88,12 @@ def too_late(record: TaskRecord, waited_for: str) -> bytes:
         attempt=record.attempt,
     )
     return _failure(record.task_id, record.attempt, error, codec.TaskEndCause.deadlineMissed)
+
+
+def malformed(record: TaskRecord, reason: str) -> bytes:
+    """Return the end of a task that cannot run again because its message cannot be read."""
+    error = TaskRejectedError(f"task {record.task_id.hex()} cannot run again: {reason}", task_id=record.task_id)
+    return _failure(record.task_id, record.attempt, error, codec.TaskEndCause.rejected)
 
 
 def refused(task_id: bytes, reason: str) -> bytes:

@@ -19,9 +19,9 @@ class TaskProgress:
     """What has become of a task since it was first placed; few tasks have that at a time.
 
     ``worker`` is None while the task waits again; ``placement`` is the number that its placement there had.
-    ``losses`` counts the workers that were lost under the task, ``failures`` the runs after which it was tried again.
-    ``is_started`` is known of a task that its worker would not give back. A task that is asked back because its
-    deadline has passed ``is_late``.
+    ``losses`` counts the workers that were lost under the task, or have lost it, ``failures`` the runs after which it
+    was tried again. ``is_started`` is known of a task that its worker would not give back. A task that is asked back
+    because its deadline has passed ``is_late``.
     """
 
     __slots__ = (

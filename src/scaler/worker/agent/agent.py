@@ -270,7 +270,7 @@ class Agent:
             return
         self._relay.recall()
         now = time.monotonic()
-        self._core.on_tick(now)
+        self._core.on_tick(now, is_listening=not self._backlog)
         self._heartbeat(now)
         self._flush()
         self._loop.call_later(TICK_SECONDS, self._tick)

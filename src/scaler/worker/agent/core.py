@@ -289,11 +289,11 @@ class AgentCore:
 
     # -- time
 
-    def on_tick(self, now: float) -> None:
-        """Look at everything that has a deadline."""
+    def on_tick(self, now: float, *, is_listening: bool = True) -> None:
+        """Look at everything that has a deadline. What processors say goes unheard unless somebody is listening."""
         self._bury_when_due(now)
         self._start_when_due(now)
-        self._oversight.look(now - self._last_tick)
+        self._oversight.look(now - self._last_tick, is_listening=is_listening)
         self._last_tick = now
         self._feeding.drop_spares(now)
         self._go_on()  # slots of revoked tasks become free without a message

@@ -33,8 +33,8 @@ class Oversight:
         self._feeding = feeding
         self._task_timeout_seconds = task_timeout_seconds
 
-    def look(self, elapsed_seconds: float) -> None:
-        """Stop tasks that have run too long, and end processors that do not answer.
+    def look(self, elapsed_seconds: float, *, is_listening: bool = True) -> None:
+        """Stop tasks that have run too long, and end processors that do not answer, if they could be heard.
 
         While a task stands still, its time does, too.
         """
@@ -44,7 +44,7 @@ class Oversight:
             running = [task for task in seat.fed.values() if seat.state_of(task) is SlotState.started]
             for task in running:
                 self._check_time_limit(task, elapsed_seconds)
-            if not running:
+            if not running and is_listening:
                 self._check_silence(seat, min(elapsed_seconds, _MOST_SECONDS_OF_A_LOOK))
 
     def _check_time_limit(self, task: HeldTask, elapsed_seconds: float) -> None:
@@ -59,7 +59,10 @@ class Oversight:
 
     def _limit_of(self, task: HeldTask) -> float:
         """Return the smaller one of the task's own limit and the worker's."""
-        decoded = codec.decode(task.frame)
+        try:
+            decoded = codec.decode(task.frame)
+        except codec.CodecError:  # the processor cannot read it either, and is about to end
+            return self._task_timeout_seconds
         assert isinstance(decoded, codec.Task)
         limits = (decoded.timeout_milliseconds / 1000, self._task_timeout_seconds)
         return min((limit for limit in limits if limit > 0), default=0.0)

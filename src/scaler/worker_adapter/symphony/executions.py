@@ -99,7 +99,12 @@ class Executions:
 
     def start(self, execution: Execution) -> None:
         """Carry out a task; returns at once."""
-        self._pool.submit(self._run, execution)
+        try:
+            self._pool.submit(self._run, execution)
+        except RuntimeError as error:  # the system gives no further thread; one of the others may still come to it
+            execution.give_up()
+            frame = last_resort(execution.task, error)
+            self._post(lambda: execution.done(execution, frame))
 
     def discard(self, object_ids: Iterable[bytes]) -> None:
         """Drop objects from the caches."""

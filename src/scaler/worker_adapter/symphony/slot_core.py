@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scaler.protocol import codec
-from scaler.utility.exceptions import TaskTimeoutError
-from scaler.worker.agent.held_tasks import HeldTasks
+from scaler.utility.exceptions import TaskRejectedError, TaskTimeoutError
+from scaler.worker.agent.held_tasks import HeldTask, HeldTasks
 from scaler.worker.agent.scheduler_contact import SchedulerContact
 
 if TYPE_CHECKING:
@@ -136,7 +136,12 @@ class SlotCore:
             if any(running.task.level >= first.level for running in self._running.values()):
                 return  # what waits behind it is not nested deeper
             self._waiting.remove(first)
-            task = codec.decode(first.frame)
+            try:
+                task = codec.decode(first.frame)
+            except codec.CodecError as error:  # malformed where nobody has looked before
+                self._forget(first.task_id)
+                self.outbox.to_scheduler.append(_unreadable(first, error))
+                continue
             assert isinstance(task, codec.Task)
             limit_seconds = task.timeout_milliseconds / _MILLISECONDS or float("inf")
             self._running[first.task_id] = RunningTask(task, limit_seconds, now_seconds + limit_seconds)
@@ -148,6 +153,17 @@ class SlotCore:
             held = tasks.find(task_id)
             if held is not None:
                 tasks.remove(held)
+
+
+def _unreadable(task: HeldTask, error: codec.CodecError) -> bytes:
+    failure = TaskRejectedError(f"task {task.task_id.hex()} cannot be read: {error}", task_id=task.task_id)
+    return codec.TaskResult(
+        task_id=task.task_id,
+        result_type=codec.TaskResultType.failed,
+        attempt=task.attempt,
+        cause=codec.TaskEndCause.rejected,
+        value=pickle.dumps(failure),
+    ).encode()
 
 
 def _timed_out(running: RunningTask) -> bytes:

@@ -52,3 +52,14 @@ def test_an_interval_of_zero_means_never():
     MemoryTrimmer(0, 0).start()
     assert all(each.name != "memory-trimmer" for each in threading.enumerate())
     assert time.monotonic() - before < 1
+
+
+def test_a_system_that_does_not_tell_the_size_ends_nothing(monkeypatch):
+    def refuse(*_arguments, **_keywords):
+        raise OSError(24, "Too many open files")  # as when a task has used up all descriptors
+
+    trimmer = MemoryTrimmer(30.0, trim_threshold_bytes=1 << 60)
+    with monkeypatch.context() as patched:
+        patched.setattr("builtins.open", refuse)
+        assert resident_bytes() == 0
+        trimmer.collect()

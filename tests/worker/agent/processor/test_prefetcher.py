@@ -46,11 +46,14 @@ class Store:
         self.objects: dict[bytes, bytes] = {}
         self.asked: list[tuple[bytes, int]] = []
         self.is_down = False
+        self.memory_is_full = False
 
     def get_object(self, object_id: bytes, maximum_bytes: int) -> bytes:
         self.asked.append((object_id, maximum_bytes))
         if self.is_down:
             raise ObjectStorageException("connection refused")
+        if self.memory_is_full:
+            raise MemoryError
         return self.objects[object_id][:maximum_bytes]
 
     def close(self) -> None:
@@ -330,3 +333,19 @@ def test_a_cache_that_leaves_room_still_takes_what_fits_into_its_bound() -> None
     cache.release()
     cache.put(b"c", 3, 10)
     assert cache.size_bytes == 100
+
+
+def test_without_memory_the_task_fetches_itself_and_the_thread_goes_on():
+    bench = Bench()
+    bench.stored(a=10)
+    bench.waits(task("a"))
+    bench.begin()
+    bench.store.memory_is_full = True
+    assert bench.prefetcher.look()
+    assert bench.take("a") == []
+    bench.store.memory_is_full = False
+    bench.waits()
+    assert bench.prefetcher.look()  # nothing waits for it: it is forgotten that it could not be got
+    bench.waits(task("a"))
+    assert bench.prefetcher.look()
+    assert bench.take("a") == ["a"]

@@ -39,12 +39,15 @@ class Server:
         self.objects = {b"a": b"1"}
         self.connectors: list[FakeConnector] = []
         self.is_up = True
+        self.refusal: Exception | None = None
         self.now = 0.0
         self.attempts = 0
 
     def connect(self, address: str) -> FakeConnector:
         assert address == "tcp://storage:1"
         self.attempts += 1
+        if self.refusal is not None:
+            raise self.refusal
         if not self.is_up:
             raise ObjectStorageException("connection refused")
         self.connectors.append(FakeConnector(self.objects))
@@ -105,3 +108,14 @@ def test_closes_its_connection(server, storage):
     storage.get_objects([b"a"])
     storage.close()
     assert server.connectors[0].is_closed
+
+
+def test_a_system_that_gives_no_connection_is_named(server, storage):
+    server.refusal = RuntimeError("epoll: Too many open files")  # as when a task has used up all descriptors
+    with pytest.raises(ObjectStorageException, match=r"tcp://storage:1.*Too many open files"):
+        storage.get_objects([b"a"])
+    server.refusal = None
+    with pytest.raises(ObjectStorageException, match="a moment ago"):
+        storage.get_objects([b"a"])
+    server.now += 10
+    assert storage.get_objects([b"a"]) == [b"1"]

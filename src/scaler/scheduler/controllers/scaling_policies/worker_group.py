@@ -31,6 +31,7 @@ class WorkerGroup:
     seen: set[bytes] = field(default_factory=set)
     gone_since_seconds: float | None = None
     idle_since_seconds: float | None = None
+    stop_failed_seconds: float | None = None
 
     @property
     def pending(self) -> int:

@@ -49,6 +49,9 @@ class MemoryTrimmer:
 
 
 def resident_bytes() -> int:
-    """Return how much memory of this process is resident."""
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * _PAGE_BYTES
+    """Return how much memory of this process is resident; 0 when the system does not tell."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * _PAGE_BYTES
+    except OSError:  # a task may have used up all descriptors
+        return 0

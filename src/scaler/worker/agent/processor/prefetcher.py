@@ -19,7 +19,6 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from scaler.protocol import codec
-from scaler.utility.exceptions import ObjectStorageException
 from scaler.utility.serialization import payload_size
 from scaler.worker.agent.processor.task_needs import TaskNeeds
 
@@ -149,8 +148,8 @@ class Prefetcher:
             if payload_size(payload) > room_bytes:
                 payload = None
                 self._refused[object_id] = room_bytes
-        except ObjectStorageException as error:
-            logging.debug("object %s was not fetched ahead: %s", object_id.hex(), error)
+        except Exception as error:  # whatever it is: the task's own fetch will say so, and nothing else looks ahead
+            logging.debug("object %s was not fetched ahead: %r", object_id.hex(), error)
             self._refused[object_id] = math.inf
         finally:
             with self._changed:

@@ -104,9 +104,12 @@ class Storage:
                 raise ObjectStorageException(f"object storage {self._address} could not be reached a moment ago")
             try:
                 self._connector = self._make_connector(self._address)
-            except ObjectStorageException:
+            except Exception as error:
                 self._retry_at_seconds = self._now() + _RETRY_SECONDS
-                raise
+                if isinstance(error, ObjectStorageException):
+                    raise
+                # The system gives no memory, threads or descriptors, which a task may have used up.
+                raise ObjectStorageException(f"cannot connect to object storage {self._address}: {error}") from error
         return self._connector
 
     def _connected_is_closed(self) -> bool:
