@@ -145,6 +145,13 @@ ENDINGS = {
         future.add_done_callback(lambda done: time.sleep(0.2))
         future.result()
     """,
+    "with a callback that waits for a task": """
+        client = Client(address)
+        future = client.submit(pow, 2, 3)
+        future.add_done_callback(lambda _: concurrent.futures.wait([client.submit(time.sleep, 60)]))
+        future.result()
+        time.sleep(0.5)
+    """,
     "by an error": "client = Client(address); client.submit(time.sleep, 60); sys.exit(7)",
     "in a reference cycle": "holder = [Client(address)]; holder.append(holder); del holder",
     "in a forked child": """
@@ -171,7 +178,7 @@ def test_programs_end(small_combo: SchedulerClusterCombo, ending: str) -> None:
     """A program ends in bounded time, however it left its clients."""
     program = "\n".join(
         [
-            "import os, sys, time",
+            "import concurrent.futures, os, sys, time",
             "from scaler import Client",
             f"address = {small_combo.get_address()!r}",
             textwrap.dedent(ENDINGS[ending]),
