@@ -165,6 +165,14 @@ def test_own_exceptions_keep_their_attributes() -> None:
     assert (failure.signal, failure.pid) == ("SIGKILL", 7)
 
 
+def test_notes_on_own_exceptions_arrive() -> None:
+    error = ProcessorDiedError("died", pid=7)
+    error.__dict__["__notes__"] = ["while it ran step 3"]  # as add_note does, which Python 3.10 does not have
+    for failure in (deserialize_failure(serialize_failure(raised(error))), pickle.loads(pickle.dumps(error))):
+        assert isinstance(failure, ProcessorDiedError)
+        assert (str(failure), failure.pid, failure.__notes__) == ("died", 7, ["while it ran step 3"])
+
+
 @pytest.mark.parametrize("error", [HoldsLock(), WrongReduction("x")], ids=lambda error: type(error).__name__)
 def test_exception_that_cannot_be_pickled_arrives_as_its_text(error: Exception) -> None:
     failure = deserialize_failure(serialize_failure(raised(error)))
