@@ -17,7 +17,8 @@ import pytest
 from settle import check_no_failed_events
 
 from scaler import Client, SchedulerClusterCombo
-from scaler.utility.exceptions import DisconnectedError
+from scaler.cluster.object_storage_server import ObjectStorageServerProcess
+from scaler.utility.exceptions import DisconnectedError, MissingObjects, ProcessorDiedError
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -126,6 +127,30 @@ def test_storage_that_dies_fails_what_needs_it() -> None:
             assert client.submit(noop, 2).result(timeout=30) == 2
     finally:
         combo.shutdown()
+
+
+def test_what_a_storage_that_was_started_anew_has_lost_is_stored_again() -> None:
+    """A function is stored again when it is called, a reference of before is refused, and nobody waits in vain."""
+    combo = SchedulerClusterCombo(n_workers=1)
+    storage = ObjectStorageServerProcess(combo._object_storage_address, (), "INFO", None)
+    try:
+        with Client(address=combo.get_address(), heartbeat_interval_seconds=0.1) as client:
+            reference = client.send_object(1)
+            assert client.submit(noop, reference).result(timeout=30) == 1
+            combo._object_storage.kill()
+            combo._object_storage.join(10)
+            storage.start()
+            storage.wait_until_ready()
+            deadline = time.monotonic() + 30
+            while client._agent.is_known_reference(reference.object_id) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert isinstance(client.submit(os._exit, 1).exception(timeout=30), ProcessorDiedError)
+            assert client.submit(noop, 2).result(timeout=30) == 2
+            with pytest.raises(MissingObjects):
+                client.submit(noop, reference)
+    finally:
+        combo.shutdown()
+        storage.close()
 
 
 ENDINGS = {
