@@ -107,6 +107,9 @@ class StandInStorage:
             del self.objects[object_id]
         return bool(mine)
 
+    def connection_number(self) -> int:
+        return 1  # it is never lost
+
     def close(self) -> None:
         self.is_closed = True
 

@@ -17,7 +17,8 @@ import pytest
 from settle import check_no_failed_events
 
 from scaler import Client, SchedulerClusterCombo
-from scaler.utility.exceptions import DisconnectedError
+from scaler.cluster.object_storage_server import ObjectStorageServerProcess
+from scaler.utility.exceptions import DisconnectedError, MissingObjects, ProcessorDiedError
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -128,6 +129,30 @@ def test_storage_that_dies_fails_what_needs_it() -> None:
         combo.shutdown()
 
 
+def test_what_a_storage_that_was_started_anew_has_lost_is_stored_again() -> None:
+    """A function is stored again when it is called, a reference of before is refused, and nobody waits in vain."""
+    combo = SchedulerClusterCombo(n_workers=1)
+    storage = ObjectStorageServerProcess(combo._object_storage_address, (), "INFO", None)
+    try:
+        with Client(address=combo.get_address(), heartbeat_interval_seconds=0.1) as client:
+            reference = client.send_object(1)
+            assert client.submit(noop, reference).result(timeout=30) == 1
+            combo._object_storage.kill()
+            combo._object_storage.join(10)
+            storage.start()
+            storage.wait_until_ready()
+            deadline = time.monotonic() + 30
+            while client._agent.is_known_reference(reference.object_id) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert isinstance(client.submit(os._exit, 1).exception(timeout=30), ProcessorDiedError)
+            assert client.submit(noop, 2).result(timeout=30) == 2
+            with pytest.raises(MissingObjects):
+                client.submit(noop, reference)
+    finally:
+        combo.shutdown()
+        storage.close()
+
+
 ENDINGS = {
     "without a disconnect": "client = Client(address); client.submit(pow, 2, 3).result()",
     "with tasks that run": "client = Client(address); futures = [client.submit(time.sleep, 60) for _ in range(3)]",
@@ -144,6 +169,13 @@ ENDINGS = {
         future = client.submit(pow, 2, 3)
         future.add_done_callback(lambda done: time.sleep(0.2))
         future.result()
+    """,
+    "with a callback that waits for a task": """
+        client = Client(address)
+        future = client.submit(pow, 2, 3)
+        future.add_done_callback(lambda _: concurrent.futures.wait([client.submit(time.sleep, 60)]))
+        future.result()
+        time.sleep(0.5)
     """,
     "by an error": "client = Client(address); client.submit(time.sleep, 60); sys.exit(7)",
     "in a reference cycle": "holder = [Client(address)]; holder.append(holder); del holder",
@@ -171,7 +203,7 @@ def test_programs_end(small_combo: SchedulerClusterCombo, ending: str) -> None:
     """A program ends in bounded time, however it left its clients."""
     program = "\n".join(
         [
-            "import os, sys, time",
+            "import concurrent.futures, os, sys, time",
             "from scaler import Client",
             f"address = {small_combo.get_address()!r}",
             textwrap.dedent(ENDINGS[ending]),

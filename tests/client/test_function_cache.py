@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import functools
+import importlib
 import math
 import operator
 import sys
@@ -36,6 +37,7 @@ def with_list_default(x, y=[]): return x
 def uses_table(x): return TABLE
 def uses_class(x): return Scale()
 def uses_package(x): return xml.sax
+def uses_inner_package(x): return xml.etree.ElementTree
 def nested(x): return (lambda y: FACTOR * y)(x)
 LOCK = threading.Lock()
 def uses_lock(x): return LOCK
@@ -144,6 +146,17 @@ def test_module_of_a_package_loaded_later_is_seen(
     assert cache.record(script.uses_package) is first
     monkeypatch.setitem(sys.modules, "xml.sax", types.ModuleType("xml.sax"))
     assert cache.record(script.uses_package).digest != first.digest
+
+
+def test_module_inside_a_loaded_package_loaded_later_is_seen(
+    cache: FunctionCache, script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importlib.import_module("xml.etree")
+    monkeypatch.delitem(sys.modules, "xml.etree.ElementTree", raising=False)
+    before = cache.record(script.uses_inner_package)
+    assert cache.record(script.uses_inner_package) is before
+    monkeypatch.setitem(sys.modules, "xml.etree.ElementTree", types.ModuleType("xml.etree.ElementTree"))
+    assert cache.record(script.uses_inner_package).digest != before.digest
 
 
 def test_module_registered_for_pickling_by_value_is_seen(cache: FunctionCache) -> None:

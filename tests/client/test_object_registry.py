@@ -116,3 +116,17 @@ def test_deletable_ids_are_given_out_once(registry: ObjectRegistry) -> None:
     assert registry.deletable_count == 3
     assert registry.take_deletable() == ids
     assert registry.take_deletable() == []
+
+
+def test_after_the_loss_of_the_storage_functions_are_stored_again_and_sent_objects_unknown(
+    registry: ObjectRegistry,
+) -> None:
+    function = registry.acquire_function(record(1))
+    function.is_stored = True
+    sent = ObjectID.generate_object_id(CLIENT)
+    registry.add_sent(sent)
+    registry.on_storage_lost()
+    assert registry.acquire_function(record(1)) is function
+    assert not function.is_stored
+    assert not registry.is_sent(sent)
+    assert registry.take_deletable() == [sent]

@@ -117,6 +117,9 @@ def test_wrong_settings_raise_and_leave_nothing(settings, leftovers):
             {"per_worker_capabilities": "gpu=2"},
             "per_worker_capabilities must be a dict of names with amounts, got 'gpu=2'",
         ),
+        ({"per_worker_task_queue_size": 2.5}, "per_worker_task_queue_size must be a whole number, got 2.5"),
+        ({"heartbeat_interval_seconds": "2"}, "heartbeat_interval_seconds must be a number, got '2'"),
+        ({"protected": "no"}, "protected must be true or false, got 'no'"),
     ],
     ids=str,
 )

@@ -126,3 +126,9 @@ def test_capabilities():
 def test_wrong_capabilities(text, why):
     with pytest.raises(ValueError, match=why):
         WorkerCapabilities.from_string(text)
+
+
+@pytest.mark.parametrize("capabilities", [{"gpu": 1.5}, {"gpu": "1"}, {"gpu": None}, {1: 1}], ids=str)
+def test_capabilities_of_a_program_must_be_names_with_whole_amounts(capabilities):
+    with pytest.raises(TypeError, match="capabilities must be names with whole amounts, got"):
+        WorkerCapabilities(capabilities)

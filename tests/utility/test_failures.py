@@ -19,6 +19,17 @@ class NeedsTwoArguments(Exception):
         self.code = code
 
 
+class WrongByte(UnicodeDecodeError):
+    def __init__(self, position: int) -> None:
+        super().__init__("ascii", b"\xff" * 5, position, position + 1, "wrong byte")
+        self.position = position
+
+
+class TellsNoReason(UnicodeDecodeError):
+    def __init__(self, position: int) -> None:
+        self.position = position
+
+
 class HoldsLock(Exception):
     def __init__(self) -> None:
         super().__init__("holds a lock")
@@ -103,6 +114,33 @@ def test_exception_with_its_own_constructor_keeps_its_class() -> None:
     assert (failure.code, failure.args) == (3, ("text",))
 
 
+@pytest.mark.parametrize(
+    ("error", "names"),
+    [
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), ("encoding", "object", "start", "end", "reason")),
+        (UnicodeEncodeError("ascii", "\xff", 0, 1, "invalid"), ("encoding", "object", "start", "end", "reason")),
+        (UnicodeTranslateError("\xff", 0, 1, "invalid"), ("object", "start", "end", "reason")),
+        (SyntaxError("invalid", ("file.py", 3, 4, "a b")), ("msg", "filename", "lineno", "offset", "text")),
+        (SystemExit(3), ("code",)),
+        (StopIteration(4), ("value",)),
+        (WrongByte(3), ("object", "start", "position")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_built_in_exceptions_keep_beside_their_arguments_arrives(
+    error: BaseException, names: tuple[str, ...]
+) -> None:
+    failure = deserialize_failure(serialize_failure(raised(error)))
+    assert (type(failure), str(failure), failure.args) == (type(error), str(error), error.args)
+    assert [getattr(failure, name) for name in names] == [getattr(error, name) for name in names]
+
+
+def test_exception_whose_built_in_class_was_told_nothing_keeps_its_class() -> None:
+    failure = deserialize_failure(serialize_failure(raised(TellsNoReason(3))))
+    assert isinstance(failure, TellsNoReason)
+    assert failure.position == 3
+
+
 def test_class_defined_in_a_function_arrives() -> None:
     class Local(Exception):
         pass
@@ -125,6 +163,14 @@ def test_own_exceptions_keep_their_attributes() -> None:
     failure = deserialize_failure(serialize_failure(ProcessorDiedError("died", signal="SIGKILL", pid=7)))
     assert isinstance(failure, ProcessorDiedError)
     assert (failure.signal, failure.pid) == ("SIGKILL", 7)
+
+
+def test_notes_on_own_exceptions_arrive() -> None:
+    error = ProcessorDiedError("died", pid=7)
+    error.__dict__["__notes__"] = ["while it ran step 3"]  # as add_note does, which Python 3.10 does not have
+    for failure in (deserialize_failure(serialize_failure(raised(error))), pickle.loads(pickle.dumps(error))):
+        assert isinstance(failure, ProcessorDiedError)
+        assert (str(failure), failure.pid, failure.__notes__) == ("died", 7, ["while it ran step 3"])
 
 
 @pytest.mark.parametrize("error", [HoldsLock(), WrongReduction("x")], ids=lambda error: type(error).__name__)

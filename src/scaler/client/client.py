@@ -297,7 +297,7 @@ class Client:
         object_id = ObjectID.generate_serializer_object_id(self._identity)
         payload = cloudpickle.dumps(self._serializer)
         try:
-            self._agent.store([NewObject(object_id, b"serializer", payload, ObjectContentType.serializer)])
+            self._agent.store_first(NewObject(object_id, b"serializer", payload, ObjectContentType.serializer))
         except BaseException:
             self._agent.stop()
             raise

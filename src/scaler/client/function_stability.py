@@ -83,10 +83,19 @@ class FunctionStability:
             return self._include(value, depth - 1)
         if sys.modules.get(value.__name__) is not value:
             return False
-        if hasattr(value, "__path__"):  # the form names the modules of a package that the code uses, once loaded
-            submodules = (f"{value.__name__}.{submodule}" for submodule in names)
-            self._absent_modules += [submodule for submodule in submodules if submodule not in sys.modules]
+        self._include_package(value, value.__name__, names)
         return True
+
+    def _include_package(self, module: types.ModuleType, full_name: str, names: set[str]) -> None:
+        """Add the modules of a package that the code may use: the form names those that are loaded, at any depth."""
+        if not hasattr(module, "__path__"):
+            return
+        for name in names:
+            submodule_name = f"{full_name}.{name}"
+            if submodule_name in sys.modules:
+                self._include_package(sys.modules[submodule_name], submodule_name, names)
+            else:
+                self._absent_modules.append(submodule_name)
 
 
 def _is_same(now: dict[str, Any], before: dict[str, Any] | None) -> bool:

@@ -121,14 +121,24 @@ def flag_of(name: str) -> str:
 
 
 def check_settings(section: Any) -> None:
-    """Raise ConfigurationError for the first value outside of its limits; for ``__post_init__`` of sections."""
-    from scaler.config.configuration_error import ConfigurationError
+    """Raise ConfigurationError for the first value that is wrong; for ``__post_init__`` of sections.
 
+    A program may give values of any type: what passes here would otherwise fail in another process.
+    """
+    import typing
+
+    from scaler.config.configuration_error import ConfigurationError
+    from scaler.config.conversion import expected_text, field_type
+
+    kinds = typing.get_type_hints(type(section))
     for field in dataclasses.fields(section):
         value = getattr(section, field.name)
         if value is None:
             continue
         described = setting_of(field)
+        kind = field_type(kinds[field.name])
+        if not _is_of_kind(kind, value):
+            raise ConfigurationError(f"{field.name} must be {expected_text(kind)}, got {value!r}")
         if described.normalise is not None:
             value = described.normalise(value)
             object.__setattr__(section, field.name, value)
@@ -138,6 +148,15 @@ def check_settings(section: Any) -> None:
             expected = f"a value of another type than {type(value).__name__}"
         if expected:
             raise ConfigurationError(f"{field.name} must be {expected}, got {value!r}")
+
+
+def _is_of_kind(kind: Any, value: Any) -> bool:
+    """Return whether a value is a number where one is wanted, those of NumPy among them, and no text for a switch."""
+    if kind is int:
+        return hasattr(value, "__index__")
+    if kind is float:
+        return hasattr(value, "__float__")
+    return kind is not bool or not isinstance(value, str)
 
 
 def redeclare(field: dataclasses.Field[Any], name: str) -> Any:

@@ -71,6 +71,7 @@ class SyncObjectStorageConnector:
         self._callers: set[int] = set()
         self._is_closed = False
         self._local = LocalChannels()
+        self._connections = 0
         self._link = self._open_link()
         with self._lock:
             while not self._link.is_connected and self._link.failure is None:
@@ -94,6 +95,17 @@ class SyncObjectStorageConnector:
     def is_closed(self) -> bool:
         """Return whether there is no connection: ``close`` was called, or it failed and the next call makes another."""
         return self._is_closed or self._link.failure is not None
+
+    def connection_number(self) -> int:
+        """Return which connection of this connector the present one is, from 1 on; 0 when it has ended. Never waits."""
+        if not self._lock.acquire(blocking=False):
+            return self._connections  # somebody uses it, and will notice its end
+        try:
+            if not self._is_closed and self._link not in self._reading:
+                self._drain(self._link)
+            return 0 if self.is_closed else self._connections
+        finally:
+            self._lock.release()
 
     def set_object(self, object_id: bytes, payload: Payload, timeout_seconds: float | None = None) -> None:
         """Store an object, in place of what the id named before. Several buffers are stored as one object."""
@@ -191,6 +203,7 @@ class SyncObjectStorageConnector:
         return self._timeout_seconds if timeout_seconds is None else timeout_seconds
 
     def _open_link(self) -> StorageLink:
+        self._connections += 1
         return StorageLink(
             type(self).__name__, self._address, self._context, time.monotonic(), self._connect_timeout_seconds
         )

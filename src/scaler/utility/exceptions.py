@@ -26,7 +26,8 @@ class TaskFailure(Exception):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}") from None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _make_failure, (type(self), self.args[0], self.attributes)
+        further = {name: value for name, value in self.__dict__.items() if name != "attributes"}  # such as notes
+        return _make_failure, (type(self), self.args[0], self.attributes), further or None
 
 
 def _make_failure(kind: type[TaskFailure], message: str, attributes: dict[str, Any]) -> TaskFailure:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import traceback
-from types import TracebackType
+from types import TracebackType, WrapperDescriptorType
 from typing import TYPE_CHECKING, Any, Final
 
 import cloudpickle
@@ -101,7 +102,14 @@ class _FailurePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle
 
 
 def _new_exception(kind: type[BaseException], *arguments: Any) -> BaseException:
-    return kind.__new__(kind, *arguments)
+    exception = kind.__new__(kind, *arguments)
+    built_in: Any = kind
+    while type(vars(built_in).get("__init__")) is not WrapperDescriptorType:
+        built_in = built_in.__base__
+    # UnicodeDecodeError, SyntaxError, SystemExit and others take from it what they are read by, besides ``args``
+    with contextlib.suppress(TypeError):  # of arguments that never went to it, as a subclass may have others
+        built_in.__init__(exception, *arguments)
+    return exception
 
 
 def _set_exception_state(exception: BaseException, state: tuple[Any, ...]) -> None:

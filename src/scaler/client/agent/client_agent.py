@@ -38,6 +38,7 @@ from scaler.client.agent.object_registry import StoredFunction
 from scaler.client.agent.pending_graph import PendingGraph
 from scaler.client.agent.pending_task import PendingTask
 from scaler.client.agent.scheduler_link import SchedulerLink
+from scaler.client.agent.storage_watch import StorageWatch
 from scaler.client.function_record import FunctionRecord
 from scaler.client.future import ScalerFuture
 from scaler.client.new_object import NewObject
@@ -90,6 +91,7 @@ class ClientAgent:
         self._fetches = JobPool("scaler client fetches")
         self._callbacks = JobPool("scaler client callbacks")
         self._storage = ClientStorage(identity)
+        self._watch = StorageWatch(repr(identity), self._storage, self.store, self._forget_stored, self._fetches.run)
         self._meter = ProcessMeter()
         self._dispatcher = Dispatcher(self._core, repr(identity), timeout_seconds, link.connect_failure)
         self._outlet = CoreOutlet(self._core, self._lock, link.send, repr(identity))
@@ -154,6 +156,10 @@ class ClientAgent:
             with self._lock:
                 self._core.objects.on_store_failed([item.object_id for item in objects], functions)
             raise
+
+    def store_first(self, item: NewObject) -> None:
+        """Store an object that lives as long as the session. Raise ObjectStorageException."""
+        self._watch.begin(item)
 
     def store_sent(self, item: NewObject) -> None:
         """Store an object that lives until ``clear``."""
@@ -324,6 +330,7 @@ class ClientAgent:
         self._is_handling = False
         if self._core.is_heartbeat_due(now_seconds):
             self._send_heartbeat(now_seconds)
+            self._watch.look(now_seconds)
 
     def _fail(self, failure: BaseException) -> None:
         logger.error("%r: receiving failed", self._identity, exc_info=failure)
@@ -381,6 +388,9 @@ class ClientAgent:
     def _is_stopping(self) -> bool:
         return self._core.state is ClientState.stopped or self._is_abandoned
 
+    def _forget_stored(self) -> None:
+        self._change(lambda core: core.objects.on_storage_lost())
+
     def _take_released(self) -> None:
         while self._released:
             self._core.objects.release((self._released.popleft(),))
@@ -401,6 +411,7 @@ class ClientAgent:
         self._fetches.close()
         self._callbacks.close()
         self._reception.close()
+        self._watch.close()
         self._outlet.close()
         self._dispatcher.close()  # they refer to this object, which shall go with its last user, descriptors and all
         atexit.unregister(self.stop)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from scaler.client.new_object import NewObject
 from scaler.io.sync_object_storage_connector import SyncObjectStorageConnector
 from scaler.protocol import codec
-from scaler.utility.exceptions import ObjectStorageException
+from scaler.utility.exceptions import ObjectStorageException, ObjectStorageTimeoutError
 from scaler.utility.identifiers import ClientID, ObjectID
 from scaler.utility.network_util import join_host_and_port
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CLEAN_UP_SECONDS: Final = 2.0
+_LOOK_SECONDS: Final = 2.0
 
 
 class ClientStorage:
@@ -61,6 +62,20 @@ class ClientStorage:
                 "which has to be called before"
             ) from error
 
+    def connection_number(self) -> int:
+        """Return the number of the present connection, 0 when it has ended; does not wait."""
+        return self._connected().connection_number()
+
+    def connect_again(self) -> int:
+        """Return the number of a connection that answers, if need be a new one. Raise ObjectStorageException."""
+        connector = self._connected()
+        connector.get_info_total(timeout_seconds=_LOOK_SECONDS)
+        return connector.connection_number()
+
+    def lacks(self, object_id: ObjectID) -> bool:
+        """Return whether the server answers, but not for an object, twice. Raise ObjectStorageException."""
+        return self._lacks(object_id) and self._lacks(object_id)
+
     def close(self, *, has_to_delete: bool) -> None:
         """Close the connection; before that, delete everything of the client if the scheduler may not do it."""
         self._is_closed = True
@@ -72,6 +87,15 @@ class ClientStorage:
             except ObjectStorageException as error:
                 logger.warning("%r: its objects could not be deleted: %s", self._identity, error)
         self._connector.close()
+
+    def _lacks(self, object_id: ObjectID) -> bool:
+        connector = self._connected()
+        try:
+            connector.get_object(object_id, maximum_bytes=1, timeout_seconds=_LOOK_SECONDS)
+        except ObjectStorageTimeoutError:
+            connector.get_info_total(timeout_seconds=_LOOK_SECONDS)  # otherwise it may just be slow
+            return True
+        return False
 
     def _connected(self) -> SyncObjectStorageConnector:
         if self._connector is None:

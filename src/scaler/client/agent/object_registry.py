@@ -90,6 +90,13 @@ class ObjectRegistry:
             if function.references == 0:
                 self._deletable.append(function.object_id)
 
+    def on_storage_lost(self) -> None:
+        """Let functions be stored again when they are called, under their ids; what was sent is known no more."""
+        self._deletable.extend(self._sent)
+        self._sent.clear()
+        for function in self._functions.values():
+            function.is_stored = False
+
     def take_deletable(self) -> list[ObjectID]:
         """Return, once, the ids of the objects to delete."""
         deletable, self._deletable = self._deletable, []

@@ -42,6 +42,8 @@ class WorkerCapabilities:
 
     def __post_init__(self) -> None:
         for name, amount in self.capabilities.items():
+            if not isinstance(name, str) or not hasattr(amount, "__index__"):
+                raise TypeError(f"capabilities must be names with whole amounts, got {{{name!r}: {amount!r}}}")
             if not -_LARGEST_AMOUNT <= amount <= _LARGEST_AMOUNT:
                 raise ValueError(
                     f"the amount of the capability {name!r} must be at most {_LARGEST_AMOUNT}, got {amount}"
