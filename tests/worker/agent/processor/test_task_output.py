@@ -52,6 +52,22 @@ def test_a_line_is_one_message(sent: Sent) -> None:
     assert sys.stdout is not None and not isinstance(sys.stdout, TaskOutput)
 
 
+def test_bytes_are_taken_like_those_of_standard_output(sent: Sent) -> None:
+    with streamed(TASK_ID, sent):
+        print("a", end="")
+        for part in (b"b\xc3", bytearray(b"\xa4\n"), memoryview(b"\xff\n"), b"c\xc3"):
+            assert sys.stdout.buffer.write(part) == len(part)
+        sys.stdout.buffer.flush()
+        sys.stderr.buffer.writelines([b"d\n", b"e"])
+        assert sys.stdout.buffer.writable() and not sys.stdout.buffer.readable()
+        with pytest.raises(TypeError):
+            sys.stdout.buffer.write("text")
+        with pytest.raises(io.UnsupportedOperation):
+            sys.stdout.buffer.fileno()
+    assert "".join(sent.texts()) == "abä\n\\xff\nc\\xc3"
+    assert sent.texts(codec.LogType.stderr) == ["d\n", "e"]
+
+
 def test_write_takes_everything_and_says_so(output: TaskOutput, sent: Sent) -> None:
     assert [output.write(text) for text in ("ab", "c\nd", "", "e\nf\n", "g")] == [2, 3, 0, 4, 1]
     assert sent.texts() == ["abc\n", "de\nf\n"]

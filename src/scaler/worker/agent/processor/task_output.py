@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import functools
 import io
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from scaler.protocol import codec
 from scaler.utility.metadata.task_flags import TaskFlags
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _LONGEST_LINE: Final = 64 * 1024
 """Characters that wait for the end of their line; more are sent without it."""
@@ -43,6 +47,15 @@ class TaskOutput(io.TextIOBase):
         self._waiting: list[str] = []
         self._waiting_characters = 0
         self._is_over = False
+        self._bytes: _ByteOutput | None = None
+
+    @property
+    def buffer(self) -> io.RawIOBase:
+        """Return what takes bytes of UTF-8 for this stream, as that of ``sys.stdout`` does."""
+        with self._lock:
+            if self._bytes is None:
+                self._bytes = _ByteOutput(self, self._lock)
+            return self._bytes
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # an attribute there
@@ -92,6 +105,8 @@ class TaskOutput(io.TextIOBase):
     def end(self) -> None:
         """Send what waits, and nothing more."""
         with self._lock:
+            if self._bytes is not None:
+                self._bytes.end()
             self._send_waiting()
             self._is_over = True
 
@@ -103,6 +118,40 @@ class TaskOutput(io.TextIOBase):
             encodable = content.encode(errors=self.errors).decode()  # lone surrogates cannot travel
             log = codec.TaskLog(task_id=self._task_id, log_type=self._log_type, content=encodable)
             self._send(log.encode())
+
+
+class _ByteOutput(io.RawIOBase):
+    """Takes bytes for a stream of text; a character may come in parts."""
+
+    def __init__(self, output: TaskOutput, lock: threading.RLock) -> None:
+        """``lock`` is that of the stream."""
+        self._output = output
+        self._lock = lock
+        self._decoder = codecs.getincrementaldecoder(output.encoding)(output.errors)
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor of the stream. Raise UnsupportedOperation when there is none."""
+        return self._output.fileno()
+
+    def write(self, data: Buffer) -> int:
+        """Write what the bytes say, and return their number: all are taken."""
+        content = bytes(memoryview(data))
+        with self._lock:
+            self._output.write(self._decoder.decode(content))
+        return len(content)
+
+    def flush(self) -> None:
+        """Send the line that is not complete."""
+        self._output.flush()
+
+    def end(self) -> None:
+        """Write what there is of a character that was not completed."""
+        with self._lock:
+            self._output.write(self._decoder.decode(b"", final=True))
 
 
 @contextlib.contextmanager
