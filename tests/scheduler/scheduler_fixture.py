@@ -17,6 +17,7 @@ class SchedulerFixture:
 
     def __init__(self, **settings: Any) -> None:
         self.core = SchedulerCore(CoreSettings("127.0.0.1", 2346, **settings))
+        self.closed: list[bytes] = []
         self.deleted: list[bytes] = []
         self.deleted_owners: list[bytes] = []
         self.reports: list[tuple[str, dict[str, Any]]] = []
@@ -125,6 +126,7 @@ class SchedulerFixture:
         outbox = self.core.outbox
         for peer, frame in outbox.take_messages():
             self._sent.setdefault(bytes(peer), []).append(bytes(frame))
+        self.closed += outbox.take_closings()
         self.deleted += outbox.take_storage_deletes()
         self.deleted_owners += outbox.take_owner_deletes()
         for subscriber, member, fields in outbox.take_reports():

@@ -13,6 +13,7 @@ from scheduler_fixture import SchedulerFixture, assert_at_rest, failure_of, resu
 from scaler.protocol import codec, message
 from scaler.protocol.codec import TaskCancelConfirmType
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
+from scaler.scheduler.bad_message import MOST_BAD_MESSAGES
 from scaler.scheduler.controllers.monitor_controller import WORKERS_OF_A_STEP
 from scaler.utility.exceptions import ClientShutdownException, TaskRejectedError
 from scaler.utility.identifiers import TaskID
@@ -222,6 +223,26 @@ def test_cancel_of_an_unknown_or_foreign_task_is_not_found(scheduler: SchedulerF
     assert scheduler.core.gauges()["tasks"] == 1
 
 
+def test_a_peer_that_sends_many_bad_messages_loses_its_connection_and_fills_no_log(
+    scheduler: SchedulerFixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good, worker = scheduler.client("bad"), scheduler.client("good"), scheduler.worker()
+    for _ in range(MOST_BAD_MESSAGES - 1):
+        scheduler.say(bad, b"garbage")
+    scheduler.say(good, b"garbage")
+    assert scheduler.closed == []
+    for _ in range(1000):  # those that had come before the connection ends
+        scheduler.say(bad, b"garbage")
+    assert scheduler.closed == [bad]
+    assert sum(str(bytes(bad)) in record.message for record in caplog.records) == MOST_BAD_MESSAGES + 1
+    assert scheduler.core.gauges()["dropped_messages"] == MOST_BAD_MESSAGES + 1000
+    scheduler.lose(bad)
+    scheduler.say(bad, b"garbage")
+    assert scheduler.closed == [bad]
+    [task] = scheduler.submit(good)
+    assert scheduler.tasks_sent_to(worker) == [task]
+
+
 def test_bad_messages_are_dropped_and_counted(scheduler: SchedulerFixture) -> None:
     client, worker = scheduler.client(), scheduler.worker()
     foreign = codec.Task(task_id=bytes(16), source=b"Client|somebody", func_object_id=bytes(32)).encode()
@@ -232,9 +253,9 @@ def test_bad_messages_are_dropped_and_counted(scheduler: SchedulerFixture) -> No
         (client, codec.ProcessorInitialized().encode()),
         (b"nobody", codec.TaskCancel(task_id=bytes(16)).encode()),
     ]:
-        before = scheduler.core.dropped_messages
+        before = scheduler.core.gauges()["dropped_messages"]
         scheduler.say(peer, frame)
-        assert scheduler.core.dropped_messages == before + 1
+        assert scheduler.core.gauges()["dropped_messages"] == before + 1
     [task] = scheduler.submit(client)
     assert scheduler.tasks_sent_to(worker) == [task]
 

@@ -77,6 +77,7 @@ def test_report_that_cannot_be_encoded_costs_nothing_but_itself(world: WorldMode
     outbox.report_to(b"new", "stateWorker", worker_report("connected"))
     outbox.delete_from_storage([b"o" * 32])
     outbox.delete_owner_from_storage(b"h" * 16)
+    outbox.close_connection(b"bad")
     for _ in range(2):
         delivery.carry_out(outbox)
         delivery.publish()
@@ -84,6 +85,7 @@ def test_report_that_cannot_be_encoded_costs_nothing_but_itself(world: WorldMode
     assert world.monitor.sent == [(b"", "stateWorker"), (b"new", "stateWorker")]
     assert world.monitor.calls == 1  # all that a batch has to tell is written together
     assert world.deleted == [b"o" * 32, b"h" * 16]
+    assert world.closed == [b"bad"]
     assert isolation.failures == 1
 
 

@@ -135,7 +135,7 @@ def test_objects_of_others_cannot_be_announced_or_deleted(scheduler: SchedulerFi
     scheduler.create_objects(victim, victim, [object_id])
     scheduler.create_objects(bad, bad, [object_id])
     scheduler.delete_objects(bad, [object_id])
-    assert (scheduler.core.dropped_messages, scheduler.deleted) == (1, [])
+    assert (scheduler.core.gauges()["dropped_messages"], scheduler.deleted) == (1, [])
     scheduler.delete_objects(victim, [object_id])
     assert scheduler.deleted == [object_id]
     scheduler.lose(bad)
@@ -145,7 +145,7 @@ def test_objects_of_others_cannot_be_announced_or_deleted(scheduler: SchedulerFi
 def test_worker_cannot_announce_objects_under_the_name_of_another_client(scheduler: SchedulerFixture) -> None:
     victim, other, worker = scheduler.client("victim"), scheduler.client("other"), scheduler.worker()
     scheduler.create_objects(worker, other, [ObjectID.generate_object_id(victim)])
-    assert (scheduler.core.dropped_messages, len(scheduler.deleted)) == (1, 0)
+    assert (scheduler.core.gauges()["dropped_messages"], len(scheduler.deleted)) == (1, 0)
 
 
 def test_peer_that_is_no_worker_any_more_deletes_nothing_but_what_nobody_knows(scheduler: SchedulerFixture) -> None:
@@ -157,7 +157,7 @@ def test_peer_that_is_no_worker_any_more_deletes_nothing_but_what_nobody_knows(s
     scheduler.create_objects(client, client, [known])
     for object_id in (b"short", foreign):
         scheduler.create_objects(stranger, client, [object_id])
-    assert (scheduler.deleted, scheduler.core.dropped_messages) == ([], 2)
+    assert (scheduler.deleted, scheduler.core.gauges()["dropped_messages"]) == ([], 2)
     scheduler.create_objects(stranger, client, [known, unknown])
     assert scheduler.deleted == [unknown]
 
@@ -170,7 +170,7 @@ def test_excessive_attempt_is_refused(scheduler: SchedulerFixture, attempt: int)
     client, worker = scheduler.client(), scheduler.worker()
     scheduler.submit(client, attempt=attempt)
     scheduler.say(client, graph_of(client, node(b"n" * 16, attempt=attempt)))
-    assert (scheduler.core.dropped_messages, scheduler.core.gauges()["tasks"]) == (2, 0)
+    assert (scheduler.core.gauges()["dropped_messages"], scheduler.core.gauges()["tasks"]) == (2, 0)
     assert scheduler.tasks_sent_to(worker) == []
 
 
@@ -229,7 +229,7 @@ def test_malformed_result_of_a_node_disturbs_no_other_graph(scheduler: Scheduler
     scheduler.core.on_message(bad, result_frame(b"2" * 16))
     scheduler.end_batch()
     assert [end.task_id for end in scheduler.take(client)] == [b"2" * 16, b"b" * 16]
-    assert (scheduler.core.dropped_messages, scheduler.core.gauges()["failed_events"]) == (1, 0)
+    assert (scheduler.core.gauges()["dropped_messages"], scheduler.core.gauges()["failed_events"]) == (1, 0)
 
 
 def test_unknown_verdict_on_a_cancel_changes_nothing(scheduler: SchedulerFixture) -> None:
@@ -239,4 +239,4 @@ def test_unknown_verdict_on_a_cancel_changes_nothing(scheduler: SchedulerFixture
     strange: Any = 9
     scheduler.confirm(worker, task, strange)
     assert scheduler.core.gauges()["open_cancels"] == 1
-    assert scheduler.core.dropped_messages == 1
+    assert scheduler.core.gauges()["dropped_messages"] == 1

@@ -18,7 +18,7 @@ from scaler.protocol.codec import MessageKind
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
-from scaler.scheduler.bad_message import BadMessageError
+from scaler.scheduler.bad_message import BadMessageError, BadMessages
 from scaler.scheduler.controllers.balance_controller import BalanceController
 from scaler.scheduler.controllers.client_controller import ClientController, ClientRecord
 from scaler.scheduler.controllers.graph_controller import GraphController
@@ -68,7 +68,7 @@ class SchedulerCore:
     def __init__(self, settings: CoreSettings, shell_figures: Callable[[], dict[str, int]] = dict) -> None:
         self.outbox = Outbox()
         self.now_seconds = 0.0
-        self.dropped_messages = 0
+        self._bad_messages = BadMessages(self.outbox)
         self.isolation = Isolation()
         self._settings = settings
         self._roles: dict[bytes, Role] = {}
@@ -123,7 +123,7 @@ class SchedulerCore:
     # -- what the shell calls
 
     def on_message(self, peer: bytes, frame: Frame) -> None:
-        """Handle one message. A bad one is logged, counted and dropped; nothing else is disturbed."""
+        """Handle one message. A bad one is logged, counted and dropped, and a hundred of them cost the connection."""
         try:
             kind = codec.which(frame)
             handler = self._handlers.get(kind)
@@ -136,8 +136,7 @@ class SchedulerCore:
         except _DepartedClientError:
             self._tasks.stale["message of a departed client"] += 1
         except (BadMessageError, codec.CodecError) as error:
-            self.dropped_messages += 1
-            _logger.warning("dropped a message of %r: %s", peer, error)
+            self._bad_messages.on_bad(peer, error)
         except Exception:  # see Isolation; without its call, for every message comes through here
             self.isolation.failed(f"a message of {peer!r}")
 
@@ -223,7 +222,7 @@ class SchedulerCore:
             "open_cancels": sum(count for state, count in states.items() if state.name in ("retracting", "canceling")),
             "objects": len(self._objects),
             "loaded_workers": len(self._pool.loaded()),
-            "dropped_messages": self.dropped_messages,
+            "dropped_messages": self._bad_messages.total,
             "failed_events": self.isolation.failures,
             "stale_messages": self._tasks.stale.total(),
         }
@@ -365,6 +364,7 @@ class SchedulerCore:
 
     def _forget_peer(self, peer: bytes) -> None:
         self._roles.pop(peer, None)
+        self._bad_messages.forget(peer)
         self._workers.on_lost(peer)
         client = self._clients.get(peer)
         if client is not None:

@@ -69,7 +69,7 @@ class Delivery:
 
     def carry_out(self, outbox: Outbox) -> None:
         """Do what the outbox says, once; a few reports wait for ``publish``."""
-        messages, reports = outbox.take_messages(), outbox.take_reports()
+        messages, closings, reports = outbox.take_messages(), outbox.take_closings(), outbox.take_reports()
         object_ids, owner_hashes = outbox.take_storage_deletes(), outbox.take_owner_deletes()
         if object_ids:
             self._deleter.delete(object_ids)
@@ -80,6 +80,8 @@ class Delivery:
         if messages:
             for index, code in self._peers.send_many(messages):
                 self._on_rejected(messages[index][0], code)
+        for peer in closings:
+            self._peers.close_connection(peer)
         self._reports += reports
         if len(self._reports) >= MOST_GATHERED:
             self.publish()

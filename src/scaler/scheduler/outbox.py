@@ -20,6 +20,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self.messages: list[tuple[bytes, Frame]] = []
+        self.closings: list[bytes] = []
         self.sent = [0] * len(MessageKind)
         self.reports: list[tuple[bytes, str, dict[str, Any]]] = []
         self.published = 0
@@ -32,6 +33,10 @@ class Outbox:
         """Send a frame, which is a message of that kind, to a client or worker."""
         self.messages.append((peer, frame))
         self.sent[kind] += 1
+
+    def close_connection(self, peer: bytes) -> None:
+        """End the session with a client or worker, behind what it was sent; that it is lost is an event."""
+        self.closings.append(peer)
 
     def report(self, member: str, fields: dict[str, Any]) -> None:
         """Publish a message of the monitor stream, given as the union member and its fields."""
@@ -54,6 +59,11 @@ class Outbox:
         """Return the frames with who gets each, and forget them."""
         messages, self.messages = self.messages, []
         return messages
+
+    def take_closings(self) -> list[bytes]:
+        """Return whose connections end and forget them."""
+        closings, self.closings = self.closings, []
+        return closings
 
     def take_reports(self) -> list[tuple[bytes, str, dict[str, Any]]]:
         """Return the reports and forget them."""
