@@ -50,7 +50,7 @@ def timed_out(task: HeldTask, seat: ProcessorSeat, worker_id: bytes, host: str) 
         worker_id=worker_id,
         limit_seconds=task.limit_seconds,
     )
-    return _failed(task, error, codec.TaskEndCause.timedOut)
+    return failed(task.task_id, task.attempt, error, codec.TaskEndCause.timedOut)
 
 
 def _how(seat: ProcessorSeat) -> str:
@@ -68,7 +68,7 @@ def _died(task: HeldTask, seat: ProcessorSeat, what: str, worker_id: bytes, host
         signal=-seat.exit_code if seat.exit_code is not None and seat.exit_code < 0 else None,
         exit_code=seat.exit_code,
     )
-    return _failed(task, error, codec.TaskEndCause.processorDied)
+    return failed(task.task_id, task.attempt, error, codec.TaskEndCause.processorDied)
 
 
 def _where(task: HeldTask, seat: ProcessorSeat, worker_id: bytes, host: str) -> str:
@@ -76,11 +76,12 @@ def _where(task: HeldTask, seat: ProcessorSeat, worker_id: bytes, host: str) -> 
     return f"host {host}, pid {seat.pid}, task {task.task_id.hex()}, attempt {task.attempt + 1}, worker {worker}"
 
 
-def _failed(task: HeldTask, error: TaskFailure, cause: codec.TaskEndCause) -> bytes:
+def failed(task_id: bytes, attempt: int, error: TaskFailure, cause: codec.TaskEndCause) -> bytes:
+    """Return the failure of a task for which no processor speaks."""
     return codec.TaskResult(
-        task_id=task.task_id,
+        task_id=task_id,
         result_type=codec.TaskResultType.failed,
-        attempt=task.attempt,
+        attempt=attempt,
         cause=cause,
         value=pickle.dumps(error),
     ).encode()

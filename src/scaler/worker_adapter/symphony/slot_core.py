@@ -6,12 +6,12 @@ deeper than all that run, and so on: who waits for its own tasks cannot keep the
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scaler.protocol import codec
 from scaler.utility.exceptions import TaskRejectedError, TaskTimeoutError
+from scaler.worker.agent import task_ends
 from scaler.worker.agent.held_tasks import HeldTask, HeldTasks
 from scaler.worker.agent.scheduler_contact import SchedulerContact
 
@@ -157,28 +157,16 @@ class SlotCore:
 
 def _unreadable(task: HeldTask, error: codec.CodecError) -> bytes:
     failure = TaskRejectedError(f"task {task.task_id.hex()} cannot be read: {error}", task_id=task.task_id)
-    return codec.TaskResult(
-        task_id=task.task_id,
-        result_type=codec.TaskResultType.failed,
-        attempt=task.attempt,
-        cause=codec.TaskEndCause.rejected,
-        value=pickle.dumps(failure),
-    ).encode()
+    return task_ends.failed(task.task_id, task.attempt, failure, codec.TaskEndCause.rejected)
 
 
 def _timed_out(running: RunningTask) -> bytes:
     task = running.task
-    error = TaskTimeoutError(
+    failure = TaskTimeoutError(
         f"the task ran longer than its limit of {running.limit_seconds:g} seconds in Symphony and was given up "
         f"(task {task.task_id.hex()}, attempt {task.attempt + 1})",
         task_id=task.task_id,
         attempt=task.attempt,
         limit_seconds=running.limit_seconds,
     )
-    return codec.TaskResult(
-        task_id=task.task_id,
-        result_type=codec.TaskResultType.failed,
-        attempt=task.attempt,
-        cause=codec.TaskEndCause.timedOut,
-        value=pickle.dumps(error),
-    ).encode()
+    return task_ends.failed(task.task_id, task.attempt, failure, codec.TaskEndCause.timedOut)
