@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scaler.client.nesting import next_level
@@ -14,7 +14,7 @@ from scaler.client.task_options import TaskOptions
 from scaler.protocol.codec import Argument, ArgumentType, Task
 from scaler.utility.exceptions import MissingObjects
 from scaler.utility.identifiers import ClientID, ObjectID, TaskID, TaskIDGenerator
-from scaler.utility.serialization import INLINE_TASK_BYTES, INLINE_VALUE_BYTES, serialize, serialize_as
+from scaler.utility.serialization import INLINE_TASK_BYTES, INLINE_VALUE_BYTES, raise_about, serialize, serialize_as
 
 _VALUE = int(ArgumentType.value)
 _OBJECT_ID = int(ArgumentType.objectID)
@@ -57,12 +57,11 @@ class TaskFactory:
         """Return the task. Raise MissingObjects for an unknown reference, or the serializer's own error."""
         task_id = self._next_task_id()
         objects: list[NewObject] = []
-        values = itertools.chain(arguments, keywords.values()) if keywords else arguments
         task = Task(
             task_id=task_id,
             source=self._identity,
             func_object_id=function_id,
-            function_args=self._encode(values, objects),
+            function_args=self._encode(arguments, keywords, objects),
             metadata=self._metadata,
             level=next_level(),
             keyword_names=tuple(keywords),
@@ -103,23 +102,35 @@ class TaskFactory:
             raise MissingObjects(f"unknown object: {reference.object_id!r} ({what})")
         return reference.object_id
 
-    def _encode(self, values: Iterable[Any], objects: list[NewObject]) -> list[Argument]:
-        arguments = []
+    def _encode(
+        self, arguments: tuple[Any, ...], keywords: Mapping[str, Any], objects: list[NewObject]
+    ) -> list[Argument]:
+        encoded: list[Argument] = []
         inline_bytes = 0
-        for value in values:
+        for value in itertools.chain(arguments, keywords.values()) if keywords else arguments:
             if type(value) is ObjectReference:
-                arguments.append(Argument(_OBJECT_ID, self.checked(value)))
+                encoded.append(Argument(_OBJECT_ID, self.checked(value)))
                 continue
-            payload = serialize(self._serializer, value)
+            try:
+                payload = serialize(self._serializer, value)
+            except Exception as error:
+                raise_about(_name(len(encoded), arguments, keywords), error)
             if type(payload) is bytes and len(payload) <= min(INLINE_VALUE_BYTES, INLINE_TASK_BYTES - inline_bytes):
                 inline_bytes += len(payload)
-                arguments.append(Argument(_VALUE, payload))
+                encoded.append(Argument(_VALUE, payload))
                 continue
             new_object = self._make_object(payload)
             objects.append(new_object)
-            arguments.append(Argument(_OBJECT_ID, new_object.object_id))
-        return arguments
+            encoded.append(Argument(_OBJECT_ID, new_object.object_id))
+        return encoded
 
     def _make_object(self, payload: Any, name: bytes = b"") -> NewObject:
         object_id = ObjectID.generate_object_id(self._identity)
         return NewObject(object_id, name or f"<obj {object_id!r}>".encode(), payload)
+
+
+def _name(position: int, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> str:
+    """Return what errors call an argument; positions are counted from 1."""
+    if position < len(arguments):
+        return f"argument {position + 1}"
+    return f"argument {list(keywords)[position - len(arguments)]!r}"

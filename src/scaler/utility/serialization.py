@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import pickle
 import struct
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from scaler.client.serializer.default import DefaultSerializer
 from scaler.client.serializer.mixins import Serializer
@@ -70,9 +70,14 @@ def serialize_as(what: str, serializer: Serializer, value: Any, remedy: str = ""
     try:
         return serialize(serializer, value)
     except Exception as error:
-        if type(error) not in PICKLE_ERRORS or is_interruption(error):
-            raise
-        raise type(error)(f"{what} cannot be serialized: {error}{remedy}") from error
+        raise_about(what, error, remedy)
+
+
+def raise_about(what: str, error: Exception, remedy: str = "") -> NoReturn:
+    """Raise what was raised about a value; what pickle raises says which value it is, and what would help."""
+    if type(error) not in PICKLE_ERRORS or is_interruption(error):
+        raise error
+    raise type(error)(f"{what} cannot be serialized: {error}{remedy}") from error
 
 
 def payload_size(payload: Buffer | Sequence[Buffer]) -> int:
