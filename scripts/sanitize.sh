@@ -19,10 +19,11 @@ python_tests=(tests/io tests/protocol tests/object_storage tests/worker/agent/te
 # process without descriptors is tested without it. The preset "asan" leaves out the C++ test of the same.
 without_descriptors=running_out_of_descriptors
 
-# Everything that is wrong ends the process, so that a test fails; a report has a stack with names.
-export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
+# Everything that is wrong ends the process, so that a test fails; a report has a stack with names. To ask for more memory
+# than there is, is not wrong: tests do.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
-export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1:allocator_may_return_null=1}
 
 say() { printf '[sanitize] %s\n' "$*"; }
 fail() { printf '[sanitize] error: %s\n' "$*" >&2; exit 1; }
