@@ -8,9 +8,12 @@ import pytest
 from scheduler_fixture import SchedulerFixture
 
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
-from scaler.scheduler.allocate_policy.needs import NO_NEEDS
-from scaler.scheduler.allocate_policy.worker_pool import WorkerPool
+from scaler.scheduler.allocate_policy.needs import NO_NEEDS, needs_of
+from scaler.scheduler.allocate_policy.worker_pool import WorkerPool, hold
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
+from scaler.scheduler.controllers.client_controller import ClientRecord
+from scaler.scheduler.task.task_kind import TaskKind
+from scaler.scheduler.task.task_record import TaskRecord
 
 
 def test_levels_that_nobody_asks_for_are_forgotten_while_others_wait() -> None:
@@ -56,8 +59,32 @@ def test_to_find_all_of_very_many_workers_takes_a_time_by_their_number() -> None
     assert time.thread_time() - began < 0.2  # and much more, when each step takes a time by their number
 
 
-def pool_of(workers: int) -> WorkerPool:
+@pytest.mark.parametrize("further_needs", [0, 1000])
+def test_a_worker_with_room_is_found_beside_one_of_its_kind_that_has_it_for_shorter_tasks_only(
+    further_needs: int,
+) -> None:
+    pool = pool_of(2, {"memory": 10_000})
+    for amount in range(2, 2 + further_needs):  # more than there are buckets for
+        pool.find(needs_of({"memory": amount}), 0, 0.0)
+    ahead, other = pool.workers()
+    place(pool, ahead, 0.0009)
+    place(pool, ahead, 0.0009)
+    place(pool, other, 0.5)
+    assert pool.find(needs_of({"memory": 1}), 0, 0.5) is other
+    place(pool, other, 0.5)
+    assert pool.find(needs_of({"memory": 1}), 0, 0.5) is None
+    assert pool.have_room  # for shorter ones
+
+
+def place(pool: WorkerPool, worker: WorkerRecord, seconds: float) -> None:
+    task_id = worker.placements.to_bytes(16, "big")
+    record = TaskRecord(task_id, ClientRecord(b"Client|c"), b"frame", TaskKind(bytes(32), NO_NEEDS, 0, 0), 0)
+    hold(worker, record, seconds)
+    pool.changed(worker)
+
+
+def pool_of(workers: int, capabilities: dict[str, int] | None = None) -> WorkerPool:
     pool = WorkerPool()
     for number in range(workers):
-        pool.add(WorkerRecord(b"%d" % number, 1000, {}))
+        pool.add(WorkerRecord(b"%d" % number, 1000, capabilities or {}))
     return pool

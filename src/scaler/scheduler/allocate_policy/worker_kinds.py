@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 
 FULL: Final = 0
-ROOMY: Final = 1
-IDLE: Final = 2
-"""How much room a worker has for tasks that are not nested: none, some beside those it has, or all."""
+AHEAD: Final = 1
+ROOMY: Final = 2
+IDLE: Final = 3
+"""How much room a worker has for tasks that are not nested: none, some for short ones ahead of need, some, or all."""
 
 
 class _Kind:
-    """Workers of the same capabilities: how many there are, those without any task, and others that have room."""
+    """Workers of the same capabilities: how many there are, and those that have room, by how much."""
 
-    __slots__ = ("capabilities", "idle", "roomy", "workers")
+    __slots__ = ("by_room", "capabilities", "workers")
 
     def __init__(self, capabilities: dict[str, int]) -> None:
         self.capabilities = capabilities
         self.workers = 0
-        self.idle: dict[bytes, WorkerRecord] = {}
-        self.roomy: dict[bytes, WorkerRecord] = {}
+        self.by_room: dict[int, dict[bytes, WorkerRecord]] = {IDLE: {}, ROOMY: {}, AHEAD: {}}
 
 
 class WorkerKinds:
@@ -66,12 +66,12 @@ class WorkerKinds:
         if key is None:
             return
         kind = self._kinds[key]
-        kind.idle.pop(worker_id, None)
-        kind.roomy.pop(worker_id, None)
+        for workers in kind.by_room.values():
+            workers.pop(worker_id, None)
         if room != FULL:
-            (kind.idle if room == IDLE else kind.roomy)[worker_id] = worker
+            kind.by_room[room][worker_id] = worker
             self._with_room[key] = kind
-        elif not kind.idle and not kind.roomy:
+        elif not any(kind.by_room.values()):
             self._with_room.pop(key, None)
 
     def offer(self, needs: Needs) -> bool:
@@ -80,11 +80,14 @@ class WorkerKinds:
 
     def idle(self, needs: Needs) -> int:
         """Return how many workers without any task may run tasks with the needs."""
-        return sum(len(kind.idle) for kind in self._with_room.values() if offers(kind.capabilities, needs))
+        return sum(len(kind.by_room[IDLE]) for kind in self._with_room.values() if offers(kind.capabilities, needs))
 
     def with_room(self, needs: Needs) -> list[WorkerRecord]:
-        """Return workers with room that may run tasks with the needs, one of each kind; those without tasks first."""
+        """Return workers with room that may run tasks with the needs: one of each kind and room, most room first."""
         kinds = [kind for kind in self._with_room.values() if offers(kind.capabilities, needs)]
-        return [next(iter(kind.idle.values())) for kind in kinds if kind.idle] + [
-            next(iter(kind.roomy.values())) for kind in kinds if kind.roomy
+        return [
+            next(iter(kind.by_room[room].values()))
+            for room in (IDLE, ROOMY, AHEAD)
+            for kind in kinds
+            if kind.by_room[room]
         ]

@@ -8,7 +8,7 @@ from typing import Final
 from scaler.scheduler.allocate_policy.allocate_policy import AllocatePolicy
 from scaler.scheduler.allocate_policy.load_buckets import LoadBuckets
 from scaler.scheduler.allocate_policy.needs import NO_NEEDS, Needs, describe, needs_of, offers
-from scaler.scheduler.allocate_policy.worker_kinds import FULL, IDLE, ROOMY, WorkerKinds
+from scaler.scheduler.allocate_policy.worker_kinds import AHEAD, FULL, IDLE, ROOMY, WorkerKinds
 from scaler.scheduler.allocate_policy.worker_record import WorkerRecord
 from scaler.scheduler.task.task_record import TaskRecord
 
@@ -240,8 +240,9 @@ def _room(worker: WorkerRecord) -> int:
         return FULL
     if held == 0:
         return IDLE
-    may_be_ahead = held < MOST_PREFETCH and worker.estimated_seconds < PREFETCH_SECONDS
-    return ROOMY if held < LEAST_PREFETCH or may_be_ahead else FULL
+    if held < LEAST_PREFETCH:
+        return ROOMY
+    return AHEAD if held < MOST_PREFETCH and worker.estimated_seconds < PREFETCH_SECONDS else FULL
 
 
 def _has_room(worker: WorkerRecord, level: int, estimated_seconds: float) -> bool:
