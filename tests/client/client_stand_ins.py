@@ -82,6 +82,7 @@ class StandInStorage:
         self.log: list[tuple[str, bytes]] = []
         self.failure: BaseException | None = None
         self.is_closed = False
+        self.connections = 1
 
     def set_objects(self, objects: Iterable[tuple[bytes, Any]]) -> None:
         if self.failure is not None:
@@ -91,7 +92,7 @@ class StandInStorage:
             self.objects[bytes(object_id)] = b"".join(bytes(part) for part in parts)
             self.log.append(("set", bytes(object_id)))
 
-    def get_object(self, object_id: bytes, timeout_seconds: float | None) -> bytearray:
+    def get_object(self, object_id: bytes, timeout_seconds: float | None, maximum_bytes: int = 0) -> bytearray:
         if self.is_closed:
             raise ObjectStorageException("closed")
         if bytes(object_id) not in self.objects:
@@ -108,7 +109,10 @@ class StandInStorage:
         return bool(mine)
 
     def connection_number(self) -> int:
-        return 1  # it is never lost
+        return self.connections
+
+    def get_info_total(self, timeout_seconds: float) -> tuple[int, int, int]:
+        return 0, 0, 0
 
     def close(self) -> None:
         self.is_closed = True

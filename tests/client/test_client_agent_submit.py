@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from client_stand_ins import StandInScheduler, StandInStorage
-from client_tasks import add, eventually, fail_on, identity
+from client_tasks import ADDRESS, add, eventually, fail_on, identity
 
 from scaler.client.agent.client_agent import ClientAgent
 from scaler.client.client import Client
@@ -216,6 +216,23 @@ def test_function_whose_upload_failed_is_stored_anew_under_another_id(
     assert eventually(lambda: len(scheduler.deleted()) == 1)
     assert scheduler.deleted() == [created[1]]
     assert task.func_object_id == created[2] != created[1]
+
+
+def test_a_serializer_that_could_not_be_stored_anew_is_not_deleted_behind_the_next_try(
+    scheduler: StandInScheduler, storage: StandInStorage
+) -> None:
+    with Client(ADDRESS, heartbeat_interval_seconds=0.02) as client:
+        (serializer,) = storage.objects
+        storage.failure = ObjectStorageException("away again")
+        storage.objects.clear()
+        storage.connections = 2
+        announced = len(scheduler.sent_of(codec.ObjectInstruction))
+        assert eventually(lambda: len(scheduler.sent_of(codec.ObjectInstruction)) > announced)
+        assert eventually(lambda: not client._agent._watch._is_looking)
+        storage.failure = None
+        assert eventually(lambda: serializer in storage.objects)
+        assert client.submit(identity, 1).result(10) == 1
+        assert serializer not in scheduler.deleted()
 
 
 def test_what_is_no_call_is_told_with_the_remedy(client: Client, scheduler: StandInScheduler) -> None:

@@ -91,7 +91,9 @@ class ClientAgent:
         self._fetches = JobPool("scaler client fetches")
         self._callbacks = JobPool("scaler client callbacks")
         self._storage = ClientStorage(identity)
-        self._watch = StorageWatch(repr(identity), self._storage, self.store, self._forget_stored, self._fetches.run)
+        self._watch = StorageWatch(
+            repr(identity), self._storage, self._announce_and_store, self._forget_stored, self._fetches.run
+        )
         self._meter = ProcessMeter()
         self._dispatcher = Dispatcher(self._core, repr(identity), timeout_seconds, link.connect_failure)
         self._outlet = CoreOutlet(self._core, self._lock, link.send, repr(identity))
@@ -149,7 +151,7 @@ class ClientAgent:
 
         ``functions`` are those whose code is among them. Raise ObjectStorageException; nothing of them is left then.
         """
-        self._link.send_all([self._storage.announcement(objects)], self._is_stopping)
+        self._announce(objects)
         try:
             self._storage.store(objects)
         except BaseException:
@@ -158,7 +160,10 @@ class ClientAgent:
             raise
 
     def store_first(self, item: NewObject) -> None:
-        """Store an object that lives as long as the session. Raise ObjectStorageException."""
+        """Store an object that lives as long as the session. Raise ObjectStorageException.
+
+        It is not given up when it cannot be stored: its id comes again, and the deletion may be on its way until then.
+        """
         self._watch.begin(item)
 
     def store_sent(self, item: NewObject) -> None:
@@ -387,6 +392,13 @@ class ClientAgent:
 
     def _is_stopping(self) -> bool:
         return self._core.state is ClientState.stopped or self._is_abandoned
+
+    def _announce(self, objects: Sequence[NewObject]) -> None:
+        self._link.send_all([self._storage.announcement(objects)], self._is_stopping)
+
+    def _announce_and_store(self, objects: Sequence[NewObject]) -> None:
+        self._announce(objects)
+        self._storage.store(objects)
 
     def _forget_stored(self) -> None:
         self._change(lambda core: core.objects.on_storage_lost())
