@@ -68,6 +68,26 @@ def test_bytes_are_taken_like_those_of_standard_output(sent: Sent) -> None:
     assert sent.texts(codec.LogType.stderr) == ["d\n", "e"]
 
 
+def test_what_a_task_puts_in_the_place_of_its_streams_is_flushed_at_its_end(sent: Sent) -> None:
+    with streamed(TASK_ID, sent):
+        sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8")
+        print("ä")
+        sys.stderr = io.TextIOWrapper(sys.stderr.buffer, encoding="utf-8")
+        print("b", file=sys.stderr)
+        sys.stdout.buffer.flush()  # which is not that of the wrapper
+    assert sent.texts() == ["ä\n"]
+    assert sent.texts(codec.LogType.stderr) == ["b\n"]
+
+
+def test_a_stream_of_the_task_that_cannot_be_flushed_does_not_matter(sent: Sent) -> None:
+    with streamed(TASK_ID, sent):
+        print("a")
+        sys.stdout = io.StringIO()
+        sys.stdout.close()
+        sys.stderr = None  # type: ignore[assignment]
+    assert sent.texts() == ["a\n"]
+
+
 def test_write_takes_everything_and_says_so(output: TaskOutput, sent: Sent) -> None:
     assert [output.write(text) for text in ("ab", "c\nd", "", "e\nf\n", "g")] == [2, 3, 0, 4, 1]
     assert sent.texts() == ["abc\n", "de\nf\n"]

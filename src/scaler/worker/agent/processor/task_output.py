@@ -175,5 +175,8 @@ def streamed(task_id: bytes, send: Callable[[bytes], None], capture_descriptors:
             else:
                 yield
         finally:
+            for stream in (sys.stdout, sys.stderr):  # a task may have put a wrapper of its own in their place
+                with contextlib.suppress(Exception):
+                    stream.flush()
             output.end()
             errors.end()
