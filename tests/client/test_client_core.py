@@ -381,7 +381,7 @@ def test_next_event_is_the_heartbeat_or_the_end_of_patience(client: CoreFixture)
 
 def test_clear_deletes_sent_objects_and_unused_functions(client: CoreFixture) -> None:
     sent = object_id()
-    client.core.objects.add_sent(sent)
+    client.core.objects.add_sent(sent, 1)
     future = client.submit()
     client.result(future, value=pickle.dumps(1))
     client.core.on_clear(client.now)

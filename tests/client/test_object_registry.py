@@ -102,7 +102,7 @@ def test_function_that_another_thread_has_stored_stays(registry: ObjectRegistry)
 def test_sent_objects_live_until_clear(registry: ObjectRegistry) -> None:
     object_id = ObjectID.generate_object_id(CLIENT)
     assert not registry.is_sent(object_id)
-    registry.add_sent(object_id)
+    registry.add_sent(object_id, 1)
     assert registry.is_sent(object_id)
     registry.clear()
     assert not registry.is_sent(object_id)
@@ -124,9 +124,21 @@ def test_after_the_loss_of_the_storage_functions_are_stored_again_and_sent_objec
     function = registry.acquire_function(record(1))
     function.is_stored = True
     sent = ObjectID.generate_object_id(CLIENT)
-    registry.add_sent(sent)
-    registry.on_storage_lost()
+    registry.add_sent(sent, 1)
+    registry.on_storage_lost(2)
     assert registry.acquire_function(record(1)) is function
     assert not function.is_stored
     assert not registry.is_sent(sent)
     assert registry.take_deletable() == [sent]
+
+
+def test_what_was_sent_to_a_new_storage_before_the_loss_of_the_old_one_was_noticed_stays(
+    registry: ObjectRegistry,
+) -> None:
+    lost, there = (ObjectID.generate_object_id(CLIENT) for _ in range(2))
+    registry.add_sent(lost, 1)
+    registry.add_sent(there, 2)
+    registry.on_storage_lost(2)
+    assert not registry.is_sent(lost)
+    assert registry.is_sent(there)
+    assert registry.take_deletable() == [lost]

@@ -54,13 +54,13 @@ class Watched:
     def __init__(self) -> None:
         self.storage = StorageStandIn()
         self.jobs: list[Callable[[], None]] = []
-        self.forgotten = 0
+        self.forgotten: list[int] = []  # the connections behind which all was lost
         storage = cast("ClientStorage", cast("Any", self.storage))
         self.watch = StorageWatch("client", storage, self.storage.store, self.forget, self.jobs.append)
         self.watch.begin(FIRST)
 
-    def forget(self) -> None:
-        self.forgotten += 1
+    def forget(self, connection: int) -> None:
+        self.forgotten.append(connection)
 
     def look(self, now_seconds: float) -> int:
         """Look, run what that gives to do, and return how many jobs these were."""
@@ -85,7 +85,7 @@ def test_a_server_that_is_back_is_asked_once(watched: Watched, are_lost: bool) -
     watched.storage.lose(objects=are_lost)
     watched.storage.is_there = True
     assert [watched.look(now) for now in (1.0, 3.0, 9.0)] == [1, 0, 0]
-    assert watched.forgotten == are_lost
+    assert watched.forgotten == ([2] if are_lost else [])
     assert watched.storage.objects == {FIRST.object_id}
 
 
@@ -94,14 +94,28 @@ def test_another_connection_that_others_have_made_is_noticed(watched: Watched) -
     watched.storage.is_there = True
     watched.storage.connect_again()
     assert watched.look(1.0) == 1
-    assert watched.forgotten == 1
+    assert watched.forgotten == [2]
 
 
 def test_a_server_that_does_not_come_back_is_asked_ever_less_often(watched: Watched) -> None:
     watched.storage.lose(objects=True)
     asked = [now for now in range(200) if watched.look(float(now))]
     assert asked == [0, 1, 3, 7, 15, 31, 61, 91, 121, 151, 181]
-    assert watched.forgotten == 0
+    assert watched.forgotten == []
+
+
+@pytest.mark.parametrize("connections", [0, 3])
+def test_a_connection_that_ends_during_a_look_wants_another_one(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, connections: int
+) -> None:
+    watched.storage.lose(objects=True)
+    watched.storage.is_there = True
+    with monkeypatch.context() as patch:
+        patch.setattr(watched.storage, "connection_number", lambda: connections)
+        assert watched.look(1.0) == 1
+    assert watched.forgotten == []
+    assert watched.look(3.0) == 1
+    assert watched.forgotten == [2]
 
 
 def test_one_look_at_a_time_and_none_after_the_end(watched: Watched) -> None:
@@ -113,4 +127,4 @@ def test_one_look_at_a_time_and_none_after_the_end(watched: Watched) -> None:
     watched.jobs[0]()
     watched.watch.look(200.0)
     assert len(watched.jobs) == 1
-    assert watched.forgotten == 0
+    assert watched.forgotten == []

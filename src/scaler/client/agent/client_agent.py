@@ -169,8 +169,9 @@ class ClientAgent:
     def store_sent(self, item: NewObject) -> None:
         """Store an object that lives until ``clear``."""
         self.store([item])
+        connection = self._storage.connection_number()
         with self._lock:
-            self._core.objects.add_sent(item.object_id)
+            self._core.objects.add_sent(item.object_id, connection)
 
     def is_known_reference(self, object_id: ObjectID) -> bool:
         """Return whether the object was sent by this client and not cleared."""
@@ -400,8 +401,8 @@ class ClientAgent:
         self._announce(objects)
         self._storage.store(objects)
 
-    def _forget_stored(self) -> None:
-        self._change(lambda core: core.objects.on_storage_lost())
+    def _forget_stored(self, connection: int) -> None:
+        self._change(lambda core: core.objects.on_storage_lost(connection))
 
     def _take_released(self) -> None:
         while self._released:

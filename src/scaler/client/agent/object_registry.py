@@ -37,7 +37,7 @@ class ObjectRegistry:
         self._owner = owner
         self._functions: dict[bytes, StoredFunction] = {}  # by digest, oldest first
         self._function_bytes = 0
-        self._sent: set[ObjectID] = set()
+        self._sent: dict[ObjectID, int] = {}  # with the connection over which it was stored
         self._deletable: list[ObjectID] = []
         self._generation = 0
 
@@ -58,9 +58,9 @@ class ObjectRegistry:
         elif len(self._functions) > _MAXIMUM_IDLE_FUNCTIONS or self._function_bytes > _MAXIMUM_FUNCTION_BYTES:
             self._evict_functions()
 
-    def add_sent(self, object_id: ObjectID) -> None:
-        """Record an object that references may name until ``clear``."""
-        self._sent.add(object_id)
+    def add_sent(self, object_id: ObjectID, connection: int) -> None:
+        """Record an object that references may name until ``clear``, and over which connection it was stored."""
+        self._sent[object_id] = connection
 
     def is_sent(self, object_id: ObjectID) -> bool:
         """Return whether a reference to the object is valid."""
@@ -90,10 +90,15 @@ class ObjectRegistry:
             if function.references == 0:
                 self._deletable.append(function.object_id)
 
-    def on_storage_lost(self) -> None:
-        """Let functions be stored again when they are called, under their ids; what was sent is known no more."""
-        self._deletable.extend(self._sent)
-        self._sent.clear()
+    def on_storage_lost(self, connection: int) -> None:
+        """Let functions be stored again when they are called, under their ids; what was sent is known no more.
+
+        ``connection`` is the first one to the new server: what was sent over it is there.
+        """
+        lost = [object_id for object_id, number in self._sent.items() if number < connection]
+        self._deletable.extend(lost)
+        for object_id in lost:
+            del self._sent[object_id]
         for function in self._functions.values():
             function.is_stored = False
 

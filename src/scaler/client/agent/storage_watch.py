@@ -28,10 +28,13 @@ class StorageWatch:
         owner: str,
         storage: ClientStorage,
         store: Callable[[Sequence[NewObject]], None],
-        forget: Callable[[], None],
+        forget: Callable[[int], None],
         run_elsewhere: Callable[[Callable[[], None]], None],
     ) -> None:
-        """``forget`` is called when everything is lost; ``run_elsewhere`` runs what may wait for the server."""
+        """``forget`` is called when everything is lost that was stored before a connection of that number.
+
+        ``run_elsewhere`` runs what may wait for the server.
+        """
         self._owner = owner
         self._storage = storage
         self._store = store
@@ -63,7 +66,7 @@ class StorageWatch:
     def close(self) -> None:
         """Look no more, and forget the functions, which refer to whom this belongs to."""
         self._first = None
-        self._forget = lambda: None
+        self._forget = lambda _: None
         self._store = lambda _: None
         self._run_elsewhere = lambda _: None
 
@@ -73,9 +76,12 @@ class StorageWatch:
             if first is None:
                 return
             connection = self._storage.connect_again()
-            if self._storage.lacks(first.object_id):
+            is_lost = self._storage.lacks(first.object_id)
+            if connection == 0 or self._storage.connection_number() != connection:
+                return  # it may be about another server: there will be another look
+            if is_lost:
                 logger.warning("%s: the object storage server was started anew: its objects are lost", self._owner)
-                self._forget()
+                self._forget(connection)
                 self._store([first])
             self._known_connection = connection
             self._pause_seconds = _FIRST_PAUSE_SECONDS
