@@ -1,6 +1,7 @@
 """A local cluster: real ports, bounded ends, errors at once."""
 
 import dataclasses
+import decimal
 import gc
 import math
 import operator
@@ -119,6 +120,10 @@ def test_wrong_settings_raise_and_leave_nothing(settings, leftovers):
         ),
         ({"per_worker_task_queue_size": 2.5}, "per_worker_task_queue_size must be a whole number, got 2.5"),
         ({"heartbeat_interval_seconds": "2"}, "heartbeat_interval_seconds must be a number, got '2'"),
+        (
+            {"heartbeat_interval_seconds": decimal.Decimal(2)},
+            "heartbeat_interval_seconds must be a number, got Decimal('2')",
+        ),
         ({"protected": "no"}, "protected must be true or false, got 'no'"),
     ],
     ids=str,

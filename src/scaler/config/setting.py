@@ -155,7 +155,9 @@ def _is_of_kind(kind: Any, value: Any) -> bool:
     if kind is int:
         return hasattr(value, "__index__")
     if kind is float:
-        return hasattr(value, "__float__")
+        from numbers import Real
+
+        return isinstance(value, Real)  # Decimal is none: it and a float make no sum
     return kind is not bool or not isinstance(value, str)
 
 
