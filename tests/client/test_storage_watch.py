@@ -118,6 +118,22 @@ def test_a_connection_that_ends_during_a_look_wants_another_one(
     assert watched.forgotten == [2]
 
 
+def test_a_look_that_is_cut_off_does_not_keep_others_from_coming(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(job: Callable[[], None]) -> None:
+        raise KeyboardInterrupt  # as the main thread of a program may be, which looks when it waits for a result
+
+    watched.storage.lose(objects=True)
+    watched.storage.is_there = True
+    with monkeypatch.context() as patch:
+        patch.setattr(watched.watch, "_run_elsewhere", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            watched.look(1.0)
+    assert watched.look(3.0) == 1
+    assert watched.forgotten == [2]
+
+
 def test_one_look_at_a_time_and_none_after_the_end(watched: Watched) -> None:
     watched.storage.lose(objects=True)
     watched.watch.look(1.0)

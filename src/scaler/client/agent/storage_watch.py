@@ -58,10 +58,14 @@ class StorageWatch:
             return
         if self._storage.connection_number() == self._known_connection:
             return
-        self._is_looking = True
-        self._due_seconds = now_seconds + self._pause_seconds
-        self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
-        self._run_elsewhere(self._check)
+        try:
+            self._is_looking = True
+            self._due_seconds = now_seconds + self._pause_seconds
+            self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
+            self._run_elsewhere(self._check)
+        except BaseException:  # of a signal handler: the look may never come
+            self._is_looking = False
+            raise
 
     def close(self) -> None:
         """Look no more, and forget the functions, which refer to whom this belongs to."""
