@@ -26,7 +26,7 @@ class WorkerPool:
 
     Each change of a worker's tasks, of which ``changed`` must be told, costs a step per pair of needs and level. So the
     pairs that nobody has asked for since the last tick are forgotten, and further needs than some hundred do without
-    buckets: any worker of theirs that has room will do, one without tasks if there is one.
+    buckets, but for nested tasks: any worker of theirs that has room will do, one without tasks if there is one.
     """
 
     def __init__(self, policy: AllocatePolicy = AllocatePolicy.even) -> None:
