@@ -42,7 +42,7 @@ def test_runs_a_task_whose_result_does_not_come_again_and_says_why_in_the_end():
         _replaced(agent)
     _, error = agent.failure(1)
     assert isinstance(error, ProcessorDiedError)
-    assert "did not answer for 10 seconds" in str(error) and "file descriptors" in str(error)
+    assert "did not answer for 30 seconds" in str(error) and "file descriptors" in str(error)
 
 
 def test_a_task_may_run_for_as_long_as_it_likes():

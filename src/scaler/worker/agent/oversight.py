@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from scaler.worker.agent.processor_seat import ProcessorSeat
     from scaler.worker.agent.seats import Seats
 
-SILENCE_SECONDS: Final = 10.0
+SILENCE_SECONDS: Final = 30.0
 """How long a processor may hold tasks without starting one or answering for one.
 
-Between two tasks it has next to nothing to do, so this is for one that cannot: its task has closed the descriptors that
-it waits with, say. A processor that stands still while its agent does, too, has lost nothing.
+Between two tasks it has next to nothing to do, but to collect garbage, which may take some seconds. So this is for one
+that cannot go on: its task has closed the descriptors that it waits with, say.
 """
 
 _MOST_SECONDS_OF_A_LOOK: Final = 1.0
