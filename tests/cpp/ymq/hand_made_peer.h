@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "ymq/hello.h"
 #include "ymq/raw_peer.h"
@@ -38,5 +39,15 @@ struct HandMadePeer {
         return {static_cast<FrameKind>(value >> 56), raw.read(value & kLengthMask).value_or("cut")};
     }
 };
+
+// Connects so many peers, "client 0" and so on, and expects all of them to be accepted.
+inline std::vector<HandMadePeer> greetedPeers(std::uint16_t port, int count) {
+    std::vector<HandMadePeer> peers;
+    for (int number = 0; number < count; ++number) {
+        peers.emplace_back(port, "client " + std::to_string(number));
+        EXPECT_EQ(peers.back().greet().first, FrameKind::accept);
+    }
+    return peers;
+}
 
 }  // namespace scaler::ymq::test

@@ -31,58 +31,60 @@ bool comesToHold(Party& server, std::uint64_t bytes) {
     return true;
 }
 
+SocketOptions boundedBy(std::uint64_t inbound_bytes) {
+    SocketOptions options = Party::optionsOf(SocketType::binder, "server");
+    options.inbound_bound_bytes = inbound_bytes;
+    return options;
+}
+
+// A server of which the peer "first" has taken all room, with half of a frame that is above the bound.
+class SocketLargeFrame : public ::testing::Test {
+protected:
+    void SetUp() override {
+        ASSERT_TRUE(first_.writeFrame("first"));
+        ASSERT_TRUE(first_.write(headerOf(2 * half_.size()) + half_));
+        ASSERT_TRUE(comesToHold(server_, half_.size()));
+    }
+
+    const std::string half_ = std::string(8 * kMebibyte, 'h');
+    Party server_{boundedBy(kMebibyte)};
+    const std::uint16_t port_ = server_.bindPort();
+    RawPeer first_ = RawPeer::connect(port_);
+};
+
 }  // namespace
 
-TEST(SocketLargeFrame, AboveTheBoundOneAtATimeIsReceivedAndSmallOnesBesideIt) {
-    SocketOptions options = Party::optionsOf(SocketType::binder, "server");
-    options.inbound_bound_bytes = kMebibyte;
-    Party server(options);
-    const std::uint16_t port = server.bindPort();
-    RawPeer first = RawPeer::connect(port);
-    ASSERT_TRUE(first.writeFrame("first"));
-    const std::string half(8 * kMebibyte, 'h');
-    ASSERT_TRUE(first.write(headerOf(2 * half.size()) + half));
-    ASSERT_TRUE(comesToHold(server, half.size()));
-
-    RawPeer second = RawPeer::connect(port);
+TEST_F(SocketLargeFrame, AboveTheBoundOneAtATimeIsReceivedAndSmallOnesBesideIt) {
+    RawPeer second = RawPeer::connect(port_);
     std::thread writing([&] {
         EXPECT_TRUE(second.writeFrame("second"));
-        EXPECT_TRUE(second.write(headerOf(2 * half.size()) + half + half));
+        EXPECT_TRUE(second.write(headerOf(2 * half_.size()) + half_ + half_));
     });
-    EXPECT_TRUE(comesToHold(server, half.size() + FrameBudget::kOwnBytes));
-    RawPeer small = RawPeer::connect(port);
+    EXPECT_TRUE(comesToHold(server_, half_.size() + FrameBudget::kOwnBytes));
+    RawPeer small = RawPeer::connect(port_);
     ASSERT_TRUE(small.writeFrame("small"));
     ASSERT_TRUE(small.writeFrame("passes"));
-    EXPECT_EQ(server.message(), (From{"small", "passes"}));
-    EXPECT_FALSE(server.message(100ms).has_value());
-    EXPECT_LE(server.socket.statistics().inbound_bytes, half.size() + 3 * kMebibyte);
+    EXPECT_EQ(server_.message(), (From{"small", "passes"}));
+    EXPECT_FALSE(server_.message(100ms).has_value());
+    EXPECT_LE(server_.socket.statistics().inbound_bytes, half_.size() + 3 * kMebibyte);
 
-    ASSERT_TRUE(first.write(half));
-    EXPECT_EQ(server.message(), (From{"first", half + half}));
-    EXPECT_EQ(server.message(), (From{"second", half + half}));
+    ASSERT_TRUE(first_.write(half_));
+    EXPECT_EQ(server_.message(), (From{"first", half_ + half_}));
+    EXPECT_EQ(server_.message(), (From{"second", half_ + half_}));
     writing.join();
-    EXPECT_EQ(server.socket.statistics().inbound_bytes, 0U);
+    EXPECT_EQ(server_.socket.statistics().inbound_bytes, 0U);
 }
 
-TEST(SocketLargeFrame, WhoIsHeldBackGoesOnWhenTheOtherIsGone) {
-    SocketOptions options = Party::optionsOf(SocketType::binder, "server");
-    options.inbound_bound_bytes = kMebibyte;
-    Party server(options);
-    const std::uint16_t port = server.bindPort();
-    RawPeer first = RawPeer::connect(port);
-    ASSERT_TRUE(first.writeFrame("first"));
-    const std::string half(8 * kMebibyte, 'h');
-    ASSERT_TRUE(first.write(headerOf(2 * half.size()) + half));
-    ASSERT_TRUE(comesToHold(server, half.size()));
+TEST_F(SocketLargeFrame, WhoIsHeldBackGoesOnWhenTheOtherIsGone) {
     Party client(SocketType::connector, "client");
-    client.connect("tcp://127.0.0.1:" + std::to_string(port));
-    EXPECT_EQ(client.send(std::nullopt, half + half), ErrorCode::uninit);
-    EXPECT_TRUE(comesToHold(server, half.size() + FrameBudget::kOwnBytes));
-    first.close();
-    EXPECT_EQ(server.message(), (From{"client", half + half}));
+    client.connect("tcp://127.0.0.1:" + std::to_string(port_));
+    EXPECT_EQ(client.send(std::nullopt, half_ + half_), ErrorCode::uninit);
+    EXPECT_TRUE(comesToHold(server_, half_.size() + FrameBudget::kOwnBytes));
+    first_.close();
+    EXPECT_EQ(server_.message(), (From{"client", half_ + half_}));
 }
 
-TEST(SocketLargeFrame, ATooLargeOneEndsTheSessionThatItCameIn) {
+TEST(SocketFrameLimit, ATooLargeOneEndsTheSessionThatItCameIn) {
     std::atomic<int> warnings{0};
     SocketOptions options = Party::optionsOf(SocketType::binder, "server");
     options.maximum_frame_bytes = 100'000;

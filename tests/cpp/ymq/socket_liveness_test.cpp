@@ -8,6 +8,7 @@ namespace scaler::ymq {
 
 using test::Event;
 using test::frameOf;
+using test::greetedPeers;
 using test::HandMadePeer;
 using test::Party;
 using namespace std::chrono_literals;
@@ -33,11 +34,7 @@ TEST(SocketLiveness, EachOfManyPeersIsAcknowledgedInTime) {
     constexpr int kPeers = 50;
     Party server(SocketType::binder, "server");
     const std::uint16_t port = server.bindPort();
-    std::vector<HandMadePeer> clients;
-    for (int number = 0; number < kPeers; ++number) {
-        clients.emplace_back(port, "client " + std::to_string(number));
-        ASSERT_EQ(clients.back().greet().first, FrameKind::accept);
-    }
+    std::vector<HandMadePeer> clients = greetedPeers(port, kPeers);
     for (std::uint64_t round = 1; round <= 2; ++round) {
         for (HandMadePeer& client : clients) ASSERT_TRUE(client.raw.write(frameOf("x")));
         for (HandMadePeer& client : clients) {

@@ -30,6 +30,7 @@ bool isKnownDead(const ProcessName&) {
 }
 
 using test::frameOf;
+using test::greetedPeers;
 using test::HandMadePeer;
 using test::Party;
 using namespace std::chrono_literals;
@@ -39,11 +40,7 @@ TEST(SocketTick, AMessageCostsTheSameWithManyPeers) {
     constexpr int kMessages = 5;
     Party server(SocketType::binder, "server");
     const std::uint16_t port = server.bindPort();
-    std::vector<HandMadePeer> clients;
-    for (int number = 0; number < kPeers; ++number) {
-        clients.emplace_back(port, "client " + std::to_string(number));
-        ASSERT_EQ(clients.back().greet().first, FrameKind::accept);
-    }
+    std::vector<HandMadePeer> clients = greetedPeers(port, kPeers);
     visits = 0;
     for (int count = 0; count < kMessages; ++count) {
         ASSERT_TRUE(clients[0].raw.write(frameOf("x")));
