@@ -50,9 +50,16 @@ class Leftovers:
                 continue  # it ended while it was looked at
         return found
 
-    def named(self, name: str) -> list[int]:
-        """Return the ids of the living processes of this test that have such a command name."""
-        return [pid for pid in self.processes() if _command_name(pid) == name]
+    def named(self, name: str, seconds: float = 10.0) -> list[int]:
+        """Return the ids of the living processes of this test that have such a command name, once there is one.
+
+        A process names itself some time after its start. Fail when none does in that time.
+        """
+        deadline = time.monotonic() + seconds
+        while not (found := [pid for pid in self.processes() if _command_name(pid) == name]):
+            assert time.monotonic() < deadline, f"none of {self.processes()} is named {name}"
+            time.sleep(0.02)
+        return found
 
     def wait_until_none(self, seconds: float = 10.0) -> None:
         """Wait until no process of this test is left; fail when there is one after that time."""
