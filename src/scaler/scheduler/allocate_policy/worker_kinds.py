@@ -29,7 +29,7 @@ class _Kind:
 
 
 class WorkerKinds:
-    """All kinds of workers that take tasks, and those of them of which some worker has room."""
+    """All kinds of workers that take tasks, and those of them of which some worker has room; the owner of ``room``."""
 
     def __init__(self) -> None:
         self._kinds: dict[frozenset[tuple[str, int]], _Kind] = {}
@@ -66,8 +66,9 @@ class WorkerKinds:
         if key is None:
             return
         kind = self._kinds[key]
-        for workers in kind.by_room.values():
-            workers.pop(worker_id, None)
+        if worker.room != FULL:
+            del kind.by_room[worker.room][worker_id]
+        worker.room = room
         if room != FULL:
             kind.by_room[room][worker_id] = worker
             self._with_room[key] = kind

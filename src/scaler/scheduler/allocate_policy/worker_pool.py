@@ -108,7 +108,6 @@ class WorkerPool:
             self._loaded.pop(worker.worker_id, None)
         room = _room(worker)
         if room != worker.room:
-            worker.room = room
             self._kinds.changed(worker, room)
         for buckets in self._classes.values():
             buckets.changed(worker)

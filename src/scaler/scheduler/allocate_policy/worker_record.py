@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scaler.scheduler.allocate_policy.worker_kinds import FULL
 from scaler.utility.identifiers import digest_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class WorkerRecord:
         self.placements = 0
         self.announced: dict[bytes, tuple[bytes, int]] = {}
         self.late_verdicts: dict[bytes, int] = {}
-        self.room = -1  # see WorkerKinds; until it is in the pool
+        self.room = FULL  # WorkerKinds alone sets it
         self.number = -1  # until it is in the pool
         self.nested: dict[int, int] = {}  # how many tasks there are of each level above 0
         self.estimated_seconds = 0.0
