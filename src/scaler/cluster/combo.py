@@ -27,6 +27,7 @@ _LOCAL_HOST = "127.0.0.1"
 # The grace of the cluster is longer than the one it gives to its workers; the sum stays below ten seconds.
 _STOP_ORDER = ((Cluster, 5.0), (SchedulerProcess, 3.0), (ObjectStorageServerProcess, 1.0))
 _ASKING_PERIOD_SECONDS = 0.02
+"""The scheduler tells its gauges only to who asks."""
 
 
 class SchedulerClusterCombo:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scaler.io.ymq._ymq import Received
 
 _FULL_QUEUE_PAUSE_SECONDS: Final = 0.005
+"""A full queue holds far more than is sent in that time, and nobody tells when there is room again."""
 _LINGER_SECONDS: Final = 1.0
 _QUICK_SECONDS: Final = 0.0002  # below this, frames are cheaper to write together than one by one
 

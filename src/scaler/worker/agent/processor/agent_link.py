@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _FULL_QUEUE_SECONDS: Final = 0.001
+"""A full queue holds far more than is sent in that time, and nobody tells when there is room again."""
 
 
 class LinkSocket(Protocol):
